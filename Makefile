@@ -1,0 +1,104 @@
+# Everything a person does here, by name; `make` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV ?= $(BIN)/uv
+
+# Where `make demo` keeps its domain, sites and jobs.
+WEIR_HOME ?= $(CURDIR)/.weir
+export WEIR_HOME
+
+# What is type-checked, as far as it is there.
+CODE := $(wildcard weir tests benchmarks)
+BENCHMARKS := throughput latency idle
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --annotation-style line \
+	--custom-compile-command "make lock" --group build --extra demo --extra postgres
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install dev demo demo-once check format test test-real bench lock upgrade clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Install Weir into .venv
+
+dev: $(VENV)/.installed-dev ## Install Weir and what develops it into .venv
+
+demo: install ## Run a small compute network on this machine, until Ctrl-C
+	@$(BIN)/weir demo
+
+demo-once: install ## Run the demo once through and stop
+	@$(BIN)/weir demo --once
+
+check: dev ## Lint, format check, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: dev ## Rewrite the code as the checks want it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: dev ## Run the tests; needs nothing beyond Python
+	$(BIN)/python -m pytest
+
+test-real: dev ## Run the tests against real servers, installing these first (Debian, root)
+	scripts/install-debian-packages
+	$(BIN)/python -m pytest -m real --no-skips
+
+bench: install ## Run every benchmark in turn
+	@set -e; for name in $(BENCHMARKS); do \
+		echo "==> benchmarks.$$name"; \
+		$(BIN)/python -m benchmarks.$$name; \
+	done
+
+lock: $(if $(filter $(BIN)/uv,$(UV)),$(VENV)/.requirements-dev) ## Pin again after a change in pyproject.toml
+	@echo "==> Pinning requirements/dev.txt and requirements/base.txt"
+	@$(LOCK) $(LOCKFLAGS) --extra dev --output-file requirements/dev.txt pyproject.toml
+	@$(LOCK) $(LOCKFLAGS) --constraints requirements/dev.txt \
+		--output-file requirements/base.txt pyproject.toml
+
+upgrade: ## Pin the newest releases of everything
+	@$(MAKE) --no-print-directory lock LOCKFLAGS=--upgrade
+
+clean: ## Remove .venv, the demo's data and every cache
+	rm -rf $(VENV) .weir build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment, in steps that each leave a stamp: the interpreter, the locked packages, Weir itself.
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Weir needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1)." \
+			"Try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "==> Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "Could not create $(VENV). On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.requirements: $(VENV)/.python requirements/base.txt
+	@echo "==> Installing the packages of requirements/base.txt (a minute or two)"
+	@$(PIP) install --require-hashes --requirement requirements/base.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: $(VENV)/.python requirements/dev.txt
+	@echo "==> Installing the packages of requirements/dev.txt (a minute or two)"
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@ $(VENV)/.requirements
+
+$(VENV)/.installed: $(VENV)/.requirements pyproject.toml
+	@echo "==> Installing Weir"
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.requirements-dev pyproject.toml
+	@echo "==> Installing Weir"
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,1 @@
+"""The agent beside a resource manager: it polls, exchanges with its parents, acts, remembers."""

@@ -1,0 +1,210 @@
+"""The agent: one executor, its parents, one journal, and the loop between them.
+
+A turn of the loop: take what the parents have said, decide, journal, act, look what happened,
+journal, let the parents know. Everything real happens in the executor; everything remembered is in
+the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
+from weir.agent.journal import Entry, Journal
+from weir.agent.uplink import PACE, Pace, Uplink
+from weir.core.errors import WeirError
+from weir.core.lifecycle import RunEvent, RunState
+from weir.executors.base import Executor, Seen
+from weir.executors.settings import AgentSettings
+from weir.wire.exchange import ExchangeAnswer, RunOrder
+
+log = logging.getLogger(__name__)
+
+TURN_S = 1.0
+"""A turn comes at least this often while there are runs, for what has no event (deadlines)."""
+
+IDLE_S = 30.0
+
+
+class Agent:
+    """One agent. `run` returns after `stop`, or with the error for which it can't go on."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        executor: Executor,
+        home: Path,
+        now: Callable[[], float],
+        new_id: Callable[[str], str],
+        pace: Pace = PACE,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.name = settings.name
+        self._executor, self._now = executor, now
+        self._journal = Journal(home / "journal.db", new_id("journal-"))
+        self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer]] = queue.SimpleQueue()
+        self._wanted = threading.Event()
+        self._stopped = threading.Event()
+        self._error: WeirError | None = None
+        identifiers: dict[str, str] = {}
+        incarnation = new_id("incarnation-")
+        self._uplinks = {
+            u.cluster + " " + u.url: Uplink(
+                u,
+                executor,
+                self._journal,
+                incarnation,
+                now,
+                self._take,
+                self._fail,
+                identifiers,
+                primary=index == 0,
+                pace=pace,
+                key=u.cluster + " " + u.url,
+            )
+            for index, u in enumerate(settings.uplinks)
+        }
+
+    def run(self) -> WeirError | None:
+        """Work until stopped."""
+        self._executor.open(self._wanted.set)
+        try:
+            self._resume()
+            for uplink in self._uplinks.values():
+                uplink.start()
+            while not self._stopped.is_set():
+                self._wanted.wait(TURN_S if self._journal.open_runs() else IDLE_S)
+                self._wanted.clear()
+                self._turn()
+        finally:
+            for uplink in self._uplinks.values():
+                uplink.stop()
+            self._executor.close()
+            self._journal.close()
+        return self._error
+
+    def stop(self) -> None:
+        """End soon; runs go on unless the executor's settings say otherwise."""
+        self._stopped.set()
+        self._wanted.set()
+
+    # -- from the uplinks' threads -----------------------------------------------------------------
+
+    def _take(self, uplink: Uplink, answer: ExchangeAnswer) -> None:
+        if answer.orders or answer.cancels or answer.recheck:
+            self._inbox.put((uplink, answer))
+            self._wanted.set()
+
+    def _fail(self, error: WeirError) -> None:
+        self._error = error
+        self.stop()
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """After a restart: find what the journal has; start what was accepted and not started."""
+        entries = [e for e in self._journal.open_runs() if not e.ended]
+        self._journal.prune(self._now())
+        if not entries:
+            return
+        log.info("%s resumes with %d runs", self.name, len(entries))
+        states = {s.run: s for s in self._executor.status([e.order.run for e in entries])}
+        again: list[RunOrder] = []
+        seen: list[Seen] = []
+        for entry in entries:
+            found = states.get(entry.order.run)
+            if entry.state is RunState.ACCEPTED and (
+                found is None or found.event is RunEvent.VANISHED
+            ):
+                again.append(entry.order)
+            elif found is not None:
+                seen.append(found)
+        self._record(seen)
+        self._executor.submit(again)
+        self._executor.cancel([e.order.run for e in entries if e.stopping])
+
+    def _turn(self) -> None:
+        """One turn."""
+        while True:
+            try:
+                uplink, answer = self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            self._accept(uplink, answer.orders)
+            self._stop_runs(uplink, answer.cancels)
+            self._answer(uplink, answer.recheck)
+        self._record(self._executor.observe())
+        late = overdue(self._journal.open_runs(), self._now())
+        self._halt(dict.fromkeys(late, NOT_STARTED))
+        for uplink in self._uplinks.values():
+            uplink.tell()
+
+    def _accept(self, uplink: Uplink, orders: Iterable[RunOrder]) -> None:
+        """Journal first, then act: a run that was accepted is found again whatever happens."""
+        wanted = list(orders)
+        if not wanted:
+            return
+        active = [e.order for e in self._journal.open_runs() if not e.ended]
+        decided = sort_orders(wanted, active, self._journal.knows, self._executor.admit)
+        now = self._now()
+        if decided.refused:
+            self._journal.refuse(uplink.key, decided.refused, now)
+        if decided.taken:
+            self._journal.accept(uplink.key, decided.taken, now)
+            uplink.tell()
+            self._executor.submit(decided.taken)
+
+    def _stop_runs(self, uplink: Uplink, runs: Iterable[str]) -> None:
+        """Stop what the parent asked to stop; what was never heard of is canceled already."""
+        wanted: dict[str, str] = {}
+        unknown: list[Seen] = []
+        for run in runs:
+            entry = self._journal.get(run)
+            if entry is None:
+                unknown.append(self._word_on(run, RunEvent.CANCELED, "it was not started"))
+            elif not entry.ended:
+                wanted[run] = "canceled"
+        if unknown:
+            self._journal.answer(uplink.key, unknown)
+        self._halt(wanted)
+
+    def _halt(self, runs: dict[str, str]) -> None:
+        if runs:
+            self._journal.stopping(runs)
+            self._executor.cancel(list(runs))
+
+    def _answer(self, uplink: Uplink, runs: Iterable[str]) -> None:
+        """Tell a parent that asks how its runs stand."""
+        answers = []
+        for run in runs:
+            entry = self._journal.get(run)
+            if entry is None:
+                word = self._word_on(run, RunEvent.VANISHED, "the agent does not know this run")
+                answers.append(word)
+            elif (seen := state_as_seen(entry, self._now())) is not None:
+                answers.append(seen)
+        if answers:
+            self._journal.answer(uplink.key, answers)
+
+    def _word_on(self, run: str, otherwise: RunEvent, reason: str) -> Seen:
+        """The end of a run that was told before; or, if it was never known, what that means."""
+        last = self._journal.last_word(run)
+        return last or Seen(run, otherwise, self._now(), reason=reason)
+
+    def _record(self, found: Iterable[Seen]) -> None:
+        """Journal what was seen, as the moves that it stands for."""
+        moves: list[tuple[Seen, RunState]] = []
+        states: dict[str, RunState] = {}
+        for seen in found:
+            entry: Entry | None = self._journal.get(seen.run)
+            if entry is None:
+                continue
+            state = states.get(seen.run, entry.state)
+            for move in steps(state, entry.stopping, seen):
+                moves.append(move)
+                states[seen.run] = move[1]
+        self._journal.record(moves)

@@ -1,0 +1,41 @@
+"""The web application of a domain server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from weir.api import problems, routes
+from weir.api.rounds import Rounds
+from weir.api.wakeups import Wakeups
+from weir.control.context import SCHEDULE, Context
+
+
+def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
+    """The app over a context whose `wake` is that of `wakeups`."""
+    every = max(0.2, min(2.0, ctx.settings.lease_s / 4, ctx.settings.avoid_s))
+    rounds = Rounds(ctx, every_s=every)
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        wakeups.start(asyncio.get_running_loop())
+        wakeups.call(SCHEDULE, rounds.wake)
+        rounds.start()
+        yield
+        rounds.stop()
+        ctx.store.close()
+
+    app = FastAPI(
+        title="Weir",
+        version=ctx.version,
+        description="One domain of a compute network: its resources, its jobs, its links.",
+        lifespan=life,
+    )
+    app.state.context = ctx
+    app.state.wakeups = wakeups
+    problems.install(app)
+    routes.install(app)
+    return app

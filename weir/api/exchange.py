@@ -1,0 +1,69 @@
+"""The calls of agents and links: exchange and watch. Both can wait for news."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from weir.api.calls import allowed, context, reply, wakeups
+from weir.api.wakeups import pause
+from weir.control.authorize import Action, Principal
+from weir.control.context import WATCH, orders_for
+from weir.control.exchange import exchange as exchange_once
+from weir.control.watch import watch as watch_once
+from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
+from weir.wire.jobs import WatchAnswer
+
+
+async def exchange(
+    request: Request, body: ExchangeRequest, who: Principal = allowed(Action.EXCHANGE)
+) -> Response:
+    """Report, and hear what is to be done; with `wait_s`, wait until there is something."""
+    ctx, until = context(request), time.monotonic() + body.wait_s
+    asked = body
+    with wakeups(request).listening([orders_for(body.cluster)]) as event:
+        while True:
+            answer = await run_in_threadpool(exchange_once, ctx, who, asked)
+            left = until - time.monotonic()
+            if _has_news(answer) or left <= 0 or await request.is_disconnected():
+                return reply(answer)
+            asked = body.model_copy(
+                update={
+                    "hello": False,
+                    "inventory": None,
+                    "changed": (),
+                    "observations": (),
+                    "chunks": (),
+                    "sent_at": body.sent_at + body.wait_s - left,
+                }
+            )
+            await pause(event, left)
+
+
+def _has_news(answer: ExchangeAnswer) -> bool:
+    return bool(answer.orders or answer.cancels or answer.recheck or answer.resend)
+
+
+async def watch(
+    request: Request,
+    jobs_after: Annotated[int, Query(ge=0)] = 0,
+    offers_after: Annotated[int, Query(ge=0)] = 0,
+    wait_s: Annotated[float, Query(ge=0, le=60)] = 0,
+    who: Principal = allowed(Action.WATCH),
+) -> Response:
+    """What has changed for a linked domain: the jobs that it handed over, and the offers."""
+    ctx, until = context(request), time.monotonic() + wait_s
+    with wakeups(request).listening([WATCH]) as event:
+        while True:
+            answer = await run_in_threadpool(watch_once, ctx, who, jobs_after, offers_after)
+            left = until - time.monotonic()
+            if _changed(answer) or left <= 0 or await request.is_disconnected():
+                return reply(answer)
+            await pause(event, left)
+
+
+def _changed(answer: WatchAnswer) -> bool:
+    return bool(answer.jobs or answer.offers or answer.gone or answer.complete)

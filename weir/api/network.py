@@ -1,0 +1,33 @@
+"""The network over HTTP: pools, clusters, indicators, identifiers."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from weir.api.calls import allowed, context, reply, reply_list
+from weir.control import show
+from weir.control.authorize import Action, Principal
+from weir.control.measure import measure
+from weir.control.resolve import resolve
+from weir.wire.jobs import ClusterAnswer, IndicatorAnswer
+from weir.wire.pools import PoolAnswer
+
+
+def list_pools(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
+    """Every pool of the network as this domain sees it, each once."""
+    return reply_list(PoolAnswer, show.list_pools(context(request)))
+
+
+def list_clusters(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
+    """This domain's clusters, and its links to other domains."""
+    return reply_list(ClusterAnswer, show.list_clusters(context(request)))
+
+
+def list_indicators(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
+    """Every indicator: value, unit, definition, and how it adds up."""
+    return reply_list(IndicatorAnswer, measure(context(request)))
+
+
+def resolve_identifier(request: Request, identifier: str) -> Response:
+    """What an identifier stands for, or who to ask. Like a name service, open to all."""
+    return reply(resolve(context(request), identifier))

@@ -1,0 +1,62 @@
+"""The thread that runs scheduling rounds when something has changed, and expiry now and then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from weir.control.context import Context
+from weir.control.expire import expire
+from weir.control.schedule import schedule_round
+from weir.core.errors import WeirError
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.01
+"""Changes that come within this are planned together."""
+
+
+class Rounds:
+    """Runs rounds until stopped; `wake` asks for one soon."""
+
+    def __init__(self, ctx: Context, every_s: float) -> None:
+        self._ctx, self._every_s = ctx, every_s
+        self._wanted = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to place."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """End after the round that is under way."""
+        self._stopped.set()
+        self._wanted.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        expired_at = 0.0
+        while not self._stopped.is_set():
+            if self._wanted.wait(self._every_s):
+                self._stopped.wait(GATHER_S)
+            self._wanted.clear()
+            if self._stopped.is_set():
+                return
+            try:
+                if time.monotonic() - expired_at >= self._every_s:
+                    expired_at = time.monotonic()
+                    expire(self._ctx)
+                schedule_round(self._ctx)
+            except WeirError as error:
+                log.warning("this round comes to nothing: %s", error.detail)
+                self._stopped.wait(0.2)
+                self._wanted.set()
+            except Exception:
+                log.exception("a round has failed; the next one starts from what is stored")
+                self._stopped.wait(1.0)

@@ -1,0 +1,99 @@
+"""Every route of a domain server, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from weir.api import exchange, health, jobs, joining, network
+from weir.wire.exchange import ExchangeAnswer
+from weir.wire.jobs import (
+    ClusterAnswer,
+    FilesAnswer,
+    FindAnswer,
+    IdentifierAnswer,
+    IndicatorAnswer,
+    JobAnswer,
+    JobDetailAnswer,
+    JobsAnswer,
+    SubmitAnswer,
+    WatchAnswer,
+    WhyAnswer,
+)
+from weir.wire.joining import (
+    DomainAnswer,
+    JoinAnswer,
+    JoinTokenAnswer,
+    TokenAnswer,
+    UplinkAnswer,
+)
+from weir.wire.pools import PoolAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method, a path, who answers, what comes back, and the heading in the API's docs."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    answer: Any
+    tag: str
+    status: int = 200
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/v1/jobs", jobs.submit_jobs, SubmitAnswer, "jobs", 201),
+    Route("GET", "/v1/jobs", jobs.list_jobs, JobsAnswer, "jobs"),
+    Route("GET", "/v1/jobs/{job}", jobs.show_job, JobDetailAnswer, "jobs"),
+    Route("GET", "/v1/jobs/{job}/why", jobs.why_job, WhyAnswer, "jobs"),
+    Route("POST", "/v1/jobs/{job}/cancel", jobs.cancel_job, JobAnswer, "jobs"),
+    Route("GET", "/v1/jobs/{job}/files", jobs.list_files, FilesAnswer, "jobs"),
+    Route("GET", "/v1/jobs/{job}/files/{name:path}", jobs.read_file, None, "jobs"),
+    Route("POST", "/v1/find", jobs.find, FindAnswer, "jobs"),
+    Route("GET", "/v1/schema/job", jobs.job_schema, None, "jobs"),
+    Route("GET", "/v1/pools", network.list_pools, list[PoolAnswer], "network"),
+    Route("GET", "/v1/clusters", network.list_clusters, list[ClusterAnswer], "network"),
+    Route("GET", "/v1/indicators", network.list_indicators, list[IndicatorAnswer], "network"),
+    Route(
+        "GET",
+        "/v1/identifiers/{identifier}",
+        network.resolve_identifier,
+        IdentifierAnswer,
+        "network",
+    ),
+    Route("GET", "/v1/domain", joining.show_domain, DomainAnswer, "joining"),
+    Route("PUT", "/v1/domain/identity", joining.set_identity, DomainAnswer, "joining"),
+    Route("POST", "/v1/join-tokens", joining.make_join_token, JoinTokenAnswer, "joining", 201),
+    Route("POST", "/v1/join", joining.join, JoinAnswer, "joining", 201),
+    Route("POST", "/v1/uplinks", joining.make_uplink, UplinkAnswer, "joining", 201),
+    Route("POST", "/v1/tokens", joining.make_token, TokenAnswer, "joining", 201),
+    Route("DELETE", "/v1/tokens/{token}", joining.revoke_token, None, "joining", 204),
+    Route("POST", "/v1/exchange", exchange.exchange, ExchangeAnswer, "agents"),
+    Route("GET", "/v1/watch", exchange.watch, WatchAnswer, "agents"),
+    Route("GET", "/healthz", health.healthz, None, "health"),
+    Route("GET", "/readyz", health.readyz, None, "health"),
+    Route("GET", "/metrics", health.metrics, None, "health"),
+)
+
+OPEN = frozenset(
+    {"/v1/identifiers/{identifier}", "/v1/schema/job", "/healthz", "/readyz", "/metrics"}
+)
+"""Paths that take no token. They only read; a test holds every other route to asking for one."""
+
+
+def install(app: FastAPI) -> None:
+    """Add every route to the app."""
+    for route in ROUTES:
+        app.add_api_route(
+            route.path,
+            route.handler,
+            methods=[route.method],
+            response_model=route.answer,
+            status_code=route.status,
+            tags=[route.tag],
+            operation_id=route.handler.__name__,
+        )

@@ -1,0 +1,259 @@
+"""`weir demo`: the example network comes up, jobs go in at every tier, and each one's way is told.
+
+With --once it ends when the jobs have: 0 if all succeeded, else not, with the reason. What it shows
+is asked of the servers like anybody would ask.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+import weir
+from weir.cli.network_file import NetworkFile, read_network_file
+from weir.cli.processes import child_environment
+from weir.cli.up import Network, Say, interruptible, network_up, watch
+from weir.cli.values import candidate_device, marked, price, took
+from weir.client.context import weir_home
+from weir.client.sdk import Job, Weir
+from weir.core.errors import NotFound, WeirError
+from weir.core.lifecycle import JOB_FINAL, JobState
+from weir.wire.jobs import CandidateAnswer, JobDetailAnswer
+from weir.wire.jobspec import JobSpec
+from weir.wire.specfile import read_job_file
+
+JOBS_TAKE_S = 60.0
+"""Longest wait for all the jobs together."""
+
+FILE_COMES_S = 5.0
+"""Longest wait for a result file after its job's end."""
+
+
+class DemoFailed(WeirError):
+    """A job of the demonstration failed, or took too long."""
+
+    code, title = "weir.demo.failed", "The demonstration failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A job file of the demonstration, and where it is submitted."""
+
+    domain: str
+    file: str
+    about: str
+
+
+PARTS = (
+    Part("national", "sweep.yaml", "a training sweep, submitted at the national node"),
+    Part("region-east", "heat.yaml", "a simulation that wants a real machine, at region-east"),
+    Part("manufacturing", "inference.yaml", "batch inference, at the industry node"),
+    Part("region-east", "overflow.yaml", "at region-east, and only region-west has the devices"),
+)
+ASKED = Part("region-east", "picky.yaml", "where could this one run, and why not elsewhere?")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A part with its jobs: one, or an array's members."""
+
+    part: Part
+    spec: JobSpec
+    weir: Weir
+    jobs: tuple[Job, ...]
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when the jobs have ended; 0 if all went well.")
+@click.option("--home", type=click.Path(path_type=Path), help="Instead of WEIR_HOME or ~/.weir.")
+@click.option("--keep", is_flag=True, help="With --once: use WEIR_HOME, and leave it.")
+def demo(once: bool, home: Path | None, keep: bool) -> None:
+    """Start the example network on this machine and run jobs on it.
+
+    Four servers, six computing centers, jobs at every tier. Accelerators are emulated; the servers,
+    the agents and the jobs' processes are real. Without --once it stays up until Ctrl-C.
+    """
+    examples = find_examples()
+    file = read_network_file(examples / "network.yaml")
+    console = Console(highlight=False, soft_wrap=True)
+    say: Say = partial(console.print, markup=False)
+    try:
+        with interruptible(), _home(once, home, keep) as chosen:
+            _run(file, examples, chosen, console, say, once)
+    except KeyboardInterrupt:
+        if once:
+            raise DemoFailed("interrupted before its end") from None
+    say(f"{file.network} is down")
+
+
+def _run(
+    file: NetworkFile, examples: Path, home: Path, console: Console, say: Say, once: bool
+) -> None:
+    with network_up(file, home, say) as network:
+        show_jobs(network, examples / "jobs", say)
+        show_find(network, examples / "jobs", say)
+        if not once:
+            _tell_more(network, examples, say)
+            watch(network, console, plain=not console.is_terminal)
+
+
+def find_examples() -> Path:
+    """The examples of the source checkout. Raises `NotFound`."""
+    folder = Path(weir.__file__).resolve().parent.parent / "examples"
+    if not (folder / "network.yaml").is_file():
+        raise NotFound(f"the demo's files are not in {folder}; run it from a source checkout")
+    return folder
+
+
+@contextmanager
+def _home(once: bool, home: Path | None, keep: bool) -> Iterator[Path]:
+    """Where to keep things: `--once` leaves nothing behind unless it is told to."""
+    if home is not None or keep or not once:
+        yield home or weir_home()
+    else:
+        with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
+            yield Path(folder)
+
+
+def show_jobs(network: Network, folder: Path, say: Say) -> None:
+    """Submit every part, and tell of each in turn. Raises `DemoFailed`."""
+    began = time.monotonic()
+    submitted = [_submit(network, part, folder) for part in PARTS]
+    count = sum(len(s.jobs) for s in submitted)
+    say(f"\n{count} jobs submitted at {len({p.domain for p in PARTS})} of the domains")
+    for number, one in enumerate(submitted, 1):
+        say(f"\n{number}. {one.spec.name}: {one.part.about}")
+        ended = _wait(network, one, began + JOBS_TAKE_S)
+        _tell(one, ended, say)
+    say(f"\nall {count} jobs succeeded, {time.monotonic() - began:.1f} s after the first went in")
+
+
+def _submit(network: Network, part: Part, folder: Path) -> Submitted:
+    spec = read_job_file(folder / part.file)
+    asked = Weir.over(network.servers[part.domain].client)
+    return Submitted(part, spec, asked, tuple(asked.submit_all([spec])))
+
+
+def _wait(network: Network, one: Submitted, until: float) -> list[JobDetailAnswer]:
+    """All jobs of a part, ended well. Raises `DemoFailed` with the reason if one is not."""
+    while True:
+        network.children.check()
+        found = [job.show() for job in one.jobs]
+        bad = next((j for j in found if j.state in JOB_FINAL - {JobState.SUCCEEDED}), None)
+        if bad is not None:
+            errors = _text(one, bad, "stderr").strip().splitlines()[-3:]
+            why = "; ".join([bad.reason, *errors])
+            raise DemoFailed(f"{one.spec.name} {bad.id} {bad.state} at {one.part.domain}: {why}")
+        slow = next((j for j in found if j.state is not JobState.SUCCEEDED), None)
+        if slow is None:
+            return found
+        if time.monotonic() > until:
+            why = one.weir.why(slow.id).text
+            raise DemoFailed(
+                f"{one.spec.name} {slow.id} is still {slow.state} after {JOBS_TAKE_S:g} s: {why}"
+            )
+        time.sleep(0.2)
+
+
+def _tell(one: Submitted, ended: list[JobDetailAnswer], say: Say) -> None:
+    first = ended[0]
+    why = one.weir.why(first.id)
+    pools = sorted({marked(f"{j.site_name} / {j.pool_name}", j.emulated) for j in ended})
+    say(f"   placed    {', '.join(pools)}")
+    if why.chosen is not None:
+        say(f"   devices   {candidate_device(why.chosen, one.spec)}")
+        say(f"   why       {_weighed(why.chosen)}")
+    if why.runner_up is not None:
+        other = why.runner_up
+        say(f"   not       {other.site_name} / {other.pool_name}: {_weighed(other)}")
+    say(f"   through   {' > '.join((one.part.domain, *first.place))}")
+    ran = took(
+        min((j.started_at for j in ended if j.started_at), default=None),
+        max((j.ended_at for j in ended if j.ended_at), default=None),
+        0,
+    )
+    count = f"{len(ended)} jobs " if len(ended) > 1 else ""
+    say(f"   finished  {count}{first.state} in {ran}")
+    results = [_text(one, job, "result.json") for job in ended]
+    if "" in results:
+        raise DemoFailed(f"{ended[results.index('')].id} succeeded, and its result.json is missing")
+    say(f"   result    {_line(max(results, key=_score))}")
+
+
+def _weighed(found: CandidateAnswer) -> str:
+    """The terms that count, each with its share, and their sum: lower is better."""
+    terms = [t for t in found.terms if t.cost]
+    shown = " + ".join(f"{t.name} {t.cost:.2f}" for t in terms) or "nothing counts against it"
+    money = price(found.price_micro_per_hour, found.currency)
+    return f"{money}; cost {found.cost:.2f} = {shown}"
+
+
+def _text(one: Submitted, job: JobDetailAnswer, name: str) -> str:
+    """A file of a job as text; empty if it does not come."""
+    until = time.monotonic() + FILE_COMES_S
+    while True:
+        try:
+            return one.weir.fetch(job.id, name).decode(errors="replace")
+        except WeirError:
+            if time.monotonic() > until:
+                return ""
+            time.sleep(0.1)
+
+
+def _score(result: str) -> float:
+    """The accuracy that a result tells, to show an array's best."""
+    return float(json.loads(result).get("accuracy", 0))
+
+
+def _line(result: str, most: int = 150) -> str:
+    """A result file on one line."""
+    flat = " ".join(result.split())
+    return flat if len(flat) <= most else flat[:most] + " ..."
+
+
+def show_find(network: Network, folder: Path, say: Say) -> None:
+    """Print what `weir find` prints."""
+    file = folder / ASKED.file
+    say(f"\n{ASKED.about}\n$ weir -s {ASKED.domain} find {_short(file)}")
+    asked = subprocess.run(
+        [sys.executable, "-m", "weir", "-s", ASKED.domain, "find", str(file)],
+        env=child_environment(os.environ) | {"WEIR_HOME": str(network.home)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    if asked.returncode:
+        raise DemoFailed(f"weir find ended with status {asked.returncode}: {asked.stderr.strip()}")
+    say(asked.stdout.rstrip())
+
+
+def _tell_more(network: Network, examples: Path, say: Say) -> None:
+    shown = "" if network.home == weir_home() else f"WEIR_HOME={network.home} "
+    say("\nIt stays up. In another terminal, for instance:")
+    for command in (
+        "pools",
+        "-s national jobs",
+        f"submit {_short(examples / 'jobs' / 'sweep.yaml')}",
+        f"find {_short(examples / 'jobs' / 'big.yaml')}",
+        "indicators",
+    ):
+        say(f"  {shown}weir {command}")
+    say("")
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,99 @@
+"""`weir find`: where a job could run, and why not elsewhere."""
+
+from __future__ import annotations
+
+import click
+
+from weir.cli.inputs import read_specs
+from weir.cli.output import Column, Sheet, print_json, say, show_sheet
+from weir.cli.reasons import show_changes, show_reasons
+from weir.cli.session import Session, prints
+from weir.cli.values import (
+    candidate_device,
+    candidate_latency,
+    candidate_start,
+    candidate_tasks,
+    price,
+    terms,
+)
+from weir.wire.jobs import FindAnswer, FindRequest
+from weir.wire.jobspec import JobSpec
+
+
+@click.command()
+@click.argument("file")
+@click.option("--policy", metavar="NAME", help="Rank by this policy instead of the server's.")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Replace a field.")
+@prints
+def find(
+    session: Session, file: str, policy: str | None, settings: tuple[str, ...], as_json: bool
+) -> None:
+    """Where could the job in FILE run? Nothing is submitted.
+
+    Shows every pool that can take it, best first; then every other pool with all its reasons; then
+    the reasons counted, and what would make the job fit. FILE may be - for the standard input.
+    """
+    spec = read_specs([file], settings)[0]
+    with session.client() as client:
+        answer = client.find(FindRequest(spec=spec, policy=policy))
+    if as_json:
+        print_json(answer)
+    else:
+        show_answer(answer, spec)
+
+
+def show_answer(answer: FindAnswer, spec: JobSpec) -> None:
+    """Print the yes, the no, the counted reasons, and what would help."""
+    yes, no = len(answer.candidates), len(answer.rejections)
+    pools = "pool" if yes + no == 1 else "pools"
+    say(f"{spec.name}: {yes} of {yes + no} {pools} can take it (policy {answer.policy})")
+    if answer.candidates:
+        say()
+        show_sheet(_candidates(answer, spec))
+    if answer.rejections:
+        say()
+        show_sheet(_rejections(answer))
+    if answer.reasons:
+        say()
+        show_reasons(answer.reasons)
+    if answer.changes:
+        say()
+        say("What would make it fit:")
+        show_changes(answer.changes)
+
+
+def _candidates(answer: FindAnswer, spec: JobSpec) -> Sheet:
+    sheet = Sheet(
+        (
+            Column("#", right=True),
+            Column("SITE", wraps=True),
+            Column("POOL"),
+            Column("DEVICES", wraps=True),
+            Column("TASKS", wraps=True),
+            Column("PRICE", right=True),
+            Column("START"),
+            Column("LATENCY", right=True),
+            Column("SCORE (LOWER IS BETTER)", wraps=True),
+        )
+    )
+    for rank, found in enumerate(answer.candidates, 1):
+        sheet.add(
+            str(rank),
+            found.site_name,
+            found.pool_name,
+            candidate_device(found, spec),
+            candidate_tasks(found),
+            price(found.price_micro_per_hour, found.currency),
+            candidate_start(found),
+            candidate_latency(found),
+            terms(found),
+            style="" if found.now else "dim",
+        )
+    return sheet
+
+
+def _rejections(answer: FindAnswer) -> Sheet:
+    sheet = Sheet((Column("NOT AT", wraps=True), Column("POOL"), Column("BECAUSE", wraps=True)))
+    for rejection in answer.rejections:
+        sheet.add(rejection.site_name, rejection.pool_name, "; ".join(rejection.reasons))
+    return sheet

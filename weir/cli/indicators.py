@@ -1,0 +1,61 @@
+"""`weir indicators`: the network in numbers, each with its unit and how it adds up."""
+
+from __future__ import annotations
+
+import click
+
+from weir.cli.output import Column, Sheet, print_json, show_sheet
+from weir.cli.session import Session, prints
+from weir.cli.values import UNKNOWN, amount
+from weir.core.errors import NotFound
+from weir.wire.jobs import IndicatorAnswer
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--by", is_flag=True, help="Show each indicator's parts too.")
+@click.option("--definitions", is_flag=True, help="Say what each one means.")
+@prints
+def indicators(
+    session: Session, names: tuple[str, ...], by: bool, definitions: bool, as_json: bool
+) -> None:
+    """Show the indicators, or those NAMED. Unknown is said, and is never 0."""
+    with session.client() as client:
+        every = client.indicators()
+    found = [i for i in every if not names or i.name in names]
+    missing = sorted(set(names) - {i.name for i in found})
+    if missing:
+        known = ", ".join(i.name for i in every) or "none"
+        raise NotFound(f"no indicator is called {', '.join(missing)}; there are: {known}")
+    if as_json:
+        print_json(found, list[IndicatorAnswer])
+        return
+    columns = [
+        Column("NAME"),
+        Column("WHAT", wraps=True),
+        Column("VALUE", right=True),
+        Column("ADDS UP BY", wraps=True),
+    ]
+    if definitions:
+        columns.append(Column("DEFINITION", wraps=True))
+    sheet = Sheet(columns)
+    for indicator in found:
+        _add(sheet, indicator, by, definitions)
+    show_sheet(sheet, empty="no indicators")
+
+
+def _add(sheet: Sheet, found: IndicatorAnswer, by: bool, definitions: bool) -> None:
+    more = (found.definition,) if definitions else ()
+    style = "dim" if found.value is None and not found.by else ""
+    value = UNKNOWN if found.value is None and not found.by else _value(found)
+    sheet.add(found.name, found.label, value, found.law, *more, style=style)
+    for part, value_of in found.by.items() if by else ():
+        blank = ("",) if definitions else ()
+        sheet.add("", f"  {part}", amount(value_of, found.unit), "", *blank)
+
+
+def _value(found: IndicatorAnswer) -> str:
+    """The value; where there are only parts that don't add up, how many of them."""
+    if found.value is not None:
+        return amount(found.value, found.unit)
+    return f"{len(found.by)} parts (--by)"

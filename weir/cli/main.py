@@ -1,0 +1,128 @@
+"""The `weir` command: the table of its verbs. A verb's code is loaded when it is called.
+
+Exit codes: 0 done; 1 it failed; 2 the command or its input has mistakes; 3 no server answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from weir import __version__
+from weir.cli.session import Session, server_option
+from weir.core.errors import WeirError
+
+
+class Verb(NamedTuple):
+    """A command: where its code is (`module:function`), and what it does in a line."""
+
+    target: str
+    help: str
+
+
+SECTIONS: Mapping[str, Mapping[str, Verb]] = {
+    "Jobs": {
+        "find": Verb("weir.cli.find:find", "Where a job could run, ranked, and why not elsewhere."),
+        "submit": Verb("weir.cli.submit:submit", "Submit jobs."),
+        "jobs": Verb("weir.cli.jobs:jobs", "List jobs."),
+        "show": Verb("weir.cli.show:show", "Show a job: its runs, its path and its history."),
+        "why": Verb("weir.cli.why:why", "Why a job waits, or runs where it runs."),
+        "logs": Verb("weir.cli.logs:logs", "Print what a job writes."),
+        "files": Verb("weir.cli.files:files", "List a job's files."),
+        "fetch": Verb("weir.cli.files:fetch", "Bring a job's files here."),
+        "wait": Verb("weir.cli.wait:wait", "Wait until jobs have ended."),
+        "cancel": Verb("weir.cli.cancel:cancel", "Cancel jobs."),
+        "job": Verb("weir.cli.job:job", "Check job files, and print their schema."),
+    },
+    "The network": {
+        "pools": Verb("weir.cli.pools:pools", "List pools, what is free in them, and their price."),
+        "clusters": Verb("weir.cli.clusters:clusters", "List clusters and their agents' health."),
+        "indicators": Verb("weir.cli.indicators:indicators", "The network in numbers."),
+        "id": Verb("weir.cli.identifiers:identifier", "Look identifiers up."),
+        "device": Verb("weir.cli.device:device", "The catalog of accelerators, with sources."),
+    },
+    "Servers": {
+        "up": Verb("weir.cli.up:up", "Start a whole network from one file, on this machine."),
+        "demo": Verb("weir.cli.demo:demo", "Start an example network and run jobs on it."),
+        "serve": Verb("weir.cli.serve:serve", "Run a domain's server."),
+        "agent": Verb("weir.cli.agent:agent", "Run the agent of a cluster."),
+        "server": Verb("weir.cli.server:server", "Name servers, and choose the default one."),
+        "token": Verb("weir.cli.tokens:token", "Make and revoke people's tokens."),
+        "join-token": Verb("weir.cli.tokens:join_token", "Invite a site or a domain to join."),
+    },
+}
+VERBS: Mapping[str, Verb] = {n: v for section in SECTIONS.values() for n, v in section.items()}
+
+
+class Verbs(click.Group):
+    """A group that loads a command when it is called, and prints errors in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        module, _, function = verb.target.partition(":")
+        command = getattr(import_module(module), function)
+        assert isinstance(command, click.Command), f"{verb.target} is not a command"
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(map(len, VERBS))
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), v.help) for name, v in verbs.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = _near(args[0])
+            if near is None:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near!r}?", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return reported(ctx, lambda: super(Verbs, self).invoke(ctx))
+
+
+def reported(ctx: click.Context, work: Callable[[], Any]) -> Any:
+    """`work()`; an expected error is printed with a way out, and becomes the exit code."""
+    try:
+        return work()
+    except WeirError as error:
+        from weir.cli.output import exit_code, print_error
+
+        print_error(error)
+        ctx.exit(exit_code(error))
+
+
+def _near(name: str) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, VERBS, 1)), None)
+
+
+@click.group(
+    name="weir",
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start a network to try things on with `weir up examples/network.yaml`.",
+)
+@server_option
+@click.version_option(__version__, "--version", message="weir %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Weir joins computing centers into one compute network.
+
+    The server to talk to is --server, or WEIR_URL with WEIR_TOKEN_FILE, or the default of
+    ~/.weir/context.json.
+    """
+    ctx.ensure_object(Session)

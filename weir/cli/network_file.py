@@ -1,0 +1,291 @@
+"""The network file of `weir up`: domains, sites, clusters and pools, as people write them.
+
+Quantities are written with their units (`256GiB`, `12ms`, `2.50`). What a site says of prices,
+latency, location and industries holds for its pools unless a pool says otherwise. A file is read
+as a whole: every mistake in it is told at once, with its field and line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from weir.core.devices import Precision
+from weir.core.errors import BadInput, Mistake
+from weir.wire.base import Wire
+from weir.wire.jobspec import (
+    Bytes,
+    Cpu,
+    DeviceName,
+    Duration,
+    Latency,
+    Name,
+    Performance,
+    Price,
+)
+from weir.wire.mistakes import Path as FieldPath
+from weir.wire.mistakes import read_yaml, show_path, validated
+from weir.wire.pools import Place
+
+T = TypeVar("T")
+
+
+def _not_empty(items: tuple[T, ...]) -> tuple[T, ...]:
+    """Unlike `min_length`, this says nothing of items that have mistakes themselves."""
+    if not items:
+        raise ValueError("needs at least one entry")
+    return items
+
+
+Some = Annotated[tuple[T, ...], AfterValidator(_not_empty)]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+DomainKind = Literal["national", "regional", "industry"]
+
+PARENTS: Mapping[str, tuple[str, ...]] = {
+    "national": (),
+    "regional": ("national", "regional"),
+    "industry": ("regional",),
+}
+"""What may stand above each kind of domain."""
+
+
+class DomainEntry(Wire):
+    """One Weir server."""
+
+    name: Name
+    kind: DomainKind
+    parent: Name | None = None
+    port: Port | None = Field(None, description="left out: a free one is found and kept")
+
+
+class OfferEntry(Wire):
+    """On which terms a pool is offered; a site gives them for all its pools, a pool for itself."""
+
+    location: Place | None = None
+    industries: tuple[Name, ...] | None = None
+    latency: Latency | None = None
+    price_per_device_hour: Price | None = None
+    price_per_core_hour: Price | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    max_walltime: Duration | None = None
+
+
+class PoolEntry(OfferEntry):
+    """Equal hosts: what one host has, and how many there are.
+
+    `emulated` hosts have what is written, and their processes run on this machine. A pool with
+    `detect` is this machine with the CPUs and the memory that it really has.
+    """
+
+    name: Name
+    hosts: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    cpu: Cpu | None = None
+    memory: Bytes | None = None
+    storage: Bytes | None = None
+    devices: Annotated[int, Field(ge=0, le=1024)] = 0
+    device_model: DeviceName | None = None
+    emulated: bool = False
+    detect: bool = False
+    open: bool = True
+    fabric: Name | None = None
+    fabric_gbps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    traits: tuple[Name, ...] = ()
+    measured: dict[Precision, Performance] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.detect and (self.emulated or self.hosts > 1):
+            raise ValueError("detect takes this machine as it is: one host, and not emulated")
+        if self.detect and (self.cpu is not None or self.memory is not None):
+            raise ValueError("detect finds cpu and memory: leave them out")
+        if not self.detect and (self.cpu is None or self.memory is None):
+            raise ValueError("needs cpu and memory of one host, or detect: true")
+        if bool(self.devices) != (self.device_model is not None):
+            raise ValueError("devices (how many per host) and device_model go together")
+        return self
+
+
+class ClusterEntry(Wire):
+    """One resource manager at a site."""
+
+    name: Name
+    executor: Literal["local"] = "local"
+    pools: Some[PoolEntry]
+
+
+class SiteEntry(OfferEntry):
+    """A computing center; the first of its `domains` issues its identifiers."""
+
+    name: Name
+    domains: Some[Name]
+    clusters: Some[ClusterEntry]
+
+
+class NetworkFile(Wire):
+    """A whole network; `code` begins every identifier in it."""
+
+    network: Name
+    code: Annotated[str, Field(pattern=r"^[A-Z]{2,4}$")] = "CN"
+    domains: Some[DomainEntry]
+    sites: tuple[SiteEntry, ...] = ()
+
+    def domains_from_the_top(self) -> tuple[DomainEntry, ...]:
+        """The domains in an order in which each comes after its parent."""
+        ordered: dict[str, DomainEntry] = {}
+        for _ in self.domains:
+            for domain in self.domains:
+                if domain.parent is None or domain.parent in ordered:
+                    ordered.setdefault(domain.name, domain)
+        return tuple(ordered.values())
+
+    def first_domain(self, kind: DomainKind) -> DomainEntry | None:
+        """The first domain of a kind in the file's order."""
+        return next((d for d in self.domains if d.kind == kind), None)
+
+
+def read_network_file(path: Path) -> NetworkFile:
+    """The network in a file. Raises `BadInput` with every mistake, its field and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} can't be read: {error}") from None
+    return read_network(text, str(path))
+
+
+def read_network(text: str, what: str) -> NetworkFile:
+    """The network in a YAML or JSON text. Raises `BadInput` with every mistake."""
+    data, lines = read_yaml(text, what)
+    found = [
+        Mistake(show_path(path), message, _line(path, lines))
+        for path, message in _cross_checked(data)
+    ]
+    try:
+        network = validated(NetworkFile, data, what, lines)
+    except BadInput as error:
+        found.extend(error.mistakes)
+    else:
+        if not found:
+            return network
+    found = sorted(dict.fromkeys(found), key=lambda m: (m.line or 0, m.field))
+    count = "one mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    raise BadInput(f"{what} has {count}", found)
+
+
+# What one entry says of another is checked on the plain data, so that it is told together with
+# the mistakes inside the entries. Anything of a wrong shape is left to the models.
+
+Found = Iterator[tuple[FieldPath, str]]
+Entry = tuple[FieldPath, dict[str, Any]]
+
+
+def _cross_checked(data: Any) -> Found:
+    domains, sites = _entries(data, "domains"), _entries(data, "sites")
+    yield from _twice(domains, "domain")
+    yield from _twice(sites, "site")
+    yield from _ports_twice(domains)
+    yield from _parents(domains)
+    yield from _circles(domains)
+    names = _by_name(domains)
+    for path, site in sites:
+        yield from _domains_of_site(path, site, names)
+        clusters = _entries(site, "clusters", path)
+        yield from _twice(clusters, "cluster")
+        for inner, cluster in clusters:
+            yield from _twice(_entries(cluster, "pools", inner), "pool")
+
+
+def _parents(domains: list[Entry]) -> Found:
+    names, national = _by_name(domains), ""
+    for path, domain in domains:
+        kind, parent = str(domain.get("kind")), domain.get("parent")
+        if kind == "national":
+            if national:
+                yield (*path, "kind"), f"there is one national domain already, {national!r}"
+            if parent is not None:
+                yield (*path, "parent"), "the national domain has no parent"
+            national = national or str(domain.get("name"))
+        elif kind not in PARENTS:
+            continue
+        elif parent is None:
+            yield path, "needs a parent: its identifier is issued from above"
+        elif parent not in names:
+            yield (*path, "parent"), _unknown(parent, names)
+        elif names[parent].get("kind") not in (*PARENTS[kind], None):
+            above = " or ".join(f"a {k}" for k in PARENTS[kind])
+            is_kind = names[parent]["kind"]
+            yield (
+                (*path, "parent"),
+                f"the parent of a domain of kind {kind} is {above} one; {parent!r} is {is_kind}",
+            )
+
+
+def _circles(domains: list[Entry]) -> Found:
+    names = _by_name(domains)
+    for path, domain in domains:
+        start = str(domain.get("name"))
+        way, parent = [start], domain.get("parent")
+        while isinstance(parent, str) and parent in names and parent not in way:
+            way.append(parent)
+            parent = names[parent].get("parent")
+        if parent == start:
+            yield (*path, "parent"), f"the parents lead in a circle: {' -> '.join([*way, start])}"
+
+
+def _domains_of_site(
+    path: FieldPath, site: dict[str, Any], names: Mapping[str, dict[str, Any]]
+) -> Found:
+    listed = site.get("domains")
+    seen: list[Any] = []
+    for index, name in enumerate(listed if isinstance(listed, list) else []):
+        where = (*path, "domains", index)
+        if isinstance(name, str) and name not in names:
+            yield where, _unknown(name, names)
+        if name in seen:
+            yield where, f"{name!r} stands twice"
+        seen.append(name)
+
+
+def _twice(entries: list[Entry], noun: str) -> Found:
+    seen: list[Any] = []
+    for path, entry in entries:
+        name = entry.get("name")
+        if name is not None and name in seen:
+            yield (*path, "name"), f"there is another {noun} named {name!r}"
+        seen.append(name)
+
+
+def _ports_twice(domains: list[Entry]) -> Found:
+    seen: list[Any] = []
+    for path, domain in domains:
+        port = domain.get("port")
+        if port is not None and port in seen:
+            yield (*path, "port"), f"another domain has port {port} already"
+        seen.append(port)
+
+
+def _unknown(name: object, names: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(str(name), names, n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names)}"
+    return f"there is no domain {name!r}{hint if names else ''}"
+
+
+def _by_name(entries: list[Entry]) -> dict[str, dict[str, Any]]:
+    return {e["name"]: e for _, e in reversed(entries) if isinstance(e.get("name"), str)}
+
+
+def _entries(data: Any, key: str, path: FieldPath = ()) -> list[Entry]:
+    listed = data.get(key) if isinstance(data, dict) else None
+    items = enumerate(listed if isinstance(listed, list) else [])
+    return [((*path, key, i), item) for i, item in items if isinstance(item, dict)]
+
+
+def _line(path: FieldPath, lines: Mapping[FieldPath, int]) -> int | None:
+    return next(
+        (lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines), None
+    )

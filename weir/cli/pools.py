@@ -1,0 +1,70 @@
+"""`weir pools`: what the network has, what is free, and its price."""
+
+from __future__ import annotations
+
+import click
+
+from weir.cli.output import Column, Sheet, print_json, show_sheet
+from weir.cli.session import Session, prints
+from weir.cli.values import NONE, device, latency, price
+from weir.core.inventory import DEVICE_MILLI
+from weir.core.units import show_cpu_milli, show_devices_milli
+from weir.wire.pools import PoolAnswer
+
+
+@click.command()
+@prints
+def pools(session: Session, as_json: bool) -> None:
+    """List the pools, what is free in them, and what they cost."""
+    with session.client() as client:
+        found = client.pools()
+    if as_json:
+        print_json(found, list[PoolAnswer])
+        return
+    sheet = Sheet(
+        (
+            Column("ID"),
+            Column("SITE", wraps=True),
+            Column("POOL"),
+            Column("DEVICES", wraps=True),
+            Column("FREE", right=True),
+            Column("CPU FREE", right=True),
+            Column("PER DEVICE", right=True),
+            Column("PER CORE", right=True),
+            Column("LATENCY", right=True),
+            Column("STATE"),
+            Column("RUNS", right=True),
+        )
+    )
+    for pool in found:
+        state, style = _state(pool)
+        sheet.add(*_row(pool), state, str(pool.runs), style=style)
+    show_sheet(sheet, empty="no pools")
+
+
+def _row(pool: PoolAnswer) -> tuple[str, ...]:
+    total = pool.hosts * pool.shape.devices
+    free = f"{show_devices_milli(pool.free_devices_milli)} of {total}"
+    cores = show_cpu_milli(pool.hosts * pool.shape.cpu_milli)
+    has_price = total and pool.price_micro_per_device_hour
+    return (
+        pool.id,
+        pool.site_name,
+        pool.name,
+        device(pool.device_model, pool.emulated, str(total)),
+        free if total else NONE,
+        f"{show_cpu_milli(pool.free_cpu_milli)} of {cores}",
+        price(pool.price_micro_per_device_hour, pool.currency) if has_price else NONE,
+        price(pool.price_micro_per_core_hour, pool.currency),
+        latency(pool.latency_us),
+    )
+
+
+def _state(pool: PoolAnswer) -> tuple[str, str]:
+    """What it is, and its color."""
+    if pool.silent:
+        return "silent", "red"
+    if not pool.open:
+        return "closed", "dim"
+    whole = pool.free_devices_milli >= DEVICE_MILLI or not pool.shape.devices
+    return ("open", "") if whole and pool.free_cpu_milli else ("full", "yellow")

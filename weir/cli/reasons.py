@@ -1,0 +1,31 @@
+"""Print why not: reasons counted over pools, and the changes that would help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weir.cli.output import Column, Sheet, say, show_sheet
+from weir.wire.jobs import ChangeAnswer, ReasonAnswer
+
+
+def show_reasons(reasons: Sequence[ReasonAnswer]) -> None:
+    """One line a reason: how many pools, what was needed, and the best there was."""
+    sheet = Sheet(
+        (
+            Column("REASON"),
+            Column("POOLS", right=True),
+            Column("NEEDED", wraps=True),
+            Column("BEST", wraps=True),
+            Column("MEANING", wraps=True),
+        )
+    )
+    for r in reasons:
+        sheet.add(r.reason, str(r.pools), r.needed, r.best, r.text)
+    show_sheet(sheet)
+
+
+def show_changes(changes: Sequence[ChangeAnswer]) -> None:
+    """One line a change that would admit more pools."""
+    for c in changes:
+        pools = "1 more pool" if c.pools == 1 else f"{c.pools} more pools"
+        say(f"  {c.reason}: {c.instead} instead of {c.wanted} admits {pools}")

@@ -1,0 +1,113 @@
+"""`weir serve`: run one domain's server."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+import uvicorn
+
+from weir.bootstrap import ServerSettings, make_server
+from weir.control.context import DomainSettings
+
+
+@click.command()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The directory for all data of this server.",
+)
+@click.option("--name", required=True, help="This domain's name, for example region-east.")
+@click.option("--kind", type=click.Choice(["national", "regional", "industry"]), required=True)
+@click.option(
+    "--code",
+    default="CN",
+    show_default=True,
+    help="National only: the 2 to 4 letters that all identifiers begin with.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=7500, show_default=True)
+@click.option("--url", default="", help="The address that others reach this server by.")
+@click.option(
+    "--database",
+    envvar="WEIR_DATABASE",
+    default="",
+    help="An SQLAlchemy URL; SQLite under --home by default. Better by WEIR_DATABASE.",
+)
+@click.option(
+    "--files",
+    envvar="WEIR_FILES",
+    default="",
+    help="Where logs and results are kept: a directory or an fsspec URL.",
+)
+@click.option("--policy", default="balanced", show_default=True, help="The scheduling policy.")
+@click.option(
+    "--lease",
+    type=click.FloatRange(0.2, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds after which a cluster that says nothing counts as silent.",
+)
+@click.option(
+    "--lost-after",
+    type=click.FloatRange(0.2),
+    default=600.0,
+    show_default=True,
+    help="Seconds of silence after which what runs there is given up and placed anew.",
+)
+@click.option(
+    "--start-within",
+    type=click.FloatRange(0.2),
+    default=60.0,
+    show_default=True,
+    help="Seconds that a center has to start what it accepted.",
+)
+def serve(
+    home: Path,
+    name: str,
+    kind: str,
+    code: str,
+    host: str,
+    port: int,
+    url: str,
+    database: str,
+    files: str,
+    policy: str,
+    lease: float,
+    lost_after: float,
+    start_within: float,
+) -> None:
+    """Run one domain's server: national, regional or industry.
+
+    The first start writes the operator's token to HOME/operator.token.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    domain = DomainSettings(
+        lease_s=lease,
+        lost_after_s=lost_after,
+        start_within_s=start_within,
+        policy=policy,
+        url=url or f"http://{host}:{port}",
+    )
+    app = make_server(
+        ServerSettings(
+            home=home,
+            name=name,
+            kind=kind,
+            code=code,
+            database=database,
+            files=files,
+            domain=domain,
+        )
+    )
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+    )

@@ -1,0 +1,121 @@
+"""`weir show`: all that is known of a job."""
+
+from __future__ import annotations
+
+import click
+
+from weir.cli.output import Column, Sheet, print_json, say, show_card, show_sheet
+from weir.cli.session import Session, prints
+from weir.cli.values import NONE, ago, device, roughly, stamp, style_of, took, where
+from weir.wire.jobs import JobDetailAnswer
+from weir.wire.jobspec import JobSpec, Tasks
+
+
+@click.command()
+@click.argument("job")
+@prints
+def show(session: Session, job: str, as_json: bool) -> None:
+    """Show JOB: what it is, its path through the tiers, its runs, and its history."""
+    with session.client() as client:
+        found = client.job(job)
+    if as_json:
+        print_json(found)
+    else:
+        show_job(found, session.clock())
+
+
+def show_job(job: JobDetailAnswer, now: float) -> None:
+    """Print a job."""
+    say(f"{job.id} {job.name} is {job.state}", style_of(job.state))
+    show_card(_summary(job, now))
+    if job.runs:
+        say()
+        say("Runs", "bold")
+        show_sheet(_runs(job, now))
+    if job.history:
+        say()
+        say("History", "bold")
+        show_sheet(_history(job))
+
+
+def wish(spec: JobSpec) -> str:
+    """What a job asks for: `4 x (8 x nvidia-h100, 2 cpu, 16GiB)`."""
+    return " + ".join(_group(tasks) for tasks in spec.tasks)
+
+
+def _group(tasks: Tasks) -> str:
+    parts = []
+    if (d := tasks.devices) is not None:
+        amount = str(d.share) if d.share is not None else str(d.count or 1)
+        parts.append(f"{amount} x {' or '.join(d.models) or 'any device'}")
+        if d.min_memory:
+            parts.append(f"at least {d.min_memory} of device memory")
+        if d.min_performance:
+            least = d.min_performance
+            parts.append(f"at least {least.value} {least.precision} each")
+    parts += [f"{tasks.cpu} cpu", tasks.memory]
+    inside = f"({', '.join(parts)})"
+    if tasks.devices is not None and (total := tasks.devices.total_performance):
+        return f"{total.value} {total.precision} in tasks of {inside}"
+    return f"{tasks.count or 1} x {inside}"
+
+
+def _summary(job: JobDetailAnswer, now: float) -> list[tuple[str, str]]:
+    index = "" if job.array_index is None else f", number {job.array_index}"
+    sent = f"{stamp(job.submitted_at)} ({ago(job.submitted_at, now)}) by {job.submitter}"
+    ran = f"{ago(job.started_at, now)}, ran {took(job.started_at, job.ended_at, now)}"
+    return [
+        ("asks for", wish(job.spec)),
+        ("at", where(job)),
+        ("path", " > ".join(job.place)),
+        ("came by", " > ".join(job.path)),
+        ("submitted", sent),
+        ("started", "" if job.started_at is None else ran),
+        ("ended", "" if job.ended_at is None else stamp(job.ended_at)),
+        ("exit code", "" if job.exit_code is None else str(job.exit_code)),
+        ("reason", job.reason),
+        ("priority", str(job.priority)),
+        ("array", f"{job.array}{index}" if job.array else ""),
+        ("root job", job.root_job if job.root_job != job.id else ""),
+        ("attempts", str(job.attempts)),
+    ]
+
+
+def _runs(job: JobDetailAnswer, now: float) -> Sheet:
+    sheet = Sheet(
+        (
+            Column("RUN"),
+            Column("SITE", wraps=True),
+            Column("POOL"),
+            Column("DEVICE", wraps=True),
+            Column("STATE"),
+            Column("ASSIGNED", right=True),
+            Column("RAN", right=True),
+            Column("EXIT", right=True),
+            Column("REASON", wraps=True),
+        )
+    )
+    for run in job.runs:
+        sheet.add(
+            run.id,
+            run.site_name,
+            run.pool_name,
+            device(run.device_model, run.emulated),
+            run.state.value,
+            ago(run.assigned_at, now),
+            took(run.started_at, run.ended_at, now),
+            NONE if run.exit_code is None else str(run.exit_code),
+            run.reason or NONE,
+            style=style_of(run.state),
+        )
+    return sheet
+
+
+def _history(job: JobDetailAnswer) -> Sheet:
+    sheet = Sheet(
+        (Column("TIME"), Column("AFTER", right=True), Column("WHAT"), Column("", wraps=True))
+    )
+    for entry in job.history:
+        after = max(0.0, entry.at - job.submitted_at)
+        sheet.add(stamp(entry.at), f"+{roughly(after)}", entry.what, entry.detail)
+    return sheet

@@ -1,0 +1,287 @@
+"""`weir up FILE`: a whole network on this machine, every server and agent a process of its own.
+
+Everything is in WEIR_HOME/<network>/: each server's data, the agents' settings and journals,
+tokens, ports and logs. Coming up again uses them, so that identifiers, jobs and tokens stay. The
+context file gets the network's servers, so that `weir find` and the rest just work beside it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from weir.cli.network_file import DomainEntry, NetworkFile, read_network_file
+from weir.cli.network_join import Folder, Server, join_parent, join_site, write_agents
+from weir.cli.processes import Children, alone_in, choose_ports, read_numbers, write_numbers
+from weir.cli.status_view import Status, changes, draw, read_status, stamped
+from weir.client.context import (
+    Context,
+    read_context,
+    read_token,
+    weir_home,
+    write_context,
+    write_private,
+)
+from weir.client.context import Server as KnownServer
+from weir.client.http import Client
+from weir.core.errors import NotReady, WeirError
+from weir.wire.joining import TokenRequest
+
+SERVERS_START_S = 30.0
+"""Longest wait until every server is ready."""
+
+POOLS_SHOW_S = 30.0
+"""Longest wait until the top domain sees every pool."""
+
+EVERYWHERE_S = 5.0
+"""How much longer the other domains have to see them, before it is up without."""
+
+REFRESH_S = 1.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that is up."""
+
+    file: NetworkFile
+    home: Path
+    folder: Folder
+    servers: Mapping[str, Server]
+    children: Children
+
+    def first(self) -> Server:
+        """The server that people talk to if they name none: the first region's."""
+        chosen = self.file.first_domain("regional") or self.file.domains_from_the_top()[0]
+        return self.servers[chosen.name]
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--home", type=click.Path(path_type=Path), help="Instead of WEIR_HOME or ~/.weir.")
+@click.option("--plain", is_flag=True, help="Print lines instead of the live view.")
+def up(file: Path, home: Path | None, plain: bool) -> None:
+    """Start the network that FILE describes, and keep it up until Ctrl-C.
+
+    The processes run on this machine; what FILE calls emulated are hosts and devices that it does
+    not have. A second `weir up` with the same home goes on with the same identifiers and jobs.
+    """
+    network = read_network_file(file)
+    console = Console(highlight=False, soft_wrap=True)
+    say = partial(console.print, markup=False)
+    with (
+        interruptible(),
+        suppress(KeyboardInterrupt),
+        network_up(network, home or weir_home(), say) as started,
+    ):
+        watch(started, console, plain=plain or not console.is_terminal)
+    say(f"{network.network} is down; `weir up {file}` brings it back as it was")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal all raise `KeyboardInterrupt`."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    old = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
+    """Bring a network up, and take it down at the end whatever happens."""
+    folder = Folder(home.absolute() / file.network)
+    with ExitStack() as ending:
+        ending.enter_context(alone_in(folder.home))
+        children = Children(folder.logs)
+        ending.callback(_stop, children, say)
+        began = time.monotonic()
+        servers = _start_servers(file, folder, children)
+        for server in servers.values():
+            ending.callback(server.client.close)
+        _start_agents(file, folder, servers, children)
+        _write_context(file, home, folder, servers)
+        _wait_for_pools(file, servers, children)
+        network = Network(file, home, folder, servers, children)
+        _introduce(network, time.monotonic() - began, say)
+        yield network
+
+
+def _stop(children: Children, say: Say) -> None:
+    say(f"stopping {len(children)} processes ...")
+    killed = children.stop()
+    say(f"all stopped; {killed} had to be killed" if killed else "all stopped")
+
+
+def _start_servers(file: NetworkFile, folder: Folder, children: Children) -> dict[str, Server]:
+    wanted = {d.name: d.port for d in file.domains}
+    ports = choose_ports(wanted, read_numbers(folder.ports))
+    write_numbers(folder.ports, ports)
+    for domain in file.domains:
+        children.start(domain.name, _serve(file, domain, folder, ports[domain.name]))
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    _wait_until_ready(urls, children)
+    return {
+        name: Server(name, url, Client(url, read_token(folder.domain(name) / "operator.token")))
+        for name, url in urls.items()
+    }
+
+
+def _serve(file: NetworkFile, domain: DomainEntry, folder: Folder, port: int) -> list[str]:
+    arguments = ["serve", "--home", str(folder.domain(domain.name)), "--name", domain.name]
+    arguments += ["--kind", domain.kind, "--host", "127.0.0.1", "--port", str(port)]
+    return [*arguments, "--code", file.code] if domain.kind == "national" else arguments
+
+
+def _wait_until_ready(urls: Mapping[str, str], children: Children) -> None:
+    until = time.monotonic() + SERVERS_START_S
+    with ExitStack() as open_clients:
+        waiting = {
+            name: open_clients.enter_context(Client(url, timeout_s=2)) for name, url in urls.items()
+        }
+        while waiting := {n: client for n, client in waiting.items() if not _is_ready(client)}:
+            children.check()
+            if time.monotonic() > until:
+                raise NotReady(f"{', '.join(waiting)} not ready after {SERVERS_START_S:g} s")
+            time.sleep(0.05)
+
+
+def _is_ready(client: Client) -> bool:
+    try:
+        client.ready()
+    except WeirError:
+        return False
+    return True
+
+
+def _start_agents(
+    file: NetworkFile, folder: Folder, servers: Mapping[str, Server], children: Children
+) -> None:
+    for domain in file.domains_from_the_top():
+        if domain.parent is not None:
+            at = folder.link(domain.name)
+            write_agents(at / "agents.yaml", join_parent(folder, domain, servers))
+            children.start(f"link-{domain.name}", _agent(at), stage=1)
+    python = (str(Path(sys.executable).parent),)
+    for site in file.sites:
+        at = folder.site(site.name)
+        write_agents(at / "agents.yaml", join_site(folder, site, servers, python))
+        children.start(f"site-{site.name}", _agent(at), stage=1)
+
+
+def _agent(at: Path) -> list[str]:
+    return ["agent", "run", "--home", str(at), "--config", str(at / "agents.yaml")]
+
+
+def _write_context(
+    file: NetworkFile, home: Path, folder: Folder, servers: Mapping[str, Server]
+) -> None:
+    """Put the servers into the context file, with a person's token for each."""
+    known = {}
+    for name, server in servers.items():
+        token_file = folder.home / "people" / f"{name}.token"
+        if not token_file.exists():
+            request = TokenRequest(subject=_person(), roles=("user", "operator"))
+            token_file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_private(token_file, server.client.create_token(request).token)
+        relative = os.path.relpath(token_file, home.absolute())
+        known[name] = KnownServer(url=server.url, token_file=relative)
+    default = file.first_domain("regional") or file.domains_from_the_top()[0]
+    old = read_context(home).servers
+    write_context(home, Context(default=default.name, servers={**old, **known}))
+
+
+def _person() -> str:
+    """This person's login name, as a name of the network."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):
+        login = ""
+    return re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-")[:60] or "me"
+
+
+def _wait_for_pools(file: NetworkFile, servers: Mapping[str, Server], children: Children) -> None:
+    """Wait until the top sees every pool, and then a little longer for the other domains."""
+    wanted = {(s.name, p.name) for s in file.sites for c in s.clusters for p in c.pools}
+    top = file.domains_from_the_top()[0].name
+    until = later = time.monotonic() + POOLS_SHOW_S
+    while wanted:
+        children.check()
+        lacking = {name: wanted - _pools_at(server) for name, server in servers.items()}
+        if not any(lacking.values()):
+            return
+        if lacking[top]:
+            later = time.monotonic() + EVERYWHERE_S
+        elif time.monotonic() > later:
+            return
+        if time.monotonic() > until:
+            names = ", ".join(f"{site}/{pool}" for site, pool in sorted(lacking[top]))
+            raise NotReady(f"{top} does not see {names} after {POOLS_SHOW_S:g} s")
+        time.sleep(0.1)
+
+
+def _pools_at(server: Server) -> set[tuple[str, str]]:
+    try:
+        return {(p.site_name, p.name) for p in server.client.pools() if not p.silent}
+    except WeirError:
+        return set()
+
+
+def _introduce(network: Network, seconds: float, say: Say) -> None:
+    file = network.file
+    pools = [p for s in file.sites for c in s.clusters for p in c.pools]
+    emulated = sum(p.emulated for p in pools)
+    say(
+        f"{file.network} is up after {seconds:.1f} s: {len(network.children)} processes, "
+        f"{len(file.domains)} domains, {len(file.sites)} sites, {len(pools)} pools "
+        f"({emulated} of them emulated: their jobs' processes run on this machine)"
+    )
+    for domain in file.domains_from_the_top():
+        say(f"  {domain.name:<16} {domain.kind:<9} {network.servers[domain.name].url}")
+    shown = "" if network.home == weir_home() else f"WEIR_HOME={network.home} "
+    say(f"In another terminal: {shown}weir pools; {shown}weir -s {network.first().name} jobs")
+    say(f"Logs are in {network.folder.logs}")
+
+
+def watch(network: Network, console: Console, *, plain: bool) -> None:
+    """Show what the network does until interrupted. Raises `Died` if a process ends."""
+    if plain:
+        _tell(network, console)
+    with Live(console=console, auto_refresh=False, screen=False) as live:
+        while True:
+            network.children.check()
+            status = read_status(network.servers)
+            live.update(draw(network.file, network.servers, status), refresh=True)
+            time.sleep(REFRESH_S)
+
+
+def _tell(network: Network, console: Console) -> None:
+    old = Status()
+    while True:
+        network.children.check()
+        new = read_status(network.servers)
+        for line in changes(old, new):
+            console.print(stamped(line, time.time()), markup=False)
+        old = new
+        time.sleep(REFRESH_S)

@@ -1,0 +1,68 @@
+"""`weir wait`: wait until jobs have ended; the exit code says how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from weir.cli.output import note, print_json, say
+from weir.cli.session import Session, prints
+from weir.cli.values import style_of, took
+from weir.client.http import Client
+from weir.client.sdk import Weir
+from weir.core.lifecycle import JobState
+from weir.wire.jobs import JobDetailAnswer
+
+TIMED_OUT = 124
+"""Exit code where the time is over, as of `timeout(1)`."""
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer.")
+@prints
+def wait(session: Session, jobs: tuple[str, ...], timeout: float | None, as_json: bool) -> None:
+    """Wait until JOBS have ended.
+
+    The exit code is 0 if all succeeded, 1 if one did not, and 124 when the time is over.
+    """
+    with session.client() as client:
+        finish(session, client, jobs, timeout, as_json=as_json)
+
+
+def finish(
+    session: Session,
+    client: Client,
+    jobs: Sequence[str],
+    timeout_s: float | None = None,
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Wait for jobs, print how each ended, and leave with the exit code that says it."""
+    weir, began, ended = Weir.over(client), session.clock(), list[JobDetailAnswer]()
+    for job in jobs:
+        left = None if timeout_s is None else max(0.0, began + timeout_s - session.clock())
+        try:
+            found = weir.wait(job, left, sleep=session.sleep, clock=session.clock)
+        except TimeoutError:
+            note(f"{job} has not ended within {timeout_s:g} s")
+            raise click.exceptions.Exit(TIMED_OUT) from None
+        ended.append(found)
+        if not as_json and not quiet:
+            say(_outcome(found, session.clock()), style_of(found.state))
+    if as_json:
+        print_json(ended, list[JobDetailAnswer])
+    if any(found.state is not JobState.SUCCEEDED for found in ended):
+        raise click.exceptions.Exit(1)
+
+
+def _outcome(job: JobDetailAnswer, now: float) -> str:
+    ran = took(job.started_at, job.ended_at, now)
+    text = f"{job.id} {job.name} {job.state}"
+    if job.started_at is not None:
+        text += f" after {ran}"
+    if job.exit_code is not None:
+        text += f", exit code {job.exit_code}"
+    return f"{text}: {job.reason}" if job.reason else text

@@ -1,0 +1,84 @@
+"""`weir why`: why a job stands where it stands."""
+
+from __future__ import annotations
+
+import click
+
+from weir.cli.output import Column, Sheet, print_json, say, show_sheet
+from weir.cli.reasons import show_changes, show_reasons
+from weir.cli.session import Session, prints
+from weir.cli.values import (
+    NONE,
+    candidate_device,
+    candidate_start,
+    candidate_tasks,
+    price,
+    style_of,
+    term_value,
+)
+from weir.wire.jobs import CandidateAnswer, WhyAnswer
+from weir.wire.jobspec import JobSpec
+
+
+@click.command()
+@click.argument("job")
+@prints
+def why(session: Session, job: str, as_json: bool) -> None:
+    """Why does JOB wait, or run where it runs?"""
+    with session.client() as client:
+        answer = client.why(job)
+        if as_json:
+            print_json(answer)
+            return
+        spec = None if answer.chosen is None else client.job(job).spec
+    show_answer(answer, spec)
+
+
+def show_answer(answer: WhyAnswer, spec: JobSpec | None) -> None:
+    """Print the state, then the reasons and changes, or the terms of the choice."""
+    colon = f": {answer.text}" if answer.text else ""
+    say(f"{answer.job} is {answer.state}{colon}", style_of(answer.state))
+    if answer.ahead:
+        say("1 job is ahead." if answer.ahead == 1 else f"{answer.ahead} jobs are ahead of it.")
+    if answer.held_pool is not None:
+        say(f"Pool {answer.held_pool} is being kept free for it.")
+    if answer.hopeless and answer.reasons:
+        say("Waiting does not help: no pool of the network would do, even empty and open.", "red")
+    if answer.reasons:
+        say()
+        show_reasons(answer.reasons)
+    if answer.changes:
+        say()
+        say("What would make it fit:")
+        show_changes(answer.changes)
+    if answer.chosen is not None:
+        say()
+        show_sheet(_choice(answer.chosen, answer.runner_up, spec))
+        if answer.runner_up is None:
+            say("No other pool could take it.")
+
+
+def _choice(chosen: CandidateAnswer, other: CandidateAnswer | None, spec: JobSpec | None) -> Sheet:
+    """The winner beside the runner-up, fact by fact and term by term."""
+    sheet = Sheet((Column(""), Column("CHOSEN", wraps=True), Column("RUNNER-UP", wraps=True)))
+    facts = (
+        ("site", lambda c: c.site_name),
+        ("pool", lambda c: c.pool_name),
+        ("devices", lambda c: candidate_device(c, spec)),
+        ("tasks", candidate_tasks),
+        ("price", lambda c: price(c.price_micro_per_hour, c.currency)),
+        ("start", candidate_start),
+    )
+    for name, fact in facts:
+        sheet.add(name, fact(chosen), NONE if other is None else fact(other))
+    for name in dict.fromkeys(t.name for c in (chosen, other) if c is not None for t in c.terms):
+        sheet.add(f"{name} term", _term(chosen, name), _term(other, name))
+    sum_of = f"{other.cost:.3f}" if other is not None else NONE
+    sheet.add("score (lower wins)", f"{chosen.cost:.3f}", sum_of)
+    return sheet
+
+
+def _term(found: CandidateAnswer | None, name: str) -> str:
+    """`2.5 CNY/h costs 0.310`."""
+    term = None if found is None else next((t for t in found.terms if t.name == name), None)
+    return NONE if term is None else f"{term_value(term)} costs {term.cost:.3f}"

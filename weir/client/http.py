@@ -1,0 +1,211 @@
+"""The one HTTP client: a typed method for every call of a Weir server.
+
+Laws:
+- An answer is a wire model; a problem is raised as the error that the server raised
+  (`weir.client.problems`); no answer at all is `Unreachable`.
+- Nothing is tried twice here. Whoever calls knows whether a repeat is harmless.
+- The token goes to the one server it is for: redirects are not followed, and a loopback address is
+  never asked through a proxy.
+- A long call (`exchange`, `watch`, a file that is waited for) may take its wait and the usual
+  timeout on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from weir.client.problems import NotUnderstood, Unreachable
+from weir.client.transport import Transport, path_part
+from weir.core.lifecycle import JobState
+from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
+from weir.wire.jobs import (
+    ClusterAnswer,
+    FilesAnswer,
+    FindAnswer,
+    FindRequest,
+    IdentifierAnswer,
+    IndicatorAnswer,
+    JobAnswer,
+    JobDetailAnswer,
+    JobsAnswer,
+    SubmitAnswer,
+    SubmitRequest,
+    WatchAnswer,
+    WhyAnswer,
+)
+from weir.wire.joining import (
+    DomainAnswer,
+    IdentityRequest,
+    JoinAnswer,
+    JoinRequest,
+    JoinTokenAnswer,
+    JoinTokenRequest,
+    TokenAnswer,
+    TokenRequest,
+    UplinkAnswer,
+    UplinkRequest,
+)
+from weir.wire.pools import PoolAnswer
+
+__all__ = ["Client", "FilePiece", "Unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePiece:
+    """A piece of a job's file. `size` is the whole file's; `complete` if it won't grow more."""
+
+    data: bytes
+    size: int
+    complete: bool
+
+
+class Client(Transport):
+    """A connection to one server. Threads may share it; close it, or use it in a `with`.
+
+    `url` is where the server answers (`http://127.0.0.1:7500`), `token` what it knows the caller
+    by. `timeout_s` is for each step of a call: to connect (at most 10 s), to send, to be answered.
+    """
+
+    # Jobs.
+
+    def submit(self, request: SubmitRequest) -> SubmitAnswer:
+        """Submit some jobs, all or none."""
+        return self._ask(SubmitAnswer, "POST", "/v1/jobs", request)
+
+    def jobs(
+        self,
+        *,
+        state: JobState | Sequence[JobState] | None = None,
+        submitter: str | None = None,
+        name: str | None = None,
+        array: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> JobsAnswer:
+        """A page of jobs, newest first; some states mean any of them, None is "whatever"."""
+        query = {
+            "state": [state] if isinstance(state, JobState) else state,
+            "submitter": submitter,
+            "name": name,
+            "array": array,
+            "before": before,
+            "limit": limit,
+        }
+        return self._ask(JobsAnswer, "GET", "/v1/jobs", query=query)
+
+    def job(self, job: str) -> JobDetailAnswer:
+        """All that is known of a job."""
+        return self._ask(JobDetailAnswer, "GET", f"/v1/jobs/{path_part(job)}")
+
+    def cancel(self, job: str) -> JobAnswer:
+        """Cancel a job; one that has ended stays as it ended."""
+        return self._ask(JobAnswer, "POST", f"/v1/jobs/{path_part(job)}/cancel")
+
+    def why(self, job: str) -> WhyAnswer:
+        """Why a job stands where it stands."""
+        return self._ask(WhyAnswer, "GET", f"/v1/jobs/{path_part(job)}/why")
+
+    def files(self, job: str) -> FilesAnswer:
+        """The files of a job's latest run."""
+        return self._ask(FilesAnswer, "GET", f"/v1/jobs/{path_part(job)}/files")
+
+    def read_file(
+        self, job: str, name: str, offset: int = 0, limit: int | None = None, wait_s: float = 0
+    ) -> FilePiece:
+        """Up to `limit` bytes from `offset`; waits up to `wait_s` for some where there are none."""
+        path = f"/v1/jobs/{path_part(job)}/files/{quote(name, safe='/')}"
+        query = {"offset": offset, "limit": limit, "wait_s": wait_s or None}
+        response = self._send("GET", path, query=query, wait_s=wait_s)
+        size = response.headers.get("X-Weir-Size", "")
+        complete = response.headers.get("X-Weir-Complete", "").lower()
+        if not size.isdecimal() or complete not in ("true", "false"):
+            raise NotUnderstood(f"{self.url} answered {path} without the file's size and state")
+        return FilePiece(response.content, int(size), complete == "true")
+
+    def find(self, request: FindRequest) -> FindAnswer:
+        """Where a job could run, ranked; and for every other pool why not."""
+        return self._ask(FindAnswer, "POST", "/v1/find", request)
+
+    def job_schema(self) -> dict[str, Any]:
+        """The JSON Schema of job files, of the server's version."""
+        return self._ask(dict[str, Any], "GET", "/v1/schema/job")
+
+    # The network.
+
+    def pools(self) -> list[PoolAnswer]:
+        """Every pool that the server knows."""
+        return self._ask(list[PoolAnswer], "GET", "/v1/pools")
+
+    def clusters(self) -> list[ClusterAnswer]:
+        """Every cluster that talks to the server."""
+        return self._ask(list[ClusterAnswer], "GET", "/v1/clusters")
+
+    def indicators(self) -> list[IndicatorAnswer]:
+        """The defined quantities with their values."""
+        return self._ask(list[IndicatorAnswer], "GET", "/v1/indicators")
+
+    def domain(self) -> DomainAnswer:
+        """Who the server is."""
+        return self._ask(DomainAnswer, "GET", "/v1/domain")
+
+    def identifier(self, identifier: str) -> IdentifierAnswer:
+        """What an identifier stands for; needs no token."""
+        return self._ask(IdentifierAnswer, "GET", f"/v1/identifiers/{path_part(identifier)}")
+
+    # Joining and tokens.
+
+    def set_identity(self, request: IdentityRequest) -> DomainAnswer:
+        """Tell a domain the identifier that its parent has issued."""
+        return self._ask(DomainAnswer, "PUT", "/v1/domain/identity", request)
+
+    def create_join_token(self, request: JoinTokenRequest) -> JoinTokenAnswer:
+        """A token that one newcomer can join with."""
+        return self._ask(JoinTokenAnswer, "POST", "/v1/join-tokens", request)
+
+    def join(self, request: JoinRequest) -> JoinAnswer:
+        """Join; this client's token is the join token."""
+        return self._ask(JoinAnswer, "POST", "/v1/join", request)
+
+    def create_uplink(self, request: UplinkRequest) -> UplinkAnswer:
+        """Make, at a child, the cluster that stands for its parent."""
+        return self._ask(UplinkAnswer, "POST", "/v1/uplinks", request)
+
+    def create_token(self, request: TokenRequest) -> TokenAnswer:
+        """A token for a person."""
+        return self._ask(TokenAnswer, "POST", "/v1/tokens", request)
+
+    def revoke_token(self, token_id: str) -> None:
+        """Make a person's token void."""
+        self._send("DELETE", f"/v1/tokens/{path_part(token_id)}")
+
+    # Between domains.
+
+    def exchange(self, request: ExchangeRequest) -> ExchangeAnswer:
+        """Report and be given assignments; waits up to the request's `wait_s` for some."""
+        return self._ask(
+            ExchangeAnswer, "POST", "/v1/exchange", request, small=True, wait_s=request.wait_s
+        )
+
+    def watch(
+        self, *, jobs_after: int = 0, offers_after: int = 0, wait_s: float = 0
+    ) -> WatchAnswer:
+        """What has changed since; waits up to `wait_s` for something."""
+        query = {"jobs_after": jobs_after, "offers_after": offers_after, "wait_s": wait_s}
+        return self._ask(WatchAnswer, "GET", "/v1/watch", query=query, wait_s=wait_s)
+
+    # Health.
+
+    def alive(self) -> None:
+        """Return if the server's process answers."""
+        self._send("GET", "/healthz")
+
+    def ready(self) -> None:
+        """Return if the server can serve; raises `NotReady` if it can't yet."""
+        self._send("GET", "/readyz")
+
+    def metrics(self) -> str:
+        """The server's own metrics, in the Prometheus text format."""
+        return self._send("GET", "/metrics").text

@@ -1,0 +1,107 @@
+"""What every use case is handed: the store, the clock, ids, and how to wake who is waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from weir.core.demand import Demand
+from weir.core.errors import Conflict, NotReady
+from weir.scheduling.policy import Policy, policy
+from weir.store.domains import this_domain
+from weir.store.engine import Store
+from weir.store.files import Files
+from weir.store.rows import DomainRow
+from weir.wire.pools import PoolReport
+
+T = TypeVar("T")
+
+TRIES = 8
+"""How often a use case reads and decides anew when somebody else was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSettings:
+    """How one domain behaves. Durations are seconds.
+
+    `lease_s`: a cluster that has not been heard of for this long is silent and gets nothing new.
+    `lost_after_s`: what runs on a silent cluster is given up after this.
+    `start_within_s`: a run must start within this from when its agent heard of it.
+    `avoid_s`: how long a job is kept off a pool that has refused it.
+    `max_losses`: how often a job is placed again after its cluster was lost.
+    `max_waiting`: how many waiting jobs one scheduling round looks at.
+    """
+
+    lease_s: float = 30.0
+    lost_after_s: float = 600.0
+    start_within_s: float = 60.0
+    avoid_s: float = 5.0
+    max_losses: int = 3
+    max_waiting: int = 20_000
+    policy: str = "balanced"
+    url: str = ""
+
+
+@dataclass(slots=True)
+class Caches:
+    """Parsed records that never change under their key. Losing them costs time only."""
+
+    reports: dict[tuple[str, str], tuple[int, PoolReport]] = field(default_factory=dict)
+    demands: dict[str, Demand] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The outside of the use cases, handed in by `weir.bootstrap` or by a test."""
+
+    store: Store
+    files: Files
+    now: Callable[[], float]
+    new_id: Callable[[str], str]
+    new_secret: Callable[[], str]
+    wake: Callable[[str], None]
+    settings: DomainSettings
+    version: str
+    caches: Caches = field(default_factory=Caches)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that this domain schedules by."""
+        return policy(self.settings.policy)
+
+    def domain(self) -> DomainRow:
+        """Who this server is."""
+        with self.store.read() as tx:
+            row = this_domain(tx)
+        if row is None:
+            raise NotReady("this server has no name yet")
+        return row
+
+
+def again(attempt: Callable[[], T]) -> T:
+    """Run a compare-and-swap use case; when somebody else was faster, read and decide once more."""
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except Conflict as conflict:
+            if type(conflict) is not Conflict:
+                raise
+    return attempt()
+
+
+SCHEDULE = "schedule"
+"""Wake key: there may be something to place."""
+
+WATCH = "watch"
+"""Wake key: jobs or offers have changed."""
+
+
+def orders_for(cluster: str) -> str:
+    """Wake key: this cluster has new orders."""
+    return f"orders {cluster}"
+
+
+def job_key(job: str) -> str:
+    """Wake key: this job's files or state have changed."""
+    return f"job {job}"

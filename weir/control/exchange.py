@@ -1,0 +1,250 @@
+"""Exchange: what an agent says becomes rows; what stands for its cluster goes back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from weir.control.apply import apply_happenings
+from weir.control.authorize import Principal, check_cluster
+from weir.control.context import SCHEDULE, WATCH, Context, again, job_key
+from weir.control.inventory import accept_inventory
+from weir.control.observe import Happening
+from weir.core.errors import BadInput, Mistake, NotAllowed, NotFound, Superseded
+from weir.core.lifecycle import RunState
+from weir.store import clusters, runs
+from weir.store.domains import raise_count, this_domain
+from weir.store.rows import ClusterRow, JobRow, RunRow
+from weir.wire.exchange import (
+    MAX_CHUNK_BYTES,
+    ExchangeAnswer,
+    ExchangeRequest,
+    FileChunk,
+    GroupPlace,
+    RunOrder,
+)
+from weir.wire.jobspec import JobSpec
+
+MAX_ORDERS = 500
+SKEW_S = 2.0
+"""A child's clock that is off by less than this is taken as right."""
+
+
+def exchange(ctx: Context, who: Principal, request: ExchangeRequest) -> ExchangeAnswer:
+    """One call of an agent, without the waiting (`weir.api` waits, then asks again)."""
+    check_cluster(who, request.cluster)
+    now = ctx.now()
+    if _says_something(request):
+        woken = again(lambda: _write(ctx, request, now))
+        for key in woken:
+            ctx.wake(key)
+    else:
+        _touch(ctx, request, now)
+    return _answer(ctx, request, now)
+
+
+def _says_something(request: ExchangeRequest) -> bool:
+    return bool(
+        request.hello
+        or request.inventory is not None
+        or request.changed
+        or request.observations
+        or request.chunks
+    )
+
+
+def _known(tx: Connection, request: ExchangeRequest) -> ClusterRow:
+    row = clusters.get(tx, request.cluster)
+    if row is None:
+        raise NotFound(f"there is no cluster {request.cluster} here")
+    if not request.hello and row.incarnation != request.incarnation:
+        raise Superseded(
+            f"another agent process has taken over cluster {row.id}; stop this one, or restart it "
+            "to take over"
+        )
+    return row
+
+
+def _touch(ctx: Context, request: ExchangeRequest, now: float) -> None:
+    """Heard again. Written at most a few times a lease, so that an idle network writes little."""
+    with ctx.store.read() as tx:
+        row = _known(tx, request)
+    if row.heard_at is not None and now - row.heard_at <= ctx.settings.lease_s / 4:
+        return
+    with ctx.store.write() as tx:
+        clusters.change(tx, row.id, **_heard(row, request, now))
+        if row.silent:
+            clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
+    if row.silent:
+        ctx.wake(SCHEDULE)
+        ctx.wake(WATCH)
+
+
+def _heard(row: ClusterRow, request: ExchangeRequest, now: float) -> dict[str, Any]:
+    skew = request.sent_at - now
+    return {
+        "heard_at": now,
+        "silent": False,
+        "clock_skew_s": round(skew, 1) if abs(skew) > SKEW_S else 0.0,
+        "rtt_us": row.rtt_us if request.rtt_us is None else request.rtt_us,
+        "version": request.version[:40] or row.version,
+    }
+
+
+def _write(ctx: Context, request: ExchangeRequest, now: float) -> set[str]:
+    with ctx.store.read() as tx:
+        pieces = _check_chunks(tx, request)
+    for chunk, data in pieces:
+        ctx.files.put(chunk.run, chunk.name, chunk.offset, data)
+    woken: set[str] = set()
+    with ctx.store.write() as tx:
+        row = _known(tx, request)
+        fresh_journal = request.journal != row.journal
+        observed = 0 if fresh_journal else row.observed
+        values = _heard(row, request, now) | {
+            "incarnation": request.incarnation,
+            "journal": request.journal,
+        }
+        if request.inventory is not None or request.changed:
+            values |= accept_inventory(ctx, tx, row, request, now)
+            woken |= {SCHEDULE, WATCH}
+        news = [o for o in request.observations if o.seq > observed]
+        skew = float(values["clock_skew_s"])
+        _check_runs(tx, row, {o.run for o in news})
+        woken |= apply_happenings(
+            ctx,
+            tx,
+            [
+                (
+                    o.run,
+                    Happening(
+                        o.event, min(o.at - skew, now), o.exit_code, o.reason, _place(row, o.place)
+                    ),
+                )
+                for o in news
+            ],
+        )
+        for chunk, data in pieces:
+            runs.grow_file(tx, chunk.run, chunk.name, chunk.offset + len(data))
+        values["observed"] = max([observed, *(o.seq for o in news)])
+        clusters.swap(tx, row, **values)
+        woken |= {job_key(r.job) for r in runs.some(tx, {c.run for c, _ in pieces}).values()}
+        if row.silent:
+            clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
+            woken |= {SCHEDULE, WATCH}
+    return woken
+
+
+def _place(row: ClusterRow, place: tuple[str, ...]) -> tuple[str, ...]:
+    """Names on the way: what lies behind this cluster, this cluster's own name first."""
+    return (row.name, *place) if row.peer_domain else (place or (row.site_name,))
+
+
+def _check_runs(tx: Connection, row: ClusterRow, run_ids: set[str]) -> dict[str, RunRow]:
+    found = runs.some(tx, run_ids)
+    for run in found.values():
+        if run.cluster != row.id:
+            raise NotAllowed(f"run {run.id} is not one of cluster {row.id}")
+    return found
+
+
+def _check_chunks(tx: Connection, request: ExchangeRequest) -> list[tuple[FileChunk, bytes]]:
+    """The pieces of files that may be kept: own runs, no gaps, of bounded size."""
+    if not request.chunks:
+        return []
+    row = _known(tx, request)
+    own = _check_runs(tx, row, {c.run for c in request.chunks})
+    sizes = {(run, name): size for run in own for name, size in runs.files_of(tx, run)}
+    kept = []
+    for number, chunk in enumerate(request.chunks):
+        if chunk.run not in own:
+            continue
+        data = _decoded(chunk, f"chunks[{number}]")
+        size = sizes.get((chunk.run, chunk.name), 0)
+        if chunk.offset > size:
+            raise BadInput(
+                f"a piece of {chunk.name} of {chunk.run} starts at {chunk.offset}, after a gap",
+                [Mistake(f"chunks[{number}].offset", f"must be at most {size}")],
+            )
+        sizes[(chunk.run, chunk.name)] = max(size, chunk.offset + len(data))
+        kept.append((chunk, data))
+    return kept
+
+
+def _decoded(chunk: FileChunk, where: str) -> bytes:
+    try:
+        data = base64.b64decode(chunk.data, validate=True)
+    except ValueError:
+        raise BadInput("a piece of a file is not base64", [Mistake(where, "not base64")]) from None
+    if len(data) > MAX_CHUNK_BYTES:
+        raise BadInput(
+            "a piece of a file is too large",
+            [Mistake(where, f"{len(data)} bytes; at most {MAX_CHUNK_BYTES}")],
+        )
+    return data
+
+
+def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswer:
+    with ctx.store.read() as tx:
+        row = clusters.get(tx, request.cluster)
+        domain = this_domain(tx)
+        assert row is not None
+        assert domain is not None
+        orders: list[tuple[RunRow, JobRow]] = []
+        cancels: list[str] = []
+        recheck: list[str] = []
+        if request.want:
+            orders = runs.orders(tx, row.id, request.after, MAX_ORDERS)
+            if len(orders) < MAX_ORDERS:
+                cancels = runs.cancels(tx, row.id, request.after)
+            recheck = _to_recheck(tx, row, request)
+        revision = (
+            runs.last_revision(tx, row.id) if len(orders) < MAX_ORDERS else (orders[-1][0].revision)
+        )
+        names = _pool_names(tx, row) if request.inventory is not None else {}
+    return ExchangeAnswer(
+        generation=row.generation,
+        acknowledged=row.observed,
+        identifiers=names,
+        orders=tuple(_order(run, job, domain.id) for run, job in orders),
+        cancels=tuple(cancels),
+        recheck=tuple(recheck),
+        resend=row.inventory_digest == "",
+        revision=max(request.after, revision) if request.want else request.after,
+        lease_s=ctx.settings.lease_s,
+        server_time=now,
+    )
+
+
+def _to_recheck(tx: Connection, row: ClusterRow, request: ExchangeRequest) -> list[str]:
+    """Runs whose state the agent should tell again: all after its restart, lost ones otherwise."""
+    if request.hello or request.after == 0:
+        states: Sequence[str] = (RunState.ACCEPTED, RunState.RUNNING, RunState.LOST)
+    else:
+        states = (RunState.LOST,)
+    return [r.id for r in runs.live_on(tx, row.id, states)]
+
+
+def _pool_names(tx: Connection, row: ClusterRow) -> dict[str, str]:
+    heads = [h.id for h in clusters.pool_heads(tx) if h.cluster == row.id and not h.gone]
+    return {r.name: r.id for r in clusters.pool_records(tx, row.id, heads).values()}
+
+
+def _order(run: RunRow, job: JobRow, here: str | None) -> RunOrder:
+    return RunOrder(
+        run=run.id,
+        revision=run.revision,
+        job=job.id,
+        root_job=job.root_job,
+        submitter=job.submitter,
+        pool=run.pool,
+        groups=tuple(GroupPlace(group=g, count=n, stack=s) for g, n, s in run.groups),
+        spec=JobSpec.model_validate_json(job.spec),
+        array_index=job.array_index,
+        path=(*job.path, *((here,) if here else ())),
+        start_within_s=run.start_within_s,
+        cancel=run.cancel,
+    )

@@ -1,0 +1,93 @@
+"""Expire: what silence and deadlines mean. Called now and then, with the time as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from weir.control.apply import apply_happenings
+from weir.control.cancel import stop
+from weir.control.context import SCHEDULE, WATCH, Context, again
+from weir.control.network import is_silent
+from weir.control.observe import Happening
+from weir.core.lifecycle import RunEvent, RunState
+from weir.store import clusters, jobs, runs
+from weir.store.domains import raise_count
+from weir.store.rows import ClusterRow, RunRow
+
+NOT_STARTED = frozenset({RunState.ASSIGNED, RunState.ACCEPTED})
+
+
+def expire(ctx: Context) -> int:
+    """Give up runs of clusters that have been silent too long, stop jobs past their deadline."""
+    now = ctx.now()
+    _note_silence(ctx, now)
+    lost = again(lambda: _give_up(ctx, now))
+    late = again(lambda: _stop_late(ctx, now))
+    return lost + late
+
+
+def given_up(
+    rows: Mapping[str, ClusterRow],
+    live: Sequence[RunRow],
+    now: float,
+    lease_s: float,
+    lost_after_s: float,
+) -> list[tuple[str, Happening]]:
+    """The runs to give up, decided purely.
+
+    A run that has not started is given up once it can't start any more: its agent heard of it no
+    later than the last time it was heard of itself, and has `start_within_s` from then. One that
+    runs is left alone for `lost_after_s`: a blip of the link is no reason to run it twice.
+    """
+    found = []
+    for run in live:
+        row = rows[run.cluster]
+        if not is_silent(row, now, lease_s):
+            continue
+        silence = now - (row.heard_at or row.joined_at)
+        not_started = RunState(run.state) in NOT_STARTED
+        patience = lease_s + run.start_within_s if not_started else lost_after_s
+        if silence > patience:
+            reason = f"{row.name} has been silent for {silence:.0f} s"
+            found.append((run.id, Happening(RunEvent.SILENT, now, reason=reason)))
+    return found
+
+
+def _note_silence(ctx: Context, now: float) -> None:
+    """Tell those who watch that a cluster has fallen silent, once."""
+    with ctx.store.read() as tx:
+        rows = clusters.all_clusters(tx)
+    fallen = [r for r in rows if not r.silent and is_silent(r, now, ctx.settings.lease_s)]
+    if not fallen:
+        return
+    with ctx.store.write() as tx:
+        for row in fallen:
+            clusters.change(tx, row.id, silent=True)
+            clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
+    ctx.wake(SCHEDULE)
+    ctx.wake(WATCH)
+
+
+def _give_up(ctx: Context, now: float) -> int:
+    settings = ctx.settings
+    with ctx.store.read() as tx:
+        rows = {r.id: r for r in clusters.all_clusters(tx)}
+        quiet = [c for c, r in rows.items() if is_silent(r, now, settings.lease_s)]
+        active = (RunState.ASSIGNED, RunState.ACCEPTED, RunState.RUNNING)
+        live = [r for c in quiet for r in runs.live_on(tx, c, active)]
+    lost = given_up(rows, live, now, settings.lease_s, settings.lost_after_s)
+    if not lost:
+        return 0
+    with ctx.store.write() as tx:
+        woken = apply_happenings(ctx, tx, lost)
+    for key in woken:
+        ctx.wake(key)
+    return len(lost)
+
+
+def _stop_late(ctx: Context, now: float) -> int:
+    with ctx.store.read() as tx:
+        late = jobs.expired(tx, now)
+    for job in late:
+        stop(ctx, job.id, "its deadline has passed")
+    return len(late)

@@ -1,0 +1,183 @@
+"""Find: where could this job run? And why does one wait, or is where it is?
+
+Both ask the scheduler's own functions on a snapshot of now, so what they say is what it would do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weir.control.context import Context
+from weir.control.network import load_network
+from weir.control.schedule import demands_of, load_snapshot
+from weir.core.errors import NotFound
+from weir.core.lifecycle import JOB_FINAL, JobState
+from weir.core.plan import Candidate, Change, GroupAllocation, ReasonCount, Term, Waiting
+from weir.scheduling.find import Found, find
+from weir.scheduling.policy import policy
+from weir.scheduling.schedule import schedule
+from weir.scheduling.snapshot import PoolState, Snapshot
+from weir.store import jobs
+from weir.store.rows import JobRow
+from weir.wire.jobs import (
+    CandidateAnswer,
+    ChangeAnswer,
+    FindAnswer,
+    FindRequest,
+    ReasonAnswer,
+    RejectionAnswer,
+    TermAnswer,
+    WhyAnswer,
+)
+from weir.wire.jobspec import demand_of
+
+
+def find_places(ctx: Context, request: FindRequest) -> FindAnswer:
+    """Every pool of the network for this job: ranked yes, or no with every reason."""
+    now = ctx.now()
+    chosen = policy(request.policy) if request.policy else ctx.policy
+    with ctx.store.read() as tx:
+        network = load_network(ctx, tx, now)
+    snapshot = Snapshot(now=now, pools=network.pools(), jobs=())
+    found = find(snapshot, demand_of(request.spec), chosen)
+    pools = {s.pool.id: s for s in snapshot.pools}
+    return FindAnswer(
+        policy=chosen.name,
+        candidates=tuple(_candidate(c, pools.get(c.pool)) for c in found.candidates),
+        rejections=_rejections(found, pools),
+        reasons=tuple(_reason(r) for r in found.reasons),
+        changes=tuple(_change(c) for c in found.changes),
+    )
+
+
+def why(ctx: Context, job_id: str) -> WhyAnswer:
+    """Why a job stands where it stands. Raises `NotFound`."""
+    now = ctx.now()
+    with ctx.store.read() as tx:
+        row = jobs.get(tx, job_id)
+        if row is None:
+            raise NotFound(f"there is no job {job_id} here")
+        waits = row.state == JobState.WAITING
+        snapshot, network = load_snapshot(ctx, tx, now) if waits else (None, None)
+        network = network or load_network(ctx, tx, now)
+        demands_of(ctx, tx, {row.shape})
+    pools = {s.pool.id: s for s in network.pools()}
+    if snapshot is not None:
+        return _why_waiting(ctx, row, snapshot)
+    return _why_there(row, pools)
+
+
+def _why_waiting(ctx: Context, row: JobRow, snapshot: Snapshot) -> WhyAnswer:
+    plan = schedule(snapshot, ctx.policy)
+    entry = plan.waiting.get(row.id)
+    if entry is None:
+        placed = any(p.job == row.id for p in plan.placements)
+        text = (
+            "It has just become possible to place it: the next round will."
+            if placed
+            else "It stands behind more jobs than one round looks at; it has not come up yet."
+        )
+        return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
+    return WhyAnswer(
+        job=row.id,
+        state=JobState.WAITING,
+        text=waiting_sentence(entry, row.reason),
+        ahead=entry.ahead,
+        held_pool=entry.held_pool,
+        hopeless=entry.hopeless,
+        reasons=tuple(_reason(r) for r in entry.reasons),
+        changes=tuple(_change(c) for c in entry.changes),
+    )
+
+
+def waiting_sentence(entry: Waiting, before: str) -> str:
+    """The answer in one or two sentences."""
+    earlier = f" Before that: {before}." if before else ""
+    if not entry.reasons:
+        return "There is no pool in this network yet." + earlier
+    if entry.hopeless:
+        return (
+            "No pool of this network could ever take it as it is: each lacks something that "
+            "waiting will not bring." + earlier
+        )
+    ahead = f", with {entry.ahead} jobs ahead of it" if entry.ahead else ""
+    held = f"; pool {entry.held_pool} is kept for it" if entry.held_pool else ""
+    return f"It waits for room{ahead}{held}." + earlier
+
+
+def _why_there(row: JobRow, pools: dict[str, PoolState]) -> WhyAnswer:
+    decision = row.decision or {}
+    chosen, second = decision.get("chosen"), decision.get("runner_up")
+    state = JobState(row.state)
+    if chosen is None:
+        text = f"It is {state}" + (f": {row.reason}." if row.reason else "; it was never placed.")
+        return WhyAnswer(job=row.id, state=state, text=text)
+    verb = "ran" if state in JOB_FINAL else "is"
+    best = "the lowest cost of all that fit" if second else "the only one that fit"
+    text = f"It {verb} on pool {chosen['pool']}: {best}."
+    if row.reason:
+        text += f" It is {state}: {row.reason}."
+    return WhyAnswer(
+        job=row.id,
+        state=state,
+        text=text,
+        chosen=_candidate(_from_record(chosen), pools.get(chosen["pool"])),
+        runner_up=None
+        if second is None
+        else _candidate(_from_record(second), pools.get(second["pool"])),
+    )
+
+
+def _from_record(record: dict[str, Any]) -> Candidate:
+    return Candidate(
+        pool=record["pool"],
+        cluster=record["cluster"],
+        groups=tuple(GroupAllocation(**g) for g in record["groups"]),
+        price_micro_per_hour=record["price_micro_per_hour"],
+        terms=tuple(Term(**t) for t in record["terms"]),
+        now=record["now"],
+    )
+
+
+def _candidate(c: Candidate, state: PoolState | None) -> CandidateAnswer:
+    pool = None if state is None else state.pool
+    start = next((t.value for t in c.terms if t.name == "start"), None)
+    return CandidateAnswer(
+        pool=c.pool,
+        pool_name=pool.name if pool else "(gone)",
+        site_name=pool.site_name if pool else "(gone)",
+        cluster=c.cluster,
+        device_model=pool.device_model if pool else None,
+        emulated=pool.emulated if pool else False,
+        groups=tuple((g.group, g.count, g.stack) for g in c.groups),
+        price_micro_per_hour=c.price_micro_per_hour,
+        currency=pool.currency if pool else "",
+        now=c.now,
+        start_in_s=0.0 if c.now else start,
+        terms=tuple(
+            TermAnswer(name=t.name, value=t.value, unit=t.unit, cost=t.cost) for t in c.terms
+        ),
+        cost=c.cost,
+    )
+
+
+def _rejections(found: Found, pools: dict[str, PoolState]) -> tuple[RejectionAnswer, ...]:
+    yes = {c.pool for c in found.candidates}
+    return tuple(
+        RejectionAnswer(
+            pool=pool_id,
+            pool_name=pools[pool_id].pool.name,
+            site_name=pools[pool_id].pool.site_name,
+            reasons=tuple(str(r) for r in reasons),
+        )
+        for pool_id, reasons in sorted(found.rejections.items())
+        if pool_id not in yes
+    )
+
+
+def _reason(r: ReasonCount) -> ReasonAnswer:
+    return ReasonAnswer(reason=r.reason, pools=r.pools, needed=r.needed, best=r.best, text=str(r))
+
+
+def _change(c: Change) -> ChangeAnswer:
+    return ChangeAnswer(reason=c.reason, wanted=c.wanted, instead=c.instead, pools=c.pools)

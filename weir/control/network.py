@@ -1,0 +1,105 @@
+"""The network as one domain sees it: every pool once, by its best way, with its bookings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from weir.control.context import Context
+from weir.core.inventory import Pool
+from weir.scheduling.packing import Claim
+from weir.scheduling.snapshot import PoolState, choose_routes
+from weir.store import clusters, runs
+from weir.store.clusters import PoolHead
+from weir.store.rows import ClusterRow
+from weir.wire.pools import PoolReport, pool_from
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """All ways to all pools, and the clusters behind them."""
+
+    now: float
+    clusters: dict[str, ClusterRow]
+    ways: tuple[PoolState, ...]
+    heads: dict[tuple[str, str], PoolHead]
+    silent: frozenset[str]
+    booked_for: Mapping[str, Mapping[str, tuple[Claim, ...]]]  # pool -> link it came by -> claims
+
+    def pools(self, without: str | None = None) -> tuple[PoolState, ...]:
+        """Every pool once. `without` leaves out the ways through that cluster."""
+        return choose_routes(w for w in self.ways if w.cluster != without)
+
+
+def is_silent(row: ClusterRow, now: float, lease_s: float) -> bool:
+    """Whether a cluster has not been heard of within the lease."""
+    return row.heard_at is None or now - row.heard_at > lease_s
+
+
+def load_network(ctx: Context, tx: Connection, now: float) -> Network:
+    """Read the network. Records that have not changed since the last call are not read again."""
+    rows = {row.id: row for row in clusters.all_clusters(tx)}
+    heads = clusters.pool_heads(tx)
+    reports = _reports(ctx, tx, [h for h in heads if not h.gone])
+    claims, for_origin = _claims(tx)
+    silent = frozenset(c for c, row in rows.items() if is_silent(row, now, ctx.settings.lease_s))
+    ways = tuple(
+        PoolState(
+            pool=seen_from_here(reports[(h.cluster, h.id)], rows[h.cluster]),
+            cluster=h.cluster,
+            silent=h.cluster in silent,
+            claims=claims.get((h.id, h.cluster), ()),
+        )
+        for h in heads
+        if not h.gone
+    )
+    return Network(now, rows, ways, {(h.cluster, h.id): h for h in heads}, silent, for_origin)
+
+
+def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:
+    """A reported pool with this domain's link to it added: one hop, and the round trip."""
+    pool = pool_from(report)
+    if row.peer_domain is None:
+        return replace(pool, hops=0, domains=())
+    latency = pool.latency_us
+    if latency is not None and row.rtt_us is not None:
+        latency += row.rtt_us
+    domains = (row.peer_domain, *pool.domains)
+    return replace(pool, hops=len(domains), domains=domains, latency_us=latency)
+
+
+def _reports(
+    ctx: Context, tx: Connection, heads: Iterable[PoolHead]
+) -> dict[tuple[str, str], PoolReport]:
+    cache = ctx.caches.reports
+    found: dict[tuple[str, str], PoolReport] = {}
+    missing: dict[str, list[PoolHead]] = defaultdict(list)
+    for head in heads:
+        known = cache.get((head.cluster, head.id))
+        if known is not None and known[0] == head.version:
+            found[(head.cluster, head.id)] = known[1]
+        else:
+            missing[head.cluster].append(head)
+    for cluster_id, wanted in missing.items():
+        records = clusters.pool_records(tx, cluster_id, [h.id for h in wanted])
+        for head in wanted:
+            report = records[head.id]
+            found[(cluster_id, head.id)] = report
+            cache[(cluster_id, head.id)] = (head.version, report)
+    return found
+
+
+def _claims(
+    tx: Connection,
+) -> tuple[dict[tuple[str, str], tuple[Claim, ...]], dict[str, dict[str, tuple[Claim, ...]]]]:
+    """Bookings by (pool, cluster), and by pool and the link that the job came by ("" for none)."""
+    by_way: dict[tuple[str, str], tuple[Claim, ...]] = defaultdict(tuple)
+    by_origin: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
+    for pool, cluster, claims, ends_at, origin in runs.booked(tx):
+        made = tuple(Claim(c[0], c[1], c[2], c[3], ends_at) for c in claims)
+        by_way[(pool, cluster)] += made
+        by_origin[pool][origin or ""] += made
+    return by_way, by_origin

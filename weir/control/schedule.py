@@ -1,0 +1,201 @@
+"""Schedule: one round. Load a snapshot, decide purely, write the plan if the world stood still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection
+
+from weir.control.context import WATCH, Context, again, job_key, orders_for
+from weir.control.network import Network, load_network
+from weir.core.demand import Demand, TaskGroup, from_record
+from weir.core.lifecycle import JobEvent, JobState, RunState, step_job
+from weir.core.plan import Candidate, Placement, Plan, Waiting
+from weir.scheduling.schedule import schedule
+from weir.scheduling.snapshot import Snapshot, WaitingJob
+from weir.store import clusters, jobs, runs
+from weir.store.domains import count, raise_count, swap_count
+from weir.store.rows import JobRow
+
+
+def load_snapshot(ctx: Context, tx: Connection, now: float) -> tuple[Snapshot, Network]:
+    """What the scheduler sees now: every pool once, and the waiting jobs in their order."""
+    network = load_network(ctx, tx, now)
+    rows = jobs.waiting(tx, ctx.settings.max_waiting)
+    demands = demands_of(ctx, tx, {row.shape for row in rows})
+    avoided = jobs.avoided(tx, now) if rows else {}
+    nothing: frozenset[str] = frozenset()
+    waiting = tuple(
+        WaitingJob(
+            id=row.id,
+            demand=demands[row.shape],
+            priority=row.priority,
+            submitted_at=row.submitted_at,
+            avoid=avoided.get(row.id, nothing),
+        )
+        for row in rows
+    )
+    return Snapshot(now=now, pools=network.pools(), jobs=waiting), network
+
+
+def demands_of(ctx: Context, tx: Connection, keys: set[str]) -> Mapping[str, Demand]:
+    """The demands of these shapes, read once each in the life of the process."""
+    cache = ctx.caches.demands
+    missing = keys - cache.keys()
+    if missing:
+        for key, record in jobs.demands(tx, missing).items():
+            cache[key] = from_record(record)
+    return cache
+
+
+def schedule_round(ctx: Context) -> int:
+    """Place what can be placed. Gives the number of jobs placed or sent back."""
+    return again(lambda: _round(ctx))
+
+
+def _round(ctx: Context) -> int:
+    now = ctx.now()
+    with ctx.store.read() as tx:
+        seen = count(tx, "round")
+        snapshot, network = load_snapshot(ctx, tx, now)
+    if not snapshot.jobs:
+        return 0
+    plan = schedule(snapshot, ctx.policy)
+    pinned = {j.id for j in snapshot.jobs if j.demand.pinned_pool is not None}
+    refused = {i: w for i, w in plan.waiting.items() if i in pinned}
+    if not plan.placements and not refused:
+        return 0
+    woken = _apply(ctx, plan, refused, network, seen, now)
+    for key in woken:
+        ctx.wake(key)
+    return len(plan.placements) + len(refused)
+
+
+def _apply(
+    ctx: Context,
+    plan: Plan,
+    refused: Mapping[str, Waiting],
+    network: Network,
+    seen: int,
+    now: float,
+) -> set[str]:
+    """Write the plan in one transaction; `Conflict` if another round or a change came between."""
+    ids = [p.job for p in plan.placements] + list(refused)
+    with ctx.store.write() as tx:
+        swap_count(tx, "round", seen)
+        rows = jobs.some(tx, ids)
+        placements = [p for p in plan.placements if _still_waits(rows.get(p.job))]
+        back = [rows[i] for i in refused if _still_waits(rows.get(i))]
+        changed = len(placements) + len(back)
+        first = raise_count(tx, "seq", changed) - changed + 1 if changed else 0
+        _write_placements(ctx, tx, placements, rows, network, first, now)
+        _write_refusals(tx, back, refused, first + len(placements), now)
+        clusters.touch_pools(tx, {p.chosen.pool for p in placements}, first)
+    woken = {orders_for(p.chosen.cluster) for p in placements}
+    woken |= {job_key(i) for i in ids}
+    return woken | {WATCH}
+
+
+def _still_waits(row: JobRow | None) -> bool:
+    return row is not None and row.state == JobState.WAITING and row.cancel_at is None
+
+
+def _write_placements(
+    ctx: Context,
+    tx: Connection,
+    placements: list[Placement],
+    rows: Mapping[str, JobRow],
+    network: Network,
+    first: int,
+    now: float,
+) -> None:
+    new_runs, changes, history = [], [], []
+    for offset, placement in enumerate(placements):
+        row, chosen = rows[placement.job], placement.chosen
+        demand = ctx.caches.demands[row.shape]
+        run_id = f"{row.id}-{row.attempts + 1}"
+        new_runs.append(
+            {
+                "id": run_id,
+                "job": row.id,
+                "cluster": chosen.cluster,
+                "pool": chosen.pool,
+                "state": RunState.ASSIGNED,
+                "groups": [[g.group, g.count, g.stack] for g in chosen.groups],
+                "claims": claims_of(demand, chosen),
+                "revision": first + offset,
+                "start_within_s": ctx.settings.start_within_s,
+                "assigned_at": now,
+                "reason": "",
+                "place": [],
+                "cancel": False,
+            }
+        )
+        changes.append(
+            {
+                "id": row.id,
+                "seen": row.seq,
+                "seq": first + offset,
+                "state": step_job(JobState(row.state), JobEvent.PLACED),
+                "run": run_id,
+                "pool": chosen.pool,
+                "attempts": row.attempts + 1,
+                "reason": "",
+                "decision": decision_record(placement),
+            }
+        )
+        to = network.clusters[chosen.cluster].name
+        history.append(
+            {"job": row.id, "at": now, "what": "placed", "detail": f"{chosen.pool} by {to}"}
+        )
+    runs.add(tx, new_runs)
+    jobs.swap(tx, changes)
+    jobs.add_history(tx, history)
+
+
+def _write_refusals(
+    tx: Connection, back: list[JobRow], refused: Mapping[str, Waiting], first: int, now: float
+) -> None:
+    """A run that a peer pinned to a pool and that does not fit now goes back: the peer decides."""
+    changes, history = [], []
+    for offset, row in enumerate(back):
+        reason = "; ".join(str(r) for r in refused[row.id].reasons if r.reason != "PINNED")
+        reason = reason or "the pool is not here any more"
+        changes.append(
+            {
+                "id": row.id,
+                "seen": row.seq,
+                "seq": first + offset,
+                "state": step_job(JobState(row.state), JobEvent.REFUSED),
+                "ended_at": now,
+                "reason": reason,
+            }
+        )
+        history.append({"job": row.id, "at": now, "what": "refused", "detail": reason})
+    jobs.swap(tx, changes)
+    jobs.add_history(tx, history)
+
+
+def claims_of(demand: Demand, chosen: Candidate) -> list[list[int]]:
+    """What a placement books: [cpu_milli, memory_bytes, device_milli, tasks] for each group."""
+    groups: dict[str, TaskGroup] = {g.name: g for g in demand.groups}
+    return [
+        [
+            groups[a.group].cpu_milli,
+            groups[a.group].memory_bytes,
+            device.milli if (device := groups[a.group].device) else 0,
+            a.count,
+        ]
+        for a in chosen.groups
+    ]
+
+
+def decision_record(placement: Placement) -> dict[str, Any]:
+    """The terms of the winner and of the runner-up, to be read back by `why`."""
+    second = placement.runner_up
+    return {
+        "chosen": asdict(placement.chosen),
+        "runner_up": None if second is None else asdict(second),
+    }

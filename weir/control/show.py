@@ -1,0 +1,247 @@
+"""Show: jobs, runs, files, pools and clusters as rows become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from weir.control.authorize import Principal
+from weir.control.context import Context
+from weir.control.network import Network, is_silent, load_network
+from weir.core.errors import NotAllowed, NotFound
+from weir.core.inventory import Pool
+from weir.core.lifecycle import JOB_FINAL, JobState, RunState
+from weir.scheduling.packing import Claim, subtract
+from weir.store import clusters, jobs, runs
+from weir.store.rows import JobRow, RunRow
+from weir.wire.jobs import (
+    ClusterAnswer,
+    FileAnswer,
+    FilesAnswer,
+    HistoryAnswer,
+    JobAnswer,
+    JobDetailAnswer,
+    JobsAnswer,
+    RunAnswer,
+)
+from weir.wire.jobspec import JobSpec
+from weir.wire.pools import PoolAnswer, report_of
+
+
+def list_jobs(
+    ctx: Context,
+    *,
+    states: tuple[str, ...] = (),
+    submitter: str | None = None,
+    name: str | None = None,
+    array: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> JobsAnswer:
+    """A page of jobs, newest first."""
+    with ctx.store.read() as tx:
+        rows = jobs.page(
+            tx,
+            states=states,
+            submitter=submitter,
+            name=name,
+            array=array,
+            before=before,
+            limit=limit + 1,
+        )
+        pools = _pools(ctx, tx, rows)
+    following = rows[limit - 1].id if len(rows) > limit else None
+    return JobsAnswer(jobs=tuple(_job(r, pools) for r in rows[:limit]), next=following)
+
+
+def show_job(ctx: Context, job_id: str) -> JobDetailAnswer:
+    """A job with its runs and history. Raises `NotFound`."""
+    with ctx.store.read() as tx:
+        row = _get(tx, job_id)
+        attempts = runs.of_job(tx, job_id)
+        past = jobs.history_of(tx, job_id)
+        pools = _pools(ctx, tx, [row])
+    short = _job(row, pools)
+    return JobDetailAnswer(
+        **short.model_dump(),
+        spec=JobSpec.model_validate_json(row.spec),
+        path=tuple(row.path),
+        runs=tuple(_run(r, pools) for r in attempts),
+        history=tuple(HistoryAnswer(at=h.at, what=h.what, detail=h.detail) for h in past),
+    )
+
+
+def job_answer(ctx: Context, job_id: str) -> JobAnswer:
+    """A job as in a list. Raises `NotFound`."""
+    with ctx.store.read() as tx:
+        row = _get(tx, job_id)
+        return _job(row, _pools(ctx, tx, [row]))
+
+
+def list_files(ctx: Context, who: Principal, job_id: str) -> FilesAnswer:
+    """The files of a job's latest run that have come here."""
+    with ctx.store.read() as tx:
+        run = _latest_run(tx, _readable(tx, who, job_id))
+        found = [] if run is None else runs.files_of(tx, run.id)
+    return FilesAnswer(
+        run=None if run is None else run.id,
+        files=tuple(FileAnswer(name=n, size=s) for n, s in found),
+    )
+
+
+def read_file(
+    ctx: Context, who: Principal, job_id: str, name: str, offset: int, limit: int
+) -> tuple[bytes, int, bool]:
+    """Bytes of a file of a job, its size now, and whether it is complete.
+
+    A file that is not there is empty while the job can still write it; after that it raises
+    `NotFound`.
+    """
+    with ctx.store.read() as tx:
+        job = _readable(tx, who, job_id)
+        run = _latest_run(tx, job)
+        sizes = dict([] if run is None else runs.files_of(tx, run.id))
+    complete = JobState(job.state) in JOB_FINAL
+    if run is None or name not in sizes:
+        if complete and name not in ("stdout", "stderr"):
+            there = ", ".join(sizes) or "none"
+            raise NotFound(f"job {job_id} left no file {name}; its files: {there}")
+        return b"", 0, complete
+    return ctx.files.read(run.id, name, offset, limit), sizes[name], complete
+
+
+def list_pools(ctx: Context) -> list[PoolAnswer]:
+    """Every pool of the network, once, as this domain sees it."""
+    with ctx.store.read() as tx:
+        network = load_network(ctx, tx, ctx.now())
+        running = runs.count_by_pool(tx)
+    return [
+        _pool(network, s.pool, s.silent, s.claims, s.cluster, running.get(s.pool.id, 0))
+        for s in network.pools()
+    ]
+
+
+def list_clusters(ctx: Context) -> list[ClusterAnswer]:
+    """Every cluster and link of this domain."""
+    now = ctx.now()
+    with ctx.store.read() as tx:
+        rows = clusters.all_clusters(tx)
+        heads = [h for h in clusters.pool_heads(tx) if not h.gone]
+    return [
+        ClusterAnswer(
+            id=r.id,
+            name=r.name,
+            site=r.site,
+            site_name=r.site_name,
+            executor=r.executor,
+            direction=r.direction,
+            peer_domain=r.peer_domain,
+            generation=r.generation,
+            silent=is_silent(r, now, ctx.settings.lease_s),
+            heard_at=r.heard_at,
+            clock_skew_s=r.clock_skew_s,
+            rtt_us=r.rtt_us,
+            pools=sum(h.cluster == r.id for h in heads),
+            version=r.version,
+        )
+        for r in rows
+    ]
+
+
+def _get(tx: Connection, job_id: str) -> JobRow:
+    row = jobs.get(tx, job_id)
+    if row is None:
+        raise NotFound(f"there is no job {job_id} here")
+    return row
+
+
+def _readable(tx: Connection, who: Principal, job_id: str) -> JobRow:
+    """A job whose files the caller may read: its own, any as operator, a link's own."""
+    row = _get(tx, job_id)
+    if who.kind == "node":
+        allowed = row.origin_cluster == who.cluster
+    else:
+        allowed = row.submitter == who.subject or "operator" in who.roles
+    if not allowed:
+        raise NotAllowed(f"the files of job {job_id} are {row.submitter}'s")
+    return row
+
+
+def _latest_run(tx: Connection, job: JobRow) -> RunRow | None:
+    if job.run is not None:
+        return runs.get(tx, job.run)
+    past = [r for r in runs.of_job(tx, job.id) if r.state != RunState.REFUSED]
+    return past[-1] if past else None
+
+
+def _pools(ctx: Context, tx: Connection, rows: Iterable[JobRow]) -> dict[str, Pool]:
+    if not any(r.pool or r.attempts for r in rows):
+        return {}
+    return {s.pool.id: s.pool for s in load_network(ctx, tx, ctx.now()).ways}
+
+
+def _job(row: JobRow, pools: dict[str, Pool]) -> JobAnswer:
+    pool = pools.get(row.pool or "")
+    return JobAnswer(
+        id=row.id,
+        name=row.name,
+        state=JobState(row.state),
+        submitter=row.submitter,
+        priority=row.priority,
+        submitted_at=row.submitted_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        exit_code=row.exit_code,
+        reason=row.reason,
+        pool=row.pool,
+        pool_name=pool.name if pool else None,
+        site_name=pool.site_name if pool else None,
+        emulated=pool.emulated if pool else None,
+        place=tuple(row.place),
+        array=row.array,
+        array_index=row.array_index,
+        root_job=row.root_job,
+        attempts=row.attempts,
+    )
+
+
+def _run(row: RunRow, pools: dict[str, Pool]) -> RunAnswer:
+    pool = pools.get(row.pool)
+    return RunAnswer(
+        id=row.id,
+        cluster=row.cluster,
+        pool=row.pool,
+        pool_name=pool.name if pool else "(gone)",
+        site_name=pool.site_name if pool else "(gone)",
+        device_model=pool.device_model if pool else None,
+        emulated=pool.emulated if pool else False,
+        state=RunState(row.state),
+        assigned_at=row.assigned_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        exit_code=row.exit_code,
+        reason=row.reason,
+        place=tuple(row.place),
+    )
+
+
+def _pool(
+    network: Network,
+    pool: Pool,
+    silent: bool,
+    claims: tuple[Claim, ...],
+    cluster: str,
+    running: int,
+) -> PoolAnswer:
+    left = subtract(pool.free, claims)
+    report = report_of(pool, left)
+    fields = {n: getattr(report, n) for n in PoolAnswer.model_fields if hasattr(report, n)}
+    return PoolAnswer(
+        **fields,
+        free_devices_milli=sum(f.hosts * f.device_milli for f in left),
+        free_cpu_milli=sum(f.hosts * f.cpu_milli for f in left),
+        silent=silent,
+        runs=running,
+        heard_at=network.clusters[cluster].heard_at,
+    )

@@ -1,0 +1,169 @@
+"""Submit: jobs become rows, all of one request or none, each key once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weir.control.authorize import Principal
+from weir.control.context import SCHEDULE, Context, again
+from weir.core.demand import Demand, to_record
+from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
+from weir.core.lifecycle import JobState
+from weir.store import jobs
+from weir.store.domains import raise_count
+from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
+from weir.wire.jobspec import JobSpec, deadline_s, demand_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One submission, worked out: its job rows, but for the change number."""
+
+    key: str | None
+    shape: str
+    demand: Demand
+    rows: tuple[dict[str, Any], ...]
+
+
+def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer:
+    """Write the jobs. What was acknowledged is there; what was sent twice (same key) is there once.
+
+    Raises `NotAllowed` for an origin that the caller can't speak for, `Conflict` for a loop,
+    `TooLarge` for arrays beyond the batch limit.
+    """
+    total = sum(s.spec.array.count if s.spec.array else 1 for s in request.jobs)
+    if total > MAX_BATCH and len(request.jobs) > 1:
+        raise TooLarge(f"{total} jobs in one request; send at most {MAX_BATCH}, or one array")
+    now = ctx.now()
+    domain = ctx.domain()
+    drafts = [_draft(ctx, who, s, domain.id, now) for s in request.jobs]
+    answer = again(lambda: _write(ctx, drafts, now))
+    ctx.wake(SCHEDULE)
+    return answer
+
+
+def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
+    keys = [_member_key(d, i) for d in drafts if d.key for i in range(len(d.rows))]
+    with ctx.store.write() as tx:
+        known = jobs.by_submission(tx, keys) if keys else {}
+        fresh = [d for d in drafts if not d.key or _member_key(d, 0) not in known]
+        shapes = {d.shape: {"key": d.shape, "demand": to_record(d.demand)} for d in fresh}
+        jobs.add_shapes(tx, list(shapes.values()))
+        rows = [row for d in fresh for row in d.rows]
+        if rows:
+            first = raise_count(tx, "seq", len(rows)) - len(rows) + 1
+            jobs.add(tx, [{**row, "seq": first + n} for n, row in enumerate(rows)])
+            jobs.add_history(tx, [_entry(row, now) for row in rows])
+    return SubmitAnswer(
+        ids=tuple(
+            tuple(
+                known[_member_key(d, i)].id if d.key and _member_key(d, 0) in known else row["id"]
+                for i, row in enumerate(d.rows)
+            )
+            for d in drafts
+        ),
+        arrays=tuple(
+            known[_member_key(d, 0)].array
+            if d.key and _member_key(d, 0) in known
+            else d.rows[0]["array"]
+            for d in drafts
+        ),
+    )
+
+
+def _draft(
+    ctx: Context, who: Principal, submission: Submission, here: str | None, now: float
+) -> _Draft:
+    spec, origin = submission.spec, submission.origin
+    if origin is not None:
+        _check_origin(who, origin, here)
+        demand = _pinned(spec, origin)
+        key: str | None = f"run {who.cluster} {origin.run}"
+    else:
+        demand = demand_of(spec)
+        key = None if submission.key is None else f"key {who.subject} {submission.key}"
+    shape = shape_key(demand)
+    ctx.caches.demands.setdefault(shape, demand)
+    count = spec.array.count if spec.array and origin is None else 1
+    array = ctx.new_id("a") if spec.array and origin is None else None
+    # Members of an array share one text; each is read back with its own number.
+    text = spec.model_dump_json(exclude_defaults=True)
+    base = _base_row(who, spec, origin, now) | {"spec": text, "shape": shape, "array": array}
+    rows = []
+    for index in range(count):
+        job_id = ctx.new_id("j")
+        number = index if array else (origin.array_index if origin else None)
+        rows.append(
+            base
+            | {
+                "id": job_id,
+                "array_index": number,
+                "submission": None if key is None else f"{key}#{index}",
+                "root_job": origin.root_job if origin else job_id,
+            }
+        )
+    return _Draft(key, shape, demand, tuple(rows))
+
+
+def _base_row(who: Principal, spec: JobSpec, origin: Origin | None, now: float) -> dict[str, Any]:
+    deadline = deadline_s(spec)
+    return {
+        "name": spec.name,
+        "submitter": origin.submitter if origin else who.subject,
+        "state": JobState.WAITING,
+        "priority": spec.priority,
+        "submitted_at": now,
+        "expires_at": None if deadline is None or origin else now + deadline,
+        "reason": "",
+        "path": list(origin.path) if origin else [],
+        "origin_cluster": who.cluster if origin else None,
+        "origin_run": origin.run if origin else None,
+        "attempts": 0,
+        "failures": 0,
+        "losses": 0,
+        "place": [],
+    }
+
+
+def _check_origin(who: Principal, origin: Origin, here: str | None) -> None:
+    if who.kind != "node" or who.cluster is None:
+        raise NotAllowed("only a link between domains may hand over runs of another domain")
+    if here is not None and here in origin.path:
+        way = " -> ".join((*origin.path, here))
+        raise Conflict(
+            f"the job has been through this domain already: {way}",
+            [Mistake("origin.path", "would loop")],
+        )
+
+
+def _pinned(spec: JobSpec, origin: Origin) -> Demand:
+    """The demand of a run that a peer has already placed: its pool, its counts, its path."""
+    demand = demand_of(spec, excluded_domains=origin.path, pinned_pool=origin.pool)
+    counts = dict(origin.groups)
+    groups = tuple(
+        replace(
+            g,
+            count=counts.get(g.name, g.count),
+            device=None if g.device is None else replace(g.device, total_gflops=0),
+        )
+        for g in demand.groups
+    )
+    return replace(demand, groups=groups)
+
+
+def shape_key(demand: Demand) -> str:
+    """One key for all jobs of one shape."""
+    text = json.dumps(to_record(demand), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _member_key(draft: _Draft, index: int) -> str:
+    return f"{draft.key}#{index}"
+
+
+def _entry(row: dict[str, Any], now: float) -> dict[str, Any]:
+    came = f"handed over by {row['origin_cluster']}" if row["origin_cluster"] else row["submitter"]
+    return {"job": row["id"], "at": now, "what": "submitted", "detail": came}

@@ -1,0 +1,115 @@
+"""What a job asks of a place: the part of a job that scheduling looks at, and nothing else.
+
+Two jobs with equal `Demand` are of one shape and are judged once. The value is hashable; amounts
+are per task unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from weir.core.devices import Precision
+from weir.core.inventory import DEVICE_MILLI
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Accelerators for one task.
+
+    `milli` is 1000 per whole device, or less than 1000 for a share of one. `models` are canonical
+    names, any of which will do; empty means any. `memory_bytes` and `gflops` are least values of
+    one device (`gflops` at `precision`). `total_gflops` is for the whole group and decides how many
+    tasks it has on a given model.
+    """
+
+    milli: int = DEVICE_MILLI
+    models: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    precision: Precision | None = None
+    gflops: int = 0
+    total_gflops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGroup:
+    """A gang: `count` equal tasks that start together or not at all.
+
+    `count` is 0 where `device.total_gflops` decides it. `stacks` are the software stacks (traits of
+    a pool) that the command has a variant for, in order of preference; empty means that it runs
+    anywhere.
+    """
+
+    name: str
+    count: int
+    cpu_milli: int
+    memory_bytes: int
+    device: DeviceRequest | None = None
+    stacks: tuple[str, ...] = ()
+    fabric: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """All that decides where a job may run.
+
+    `pinned_pool` is set by a parent that has already chosen; `excluded_domains` are the identifiers
+    of domains that the job has been through. Empty tuples and None mean "no such wish".
+    """
+
+    groups: tuple[TaskGroup, ...]
+    regions: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    max_latency_us: int | None = None
+    max_price_micro_per_hour: int | None = None
+    walltime_s: int | None = None
+    allow_emulated: bool = True
+    excluded_domains: tuple[str, ...] = ()
+    pinned_pool: str | None = None
+
+
+def to_record(demand: Demand) -> dict[str, Any]:
+    """JSON-ready; `from_record` gives the equal value back."""
+    record = {name: getattr(demand, name) for name in _PLAIN}
+    record["groups"] = [
+        {
+            "name": g.name,
+            "count": g.count,
+            "cpu_milli": g.cpu_milli,
+            "memory_bytes": g.memory_bytes,
+            "stacks": g.stacks,
+            "fabric": g.fabric,
+            "device": None if g.device is None else {n: getattr(g.device, n) for n in _DEVICE},
+        }
+        for g in demand.groups
+    ]
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Demand:
+    """The value that `to_record` was given."""
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
+    values["groups"] = tuple(_group(g) for g in record["groups"])
+    return Demand(**values)
+
+
+def _group(record: Mapping[str, Any]) -> TaskGroup:
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
+    device = record["device"]
+    if device is not None:
+        precision = device["precision"]
+        values["device"] = DeviceRequest(
+            **{
+                **device,
+                "models": tuple(device["models"]),
+                "precision": None if precision is None else Precision(precision),
+            }
+        )
+    return TaskGroup(**values)
+
+
+_PLAIN = tuple(f.name for f in fields(Demand) if f.name != "groups")
+_DEVICE = tuple(f.name for f in fields(DeviceRequest))

@@ -1,0 +1,147 @@
+"""What the scheduler decides: placements, and for everything else why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a pool can't take a job. The first block can never change by waiting, the second can."""
+
+    DEVICE_NONE = "DEVICE_NONE"  # the pool has no accelerators
+    DEVICE_MODEL = "DEVICE_MODEL"
+    DEVICE_MEMORY = "DEVICE_MEMORY"
+    DEVICE_PERFORMANCE = "DEVICE_PERFORMANCE"
+    STACK = "STACK"
+    FABRIC = "FABRIC"
+    HOST_CPU = "HOST_CPU"  # one task is larger than one empty host
+    HOST_MEMORY = "HOST_MEMORY"
+    HOST_DEVICES = "HOST_DEVICES"
+    GANG = "GANG"  # the gang is larger than the whole pool
+    REGION = "REGION"
+    INDUSTRY = "INDUSTRY"
+    COUNTRY = "COUNTRY"
+    SITE = "SITE"
+    LATENCY = "LATENCY"
+    PRICE = "PRICE"
+    WALLTIME = "WALLTIME"
+    EMULATED = "EMULATED"
+    LOOP = "LOOP"  # the job came from there
+    PINNED = "PINNED"  # a parent chose another pool
+
+    CLOSED = "CLOSED"  # the operator has closed the offer
+    SILENT = "SILENT"  # the cluster has not been heard of lately
+    REFUSED = "REFUSED"  # the cluster has just refused this job
+    HELD = "HELD"  # kept for a job ahead in the order
+    BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
+
+
+CAN_CHANGE = frozenset({Reason.CLOSED, Reason.SILENT, Reason.REFUSED, Reason.HELD, Reason.BUSY})
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one pool said no: what was needed and what it has, both printable with their unit."""
+
+    pool: str
+    reason: Reason
+    needed: str
+    best: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} needed={self.needed} best={self.best}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """One reason over many pools: how many, and the best value there was."""
+
+    reason: Reason
+    pools: int
+    needed: str
+    best: str
+
+    def __str__(self) -> str:
+        plural = "" if self.pools == 1 else "s"
+        return f"{self.reason} needed={self.needed} best={self.best}, {self.pools} pool{plural}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The one change that would make a job fit more pools: what, from, to, and how many pools."""
+
+    reason: Reason
+    wanted: str
+    instead: str
+    pools: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAllocation:
+    """`count` tasks of a group on a pool, with the software stack whose variant they run."""
+
+    group: str
+    count: int
+    stack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a score, in its own unit, and what it weighs in the sum (lower is better)."""
+
+    name: str
+    value: float | None
+    unit: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pool that can take the job: what it would be, and the terms of its score."""
+
+    pool: str
+    cluster: str
+    groups: tuple[GroupAllocation, ...]
+    price_micro_per_hour: int
+    terms: tuple[Term, ...]
+    now: bool = True
+
+    @property
+    def cost(self) -> float:
+        """The sum that ranks candidates: lower is better."""
+        return sum(t.cost for t in self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A job's place in this plan, and the runner-up it won against."""
+
+    job: str
+    chosen: Candidate
+    runner_up: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that this plan leaves waiting: reasons, changes that would help, who is ahead."""
+
+    job: str
+    reasons: tuple[ReasonCount, ...]
+    changes: tuple[Change, ...] = ()
+    ahead: int = 0
+    held_pool: str | None = None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no pool of the network, empty and open, would do."""
+        return not any(r.reason in CAN_CHANGE for r in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The outcome of one round. `waiting` holds one entry per job that was not placed."""
+
+    placements: tuple[Placement, ...] = ()
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""The contract of every executor: what an agent asks of the resource manager beside it.
+
+Laws, held by one suite of contract tests for all executors:
+- `submit` is idempotent by run id: submitted again, a run is found again and never started twice.
+  That also holds after the agent was killed between its journal and the resource manager.
+- `observe` gives every change at least once, in order for one run; the agent sorts out repeats.
+- A run that was accepted ends with exactly one of succeeded, failed, canceled, refused, vanished.
+- Files (`stdout`, `stderr`, declared outputs) can be read until `forget`, and are complete once the
+  run's end has been observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from weir.core.lifecycle import RunEvent
+from weir.wire.exchange import RunOrder
+from weir.wire.pools import PoolReport
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A change of a run as the resource manager tells it; `at` in seconds since 1970, UTC."""
+
+    run: str
+    event: RunEvent
+    at: float
+    exit_code: int | None = None
+    reason: str = ""
+    place: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A file of a run: its name, its size now, and whether it can still grow."""
+
+    name: str
+    size: int
+
+
+class Executor(Protocol):
+    """One resource manager, seen from the agent that runs beside it."""
+
+    kind: str
+
+    def open(self, wake: Callable[[], None]) -> None:
+        """Connect. `wake` is to be called, from any thread, when there is something to observe."""
+
+    def close(self) -> None:
+        """Disconnect; runs go on unless the executor's settings say otherwise."""
+
+    def name_pools(self, identifiers: Mapping[str, str]) -> None:
+        """The identifiers that the first parent has issued, by pool name."""
+
+    def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
+        """The pools now; `free` is what is left when the runs in `without` are not counted."""
+
+    def admit(self, order: RunOrder, active: Iterable[RunOrder]) -> str | None:
+        """Why this order can't be taken beside those active now; None if it can."""
+
+    def submit(self, orders: Sequence[RunOrder]) -> None:
+        """Start these runs (again: find them). What goes wrong with one is seen by `observe`."""
+
+    def cancel(self, runs: Sequence[str]) -> None:
+        """Stop these runs; their end is seen by `observe`."""
+
+    def observe(self) -> Sequence[Seen]:
+        """Changes since the last call."""
+
+    def status(self, runs: Sequence[str]) -> Sequence[Seen]:
+        """The state now of each of these runs, as the event that says it; VANISHED if unknown."""
+
+    def files(self, run: str) -> Sequence[RunFile]:
+        """The files of a run that can be read now."""
+
+    def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
+        """Up to `limit` bytes of a file from `offset`; empty at its end."""
+
+    def forget(self, runs: Sequence[str]) -> None:
+        """These runs have ended and all of them has been passed on: free what they hold."""

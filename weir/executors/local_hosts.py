@@ -1,0 +1,208 @@
+"""Hosts of a pool with their identities: which task is on which host, on which of its devices.
+
+Tasks are packed as `weir.scheduling.packing` packs them without naming a host: groups of the
+largest tasks first, each task on the fullest host that takes it, a share on the most used device.
+
+Laws:
+- A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
+- A gang is placed as a whole or not at all.
+- Nothing becomes negative, whatever is booked (an operator may have made the pool smaller).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from weir.core import units
+from weir.core.inventory import DEVICE_MILLI, FreeShape, merged
+from weir.scheduling.packing import Claim
+from weir.wire.exchange import RunOrder
+from weir.wire.pools import PoolFields
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`claim.count` equal tasks of a group; amounts are per task."""
+
+    group: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlace:
+    """Where a task is: the host's number, and (device number, milli-devices) there."""
+
+    group: str
+    index: int
+    host: int
+    cpu_milli: int
+    memory_bytes: int
+    devices: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class _Host:
+    cpu_milli: int
+    memory_bytes: int
+    devices: list[int]
+
+    def copy(self) -> _Host:
+        return _Host(self.cpu_milli, self.memory_bytes, self.devices.copy())
+
+    def shape(self) -> FreeShape:
+        counts = {milli: self.devices.count(milli) for milli in set(self.devices) if milli}
+        devices = tuple(sorted(counts.items()))
+        return FreeShape(self.cpu_milli, self.memory_bytes, devices, 1)
+
+    def devices_for(self, claim: Claim) -> list[tuple[int, int]] | None:
+        """The devices that a task gets here (device number, milli); None if it doesn't fit."""
+        if self.cpu_milli < claim.cpu_milli or self.memory_bytes < claim.memory_bytes:
+            return None
+        wanted = claim.device_milli
+        if wanted < DEVICE_MILLI:
+            if not wanted:
+                return []
+            fitting = [(left, i) for i, left in enumerate(self.devices) if left >= wanted]
+            return [(min(fitting)[1], wanted)] if fitting else None
+        whole = -(-wanted // DEVICE_MILLI)
+        wholly_free = [i for i, left in enumerate(self.devices) if left == DEVICE_MILLI]
+        if len(wholly_free) < whole:
+            return None
+        return [(i, DEVICE_MILLI) for i in wholly_free[:whole]]
+
+    def rank(self, claim: Claim) -> tuple[int, int, int, int]:
+        """Fullest first; for a share, the most used device that takes it counts before all else."""
+        level = 0
+        if 0 < claim.device_milli < DEVICE_MILLI:
+            fitting = (left for left in self.devices if left >= claim.device_milli)
+            level = min(fitting, default=DEVICE_MILLI + 1)
+        return level, sum(self.devices), self.cpu_milli, self.memory_bytes
+
+
+class Hosts:
+    """The hosts of one pool. Hosts that nothing was put on take no memory here."""
+
+    def __init__(self, pool: PoolFields) -> None:
+        self.pool = pool
+        self._used: dict[int, _Host] = {}
+
+    def copy(self) -> Hosts:
+        other = Hosts(self.pool)
+        other._used = {number: host.copy() for number, host in self._used.items()}
+        return other
+
+    def free(self) -> tuple[FreeShape, ...]:
+        """What is left, in the canonical form of `inventory.merged`."""
+        empty = self._empty().shape()
+        rest = FreeShape(
+            empty.cpu_milli, empty.memory_bytes, empty.devices, self.pool.hosts - len(self._used)
+        )
+        return merged([rest, *(host.shape() for host in self._used.values())])
+
+    def book(self, places: Iterable[TaskPlace]) -> None:
+        """Take what these places hold."""
+        self._change(places, -1)
+
+    def release(self, places: Iterable[TaskPlace]) -> None:
+        """Give back what these places held."""
+        self._change(places, 1)
+
+    def place(self, needs: Sequence[Need]) -> tuple[TaskPlace, ...] | str:
+        """Book places for all tasks, in the order of the needs; or book nothing and say why not."""
+        placed: dict[str, list[TaskPlace]] = {}
+        for need in sorted(needs, key=lambda n: _size(n.claim), reverse=True):
+            placed[need.group] = self._place_group(need)
+            if len(placed[need.group]) < need.claim.count:
+                for places in placed.values():
+                    self.release(places)
+                return self._no_room(need, len(placed[need.group]))
+        return tuple(place for need in needs for place in placed[need.group])
+
+    def _place_group(self, need: Need) -> list[TaskPlace]:
+        claim, places = need.claim, list[TaskPlace]()
+        queue = [(host.rank(claim), number) for number, host in self._used.items()]
+        heapq.heapify(queue)
+        fresh = (n for n in range(self.pool.hosts) if n not in self._used)
+        empty_rank, next_empty = self._empty().rank(claim), next(fresh, None)
+        while len(places) < claim.count and (queue or next_empty is not None):
+            if next_empty is not None and (not queue or empty_rank < queue[0][0]):
+                number, next_empty = next_empty, next(fresh, None)
+            else:
+                _, number = heapq.heappop(queue)
+            devices = self._used.get(number, self._empty()).devices_for(claim)
+            if devices is None:
+                if number not in self._used:
+                    next_empty = None  # no other empty host will do either
+                continue
+            place = TaskPlace(
+                need.group, len(places), number, claim.cpu_milli, claim.memory_bytes, tuple(devices)
+            )
+            self.book((place,))
+            places.append(place)
+            heapq.heappush(queue, (self._used[number].rank(claim), number))
+        return places
+
+    def _change(self, places: Iterable[TaskPlace], sign: int) -> None:
+        empty = self._empty()
+        for place in places:
+            if place.host >= self.pool.hosts:
+                continue
+            host = self._used.setdefault(place.host, self._empty())
+            host.cpu_milli = _within(host.cpu_milli + sign * place.cpu_milli, empty.cpu_milli)
+            host.memory_bytes = _within(
+                host.memory_bytes + sign * place.memory_bytes, empty.memory_bytes
+            )
+            for device, milli in place.devices:
+                if device < len(host.devices):
+                    host.devices[device] = _within(
+                        host.devices[device] + sign * milli, DEVICE_MILLI
+                    )
+            if host == empty:
+                del self._used[place.host]
+
+    def _empty(self) -> _Host:
+        shape = self.pool.shape
+        return _Host(shape.cpu_milli, shape.memory_bytes, [DEVICE_MILLI] * shape.devices)
+
+    def _no_room(self, need: Need, room: int) -> str:
+        claim, tasks = need.claim, "task" if need.claim.count == 1 else "tasks"
+        devices = f", {units.show_devices_milli(claim.device_milli)} devices" * bool(
+            claim.device_milli
+        )
+        return (
+            f"no room in pool {self.pool.name}: group {need.group} needs {claim.count} {tasks} of "
+            f"{units.show_cpu_milli(claim.cpu_milli)} CPU, {units.show_bytes(claim.memory_bytes)}"
+            f"{devices}; there is room for {room}"
+        )
+
+
+def needs_of(order: RunOrder) -> tuple[Need, ...]:
+    """What an order needs. Raises ValueError if its groups and stacks aren't those of its job."""
+    tasks = {t.name: t for t in order.spec.tasks}
+    needs = []
+    for chosen in order.groups:
+        task = tasks.pop(chosen.group, None)
+        if task is None:
+            raise ValueError(f"the job has no task group {chosen.group!r}, or it is named twice")
+        if task.variants and chosen.stack not in {v.stack for v in task.variants}:
+            raise ValueError(f"group {task.name} has no variant for stack {chosen.stack!r}")
+        claim = Claim(
+            units.parse_cpu_milli(task.cpu),
+            units.parse_bytes(task.memory),
+            task.devices.milli if task.devices else 0,
+            chosen.count,
+        )
+        needs.append(Need(task.name, claim))
+    if tasks:
+        raise ValueError(f"the order leaves out task group {min(tasks)!r}")
+    return tuple(needs)
+
+
+def _size(claim: Claim) -> tuple[int, int, int, int]:
+    return claim.device_milli, claim.cpu_milli, claim.memory_bytes, claim.count
+
+
+def _within(value: int, most: int) -> int:
+    return max(0, min(value, most))

@@ -1,0 +1,20 @@
+"""Every kind of executor, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from weir.executors.base import Executor
+from weir.executors.federated import FederatedExecutor
+from weir.executors.local import LocalExecutor
+from weir.executors.settings import FederatedSettings, LocalSettings
+
+
+def make_executor(
+    settings: LocalSettings | FederatedSettings, home: Path, now: Callable[[], float]
+) -> Executor:
+    """The executor that these settings describe; what it keeps is under `home`."""
+    if isinstance(settings, LocalSettings):
+        return LocalExecutor(settings, home, now)
+    return FederatedExecutor(settings, home, now)

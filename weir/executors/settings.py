@@ -1,0 +1,52 @@
+"""The operator's file of an agent: what it drives, what it shares, and where it reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from weir.wire.base import Wire
+from weir.wire.pools import PoolFields
+
+
+class LocalSettings(Wire):
+    """This machine; or emulated hosts, whose processes run on this machine."""
+
+    kind: Literal["local"] = "local"
+    pools: Annotated[tuple[PoolFields, ...], Field(min_length=1)]
+    path: tuple[str, ...] = Field((), description="folders put first on the jobs' PATH")
+    stop_runs_on_exit: bool = False
+    grace_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+
+
+class FederatedSettings(Wire):
+    """Another Weir server, one level down or up."""
+
+    kind: Literal["federated"] = "federated"
+    url: str
+    token_file: Path
+    refresh_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
+
+
+class Uplink(Wire):
+    """A parent that this agent reports to."""
+
+    url: str
+    token_file: Path
+    cluster: str
+
+
+class AgentSettings(Wire):
+    """One agent: one executor, one or more parents. The first parent issues the identifiers."""
+
+    name: str
+    executor: Annotated[LocalSettings | FederatedSettings, Field(discriminator="kind")]
+    uplinks: Annotated[tuple[Uplink, ...], Field(min_length=1)]
+
+
+class AgentFile(Wire):
+    """Several agents that run in one process: the two directions of a link, for example."""
+
+    agents: Annotated[tuple[AgentSettings, ...], Field(min_length=1)]

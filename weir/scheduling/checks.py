@@ -1,0 +1,130 @@
+"""Checks of a demand's wishes: for each reason, which pools fail it, what was needed and what there
+is.
+
+Every check looks at every pool, so a pool has all the reasons that it has, not the first one found.
+A job of several groups goes to one pool as a whole, so a pool fails where any of its groups would.
+The room that a pool has is checked in `weir.scheduling.room`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from weir.core.demand import Demand, DeviceRequest
+from weir.core.plan import Reason
+from weir.core.units import show_bytes, show_devices_milli, show_duration_s
+from weir.scheduling.columns import UNKNOWN, Bools, Labels, PoolColumns, canonical_model
+from weir.scheduling.figures import Measure, Names, any_of, show_latency_us, show_performance
+from weir.scheduling.tasks import performance_of
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One reason over all pools: who fails it, what was needed, and what the pools have."""
+
+    reason: Reason
+    failing: Bools
+    needed: str
+    has: Measure | Names
+
+
+def wishes(columns: PoolColumns, demand: Demand) -> Iterator[Check]:
+    """A check for every wish of the demand, whether any pool fails it or not."""
+    yield from _devices(columns, demand)
+    yield from _software(columns, demand)
+    yield from _places(columns, demand)
+    yield from _terms(columns, demand)
+
+
+def device_requests(demand: Demand) -> tuple[DeviceRequest, ...]:
+    """The distinct requests for devices of all groups."""
+    return tuple(dict.fromkeys(g.device for g in demand.groups if g.device and g.device.milli))
+
+
+def _devices(c: PoolColumns, demand: Demand) -> Iterator[Check]:
+    requests = device_requests(demand)
+    if not requests:
+        return
+    has = c.host_devices > 0
+    most = show_devices_milli(max(r.milli for r in requests))
+    none = Names(lambda _: ("none",))
+    yield Check(Reason.DEVICE_NONE, ~has, f"{most} per task", none)
+    model = Names(lambda row: (c.model.of_row(row),))
+    for models in dict.fromkeys(r.models for r in requests if r.models):
+        wanted = {canonical_model(m) for m in models}
+        yield Check(Reason.DEVICE_MODEL, has & ~c.model.among(wanted), any_of(models), model)
+    memory = max(r.memory_bytes for r in requests)
+    if memory:
+        measure = Measure(c.device_memory, show_bytes)
+        failing = has & (c.device_memory < memory)
+        yield Check(Reason.DEVICE_MEMORY, failing, show_bytes(memory), measure)
+    yield from _performance(c, requests, has)
+
+
+def _performance(c: PoolColumns, requests: Iterable[DeviceRequest], has: Bools) -> Iterator[Check]:
+    """A pool whose performance is unknown fails any wish for some."""
+    for wish in dict.fromkeys((r.precision, r.gflops, r.total_gflops > 0) for r in requests):
+        precision, gflops, total = wish
+        if not gflops and not total:
+            continue
+        speed = performance_of(c, DeviceRequest(precision=precision))
+        name = precision.value if precision else "performance of no named precision"
+        needed = show_performance(gflops, precision) if gflops else f"a known {name} performance"
+        measure = Measure(speed, lambda v, p=precision: show_performance(v, p))  # type: ignore[misc]
+        yield Check(Reason.DEVICE_PERFORMANCE, has & (speed < max(1, gflops)), needed, measure)
+
+
+def _software(c: PoolColumns, demand: Demand) -> Iterator[Check]:
+    for stacks in dict.fromkeys(g.stacks for g in demand.groups if g.stacks):
+        traits = Names(c.traits.of_row, none="none")
+        yield Check(Reason.STACK, ~c.traits.any_of(stacks), any_of(stacks), traits)
+    for fabric in dict.fromkeys(g.fabric for g in demand.groups if g.fabric):
+        names = _label(c.fabric, "none")
+        yield Check(Reason.FABRIC, ~c.fabric.among(fabric), any_of(fabric), names)
+
+
+def _places(c: PoolColumns, demand: Demand) -> Iterator[Check]:
+    if demand.regions:
+        failing = ~c.region.among(demand.regions)
+        yield Check(Reason.REGION, failing, any_of(demand.regions), _label(c.region))
+    if demand.industries:
+        failing = ~c.industries.any_of(demand.industries)
+        names = Names(c.industries.of_row, none="none")
+        yield Check(Reason.INDUSTRY, failing, any_of(demand.industries), names)
+    if demand.countries:
+        failing = ~c.country.among(demand.countries)
+        yield Check(Reason.COUNTRY, failing, any_of(demand.countries), _label(c.country))
+    if demand.sites:
+        failing = ~(c.site.among(demand.sites) | c.site_name.among(demand.sites))
+        names = Names(lambda row: (c.site_name.of_row(row) or c.site.of_row(row),))
+        yield Check(Reason.SITE, failing, any_of(demand.sites), names)
+
+
+def _terms(c: PoolColumns, demand: Demand) -> Iterator[Check]:
+    latency = demand.max_latency_us
+    if latency is not None:
+        failing = (c.latency_us == UNKNOWN) | (c.latency_us > latency)
+        measure = Measure(c.latency_us, show_latency_us, low=True)
+        yield Check(Reason.LATENCY, failing, show_latency_us(latency), measure)
+    walltime = demand.walltime_s
+    if walltime is not None:
+        failing = (c.max_walltime_s != UNKNOWN) & (c.max_walltime_s < walltime)
+        measure = Measure(c.max_walltime_s, show_duration_s)
+        yield Check(Reason.WALLTIME, failing, show_duration_s(walltime), measure)
+    if not demand.allow_emulated:
+        what = Names(lambda _: ("emulated devices",))
+        yield Check(Reason.EMULATED, c.emulated, "real devices", what)
+    if demand.excluded_domains:
+        been = set(demand.excluded_domains)
+        passed = Names(lambda row: [d for d in c.domains.of_row(row) if d in been])
+        failing = c.domains.any_of(been)
+        yield Check(Reason.LOOP, failing, "a domain the job has not been through", passed)
+    if demand.pinned_pool is not None:
+        other = Names(lambda _: ("another pool",))
+        failing = ~c.ids.among((demand.pinned_pool,))
+        yield Check(Reason.PINNED, failing, demand.pinned_pool, other)
+
+
+def _label(column: Labels, none: str = "unknown") -> Names:
+    return Names(lambda row: (column.of_row(row),), none)

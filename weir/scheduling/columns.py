@@ -1,0 +1,196 @@
+"""Pools as columns: what every demand asks of all pools at once, as numpy arrays with a row a pool.
+
+Units are those of `weir.core.inventory`. Unknown amounts are -1. Texts are coded: equal texts have
+equal codes, so a wish for any of some names is looked up once per name, not once per pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from weir.core.devices import DeviceModel, Precision, UnknownDevice, find, performance_gflops
+from weir.core.inventory import FreeShape, Pool, all_free
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+UNKNOWN = -1
+PRECISIONS = tuple(Precision)
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded(Generic[T]):
+    """One value per row, equal ones with equal codes: `values[codes[row]]`."""
+
+    codes: Ints
+    values: tuple[T, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[T]) -> Self:
+        index: dict[T, int] = {}
+        codes = [index.setdefault(value, len(index)) for value in values]
+        return cls(np.array(codes, dtype=np.int64), tuple(index))
+
+    def among(self, wanted: Collection[T]) -> Bools:
+        """Rows whose value is one of `wanted`."""
+        hits = np.array([v in wanted for v in self.values], dtype=np.bool_)
+        return hits[self.codes]
+
+    def of_row(self, row: int) -> T:
+        return self.values[int(self.codes[row])]
+
+    def take(self, rows: Ints) -> Self:
+        return type(self)(self.codes[rows], self.values)
+
+
+Labels = Coded[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """Some texts per row: `member[row, i]` says whether `names[i]` is among them."""
+
+    member: Bools
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sets: Sequence[Collection[str]]) -> Self:
+        names = tuple(sorted({name for texts in sets for name in texts}))
+        member = [[name in texts for name in names] for texts in sets]
+        return cls(np.array(member, dtype=np.bool_).reshape(len(sets), len(names)), names)
+
+    def any_of(self, wanted: Collection[str]) -> Bools:
+        """Rows that have at least one of `wanted`."""
+        columns = [i for i, name in enumerate(self.names) if name in wanted]
+        return np.asarray(self.member[:, columns].any(axis=1), dtype=np.bool_)
+
+    def of_row(self, row: int) -> tuple[str, ...]:
+        return tuple(n for n, has in zip(self.names, self.member[row], strict=True) if has)
+
+    def take(self, rows: Ints) -> Self:
+        return type(self)(self.member[rows], self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolColumns:
+    """The columns. `gflops[row, i]` is of one device at `PRECISIONS[i]`; a pool's own figure counts
+    before the catalog's. `model` holds canonical names, or the pool's own where there is none;
+    `empty` is what the pool has free when nothing runs there.
+    """
+
+    ids: Labels
+    model: Labels
+    device_memory: Ints
+    gflops: Ints
+    hosts: Ints
+    host_cpu: Ints
+    host_memory: Ints
+    host_devices: Ints
+    empty: Coded[tuple[FreeShape, ...]]
+    fabric: Labels
+    traits: LabelSets
+    region: Labels
+    country: Labels
+    industries: LabelSets
+    site: Labels
+    site_name: Labels
+    domains: LabelSets
+    hops: Ints
+    latency_us: Ints
+    device_price: Ints
+    core_price: Ints
+    max_walltime_s: Ints
+    emulated: Bools
+    open: Bools
+    silent: Bools
+
+    def __len__(self) -> int:
+        return len(self.hosts)
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Pool, bool]]) -> Self:
+        """The columns of (pool, whether it is silent), row for row."""
+        pools = [pool for pool, _ in rows]
+        known = [_model(p.device_model) for p in pools]
+        memory = [
+            UNKNOWN if m is None or not m.memory_bytes else m.memory_bytes.value for m in known
+        ]
+        gflops = [_gflops(p, m) for p, m in zip(pools, known, strict=True)]
+        return cls(
+            ids=Labels.of(p.id for p in pools),
+            model=Labels.of(
+                p.device_model or "" if m is None else m.name
+                for p, m in zip(pools, known, strict=True)
+            ),
+            device_memory=_ints(memory),
+            gflops=np.array(gflops, dtype=np.int64).reshape(len(pools), len(PRECISIONS)),
+            hosts=_ints(p.hosts for p in pools),
+            host_cpu=_ints(p.shape.cpu_milli for p in pools),
+            host_memory=_ints(p.shape.memory_bytes for p in pools),
+            host_devices=_ints(p.shape.devices for p in pools),
+            empty=Coded.of(all_free(p.hosts, p.shape) for p in pools),
+            fabric=Labels.of(p.fabric for p in pools),
+            traits=LabelSets.of([p.traits for p in pools]),
+            region=Labels.of(p.location.region for p in pools),
+            country=Labels.of(p.location.country for p in pools),
+            industries=LabelSets.of([p.industries for p in pools]),
+            site=Labels.of(p.site for p in pools),
+            site_name=Labels.of(p.site_name for p in pools),
+            domains=LabelSets.of([p.domains for p in pools]),
+            hops=_ints(p.hops for p in pools),
+            latency_us=_ints(UNKNOWN if p.latency_us is None else p.latency_us for p in pools),
+            device_price=_ints(p.price_micro_per_device_hour for p in pools),
+            core_price=_ints(p.price_micro_per_core_hour for p in pools),
+            max_walltime_s=_ints(p.max_walltime_s or UNKNOWN for p in pools),
+            emulated=_bools(p.emulated for p in pools),
+            open=_bools(p.open for p in pools),
+            silent=_bools(silent for _, silent in rows),
+        )
+
+    def take(self, rows: Ints) -> Self:
+        """The same columns with `rows` only, in that order."""
+        return type(self)(*(_take(getattr(self, f.name), rows) for f in fields(self)))
+
+
+def canonical_model(name: str) -> str:
+    """The catalog's name of a device model, or the name itself where the catalog has none."""
+    model = _model(name)
+    return name if model is None else model.name
+
+
+@lru_cache(maxsize=1024)
+def _model(name: str | None) -> DeviceModel | None:
+    try:
+        return find(name) if name else None
+    except UnknownDevice:
+        return None
+
+
+def _gflops(pool: Pool, model: DeviceModel | None) -> list[int]:
+    measured = dict(pool.measured_gflops)
+    catalog = [None if model is None else performance_gflops(model, p) for p in PRECISIONS]
+    return [
+        measured.get(p.value) or figure or UNKNOWN
+        for p, figure in zip(PRECISIONS, catalog, strict=True)
+    ]
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.array(list(values), dtype=np.int64)
+
+
+def _bools(values: Iterable[bool]) -> Bools:
+    return np.array(list(values), dtype=np.bool_)
+
+
+def _take(column: Any, rows: Ints) -> Any:
+    return column.take(rows) if isinstance(column, Coded | LabelSets) else column[rows]

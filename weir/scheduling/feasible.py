@@ -1,0 +1,138 @@
+"""Which pools suit a demand, and for the others every reason why not.
+
+Static reasons are judged against the pool as if it were empty, open and heard of; only a pool
+without any of them gets the ones that time can cure (CLOSED, SILENT, REFUSED, HELD, BUSY). So a job
+whose reasons are all static is hopeless on this network.
+
+All groups of a job go to one pool: a job that is spread over pools is not in this first cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from weir.core.demand import Demand
+from weir.core.plan import Reason
+from weir.core.units import show_cpu_milli, show_devices_milli
+from weir.scheduling.checks import Check, wishes
+from weir.scheduling.columns import UNKNOWN, Bools, PoolColumns
+from weir.scheduling.figures import Measure, Names
+from weir.scheduling.packing import Claim, Free, fill, largest_first
+from weir.scheduling.room import room
+from weir.scheduling.tasks import Tasks
+
+ORDER: Mapping[Reason, int] = {reason: i for i, reason in enumerate(Reason)}
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """One demand against all pools. `checks` are those that some pool fails, in order of
+    `Reason`.
+    """
+
+    columns: PoolColumns
+    demand: Demand
+    tasks: Tasks
+    checks: tuple[Check, ...]
+
+    @cached_property
+    def suits(self) -> Bools:
+        """Pools that would take the job if they were empty, open and heard of."""
+        suits = np.ones(len(self.columns), dtype=np.bool_)
+        for check in self.checks:
+            suits &= ~check.failing
+        return suits
+
+
+def judge(columns: PoolColumns, demand: Demand) -> Judgment:
+    """The static reasons of all pools."""
+    tasks = Tasks.of(columns, demand)
+    checks = [*wishes(columns, demand), *room(columns, demand, tasks)]
+    failed = sorted((c for c in checks if c.failing.any()), key=lambda c: ORDER[c.reason])
+    return Judgment(columns, demand, tasks, tuple(failed))
+
+
+def reachable(columns: PoolColumns, avoid: Collection[str] = ()) -> Bools:
+    """Pools that take jobs at the moment: open, heard of, and not among those to avoid."""
+    return columns.open & ~columns.silent & ~columns.ids.among(avoid)
+
+
+def unreachable(judgment: Judgment, avoid: Collection[str] = ()) -> tuple[Check, ...]:
+    """Why suitable pools take no job at the moment."""
+    columns, suits = judgment.columns, judgment.suits
+    refused = columns.ids.among(avoid)
+    checks = (
+        Check(Reason.CLOSED, suits & ~columns.open, "an open pool", _same("closed")),
+        Check(Reason.SILENT, suits & columns.silent, "a pool that is heard of", _same("silent")),
+        Check(Reason.REFUSED, suits & refused, "to be accepted", _same("refused just now")),
+    )
+    return tuple(c for c in checks if c.failing.any())
+
+
+def held(judgment: Judgment, holders: Mapping[int, str]) -> tuple[Check, ...]:
+    """Suitable pools that are kept for a job ahead: `holders` maps rows to the ids of jobs."""
+    failing = np.zeros(len(judgment.columns), dtype=np.bool_)
+    failing[list(holders)] = True
+    failing &= judgment.suits
+    names = Names(lambda row: (f"kept for {holders[row]}",))
+    return (Check(Reason.HELD, failing, "a pool not kept", names),) if failing.any() else ()
+
+
+def busy(judgment: Judgment, free: Mapping[int, Free]) -> tuple[Check, ...]:
+    """Suitable pools that the job does not fit now: `free` maps their rows to what they have left.
+
+    What is counted is what the job could use: five free devices on five hosts are none for a task
+    that needs two.
+    """
+    if not free:
+        return ()
+    tasks, size = judgment.tasks, len(judgment.columns)
+    failing = np.zeros(size, dtype=np.bool_)
+    failing[list(free)] = True
+    resource = _scarce(tasks.claims(next(iter(free))))
+    has = np.full(size, UNKNOWN, dtype=object)
+    need = []
+    for row, left in free.items():
+        has[row] = resource.amount(_fitting(left, tasks.claims(row)))
+        need.append(resource.amount(tasks.claims(row)))
+    needed = f"{resource.show(min(need))} free {resource.noun}"
+    return (Check(Reason.BUSY, failing, needed, Measure(has, resource.show)),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What a shortage is counted in."""
+
+    noun: str
+    field: str
+
+    def amount(self, claims: Collection[Claim]) -> int:
+        return sum(c.count * int(getattr(c, self.field)) for c in claims)
+
+    def show(self, amount: int) -> str:
+        show = show_devices_milli if self.field == "device_milli" else show_cpu_milli
+        return show(amount)
+
+
+def _scarce(claims: Collection[Claim]) -> _Resource:
+    """Devices if the job wants any, else cores."""
+    if any(c.device_milli for c in claims):
+        return _Resource("devices", "device_milli")
+    return _Resource("cores", "cpu_milli")
+
+
+def _fitting(free: Free, claims: tuple[Claim, ...]) -> list[Claim]:
+    """As many tasks of each claim as fit together, largest first."""
+    fitting = []
+    for claim in largest_first(claims):
+        free, count = fill(free, claim)
+        fitting.append(Claim(claim.cpu_milli, claim.memory_bytes, claim.device_milli, count))
+    return fitting
+
+
+def _same(text: str) -> Names:
+    return Names(lambda _: (text,))

@@ -1,0 +1,82 @@
+"""What a check compares, and how it is printed: a measure with an order, or names without one.
+
+Both answer for a set of rows, so that one pool's rejection and a count over many pools read alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from weir.core.devices import Precision
+from weir.core.units import show_gflops
+from weir.scheduling.columns import UNKNOWN, Ints
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Amounts by row, unknown ones below 0; the best is the largest, or the smallest if `low`."""
+
+    values: npt.NDArray[Any]
+    show: Callable[[int], str]
+    low: bool = False
+
+    def best(self, rows: Ints) -> int | None:
+        """The best known amount of these rows, None if none is known."""
+        known = [int(v) for v in self.values[rows] if v > UNKNOWN]
+        if not known:
+            return None
+        return min(known) if self.low else max(known)
+
+    def text(self, rows: Ints) -> str:
+        best = self.best(rows)
+        return "unknown" if best is None else self.show(best)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names by row; the "best" of some rows are their most frequent names."""
+
+    of_row: Callable[[int], Sequence[str]]
+    none: str = "unknown"
+
+    def text(self, rows: Ints) -> str:
+        return most_common(name or self.none for row in rows for name in self.of_row(row) or ("",))
+
+
+def most_common(names: Iterable[str]) -> str:
+    """Up to three names, the most frequent first: `cuda, rocm, cann and 2 more`."""
+    ranked = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(name for name, _ in ranked[:_SHOWN])
+    return shown if len(ranked) <= _SHOWN else f"{shown} and {len(ranked) - _SHOWN} more"
+
+
+def any_of(names: Sequence[str]) -> str:
+    """A wish for any of `names`: `a, b or c`."""
+    if len(names) <= 1:
+        return "".join(names)
+    if len(names) > _SHOWN:
+        return f"{', '.join(names[:_SHOWN])} or {len(names) - _SHOWN} more"
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def show_performance(gflops: int, precision: Precision | None) -> str:
+    """`300 TFLOPS fp16`, `600 TOPS int8`."""
+    shown = show_gflops(gflops, int8=precision is Precision.INT8)
+    return f"{shown} {precision.value}" if precision else f"{shown} of no named precision"
+
+
+def show_latency_us(value: int) -> str:
+    """Microseconds as milliseconds, exactly: 12500 is `12.5 ms`."""
+    return f"{value / 1000:.3f}".rstrip("0").rstrip(".") + " ms"
+
+
+def tasks_text(count: int) -> str:
+    """`1 task`, `16 tasks`."""
+    return f"{count} task" if count == 1 else f"{count} tasks"

@@ -1,0 +1,102 @@
+"""Checks of a demand against the room of a pool with nothing running: its hosts, all of it, its
+price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from weir.core.demand import Demand
+from weir.core.inventory import DEVICE_MILLI
+from weir.core.plan import Reason
+from weir.core.units import show_bytes, show_cpu_milli, show_devices_milli, show_price_micro
+from weir.scheduling.checks import Check, device_requests
+from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
+from weir.scheduling.figures import Measure, show_performance, tasks_text
+from weir.scheduling.packing import Claim, Free, capacity_for, fill, largest_first
+from weir.scheduling.tasks import Tasks, performance_of
+
+
+def room(c: PoolColumns, demand: Demand, tasks: Tasks) -> Iterator[Check]:
+    """One task against one host, the gang against the pool (only where hosts do), and the price."""
+    hosts_do = tasks.known.copy()
+    for check in _hosts(c, demand):
+        hosts_do &= ~check.failing
+        yield check
+    if any(r.milli for r in device_requests(demand)):
+        hosts_do &= c.host_devices > 0
+    yield _gang(c, demand, tasks, hosts_do)
+    yield from _price(demand, tasks)
+
+
+def _hosts(c: PoolColumns, demand: Demand) -> Iterator[Check]:
+    """The largest task in each respect; a pool without any device has a reason of its own."""
+    milli = max((r.milli for r in device_requests(demand)), default=0)
+    if milli:
+        devices = Measure(c.host_devices * DEVICE_MILLI, _per_host(show_devices_milli, "devices"))
+        failing = (c.host_devices > 0) & (c.host_devices < -(-milli // DEVICE_MILLI))
+        yield Check(Reason.HOST_DEVICES, failing, devices.show(milli), devices)
+    cpu = max((g.cpu_milli for g in demand.groups), default=0)
+    cores = Measure(c.host_cpu, _per_host(show_cpu_milli, "cores"))
+    yield Check(Reason.HOST_CPU, c.host_cpu < cpu, cores.show(cpu), cores)
+    memory = max((g.memory_bytes for g in demand.groups), default=0)
+    size = Measure(c.host_memory, _per_host(show_bytes))
+    yield Check(Reason.HOST_MEMORY, c.host_memory < memory, size.show(memory), size)
+
+
+def _per_host(show: Callable[[int], str], noun: str = "") -> Callable[[int], str]:
+    return lambda value: " ".join(filter(None, (show(value), noun, "per host")))
+
+
+def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Check:
+    """All tasks against the empty pool. `best` is the number of tasks there is room for."""
+    has = np.full(len(c), UNKNOWN, dtype=np.int64)
+    failing = np.zeros(len(c), dtype=np.bool_)
+    seen: dict[tuple[int, tuple[int, ...]], int] = {}
+    codes = c.empty.codes.tolist()
+    for row in np.flatnonzero(hosts_do).tolist():
+        key = codes[row], tasks.by_row[row]
+        if key not in seen:
+            seen[key] = tasks_that_fit(c.empty.of_row(row), tasks.claims(row))
+        has[row] = seen[key]
+        failing[row] = seen[key] < sum(key[1])
+    return Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
+
+
+def tasks_that_fit(free: Free, claims: tuple[Claim, ...]) -> int:
+    """Tasks that fit `free`: exact for one group, for several as packed together, largest first."""
+    if len(claims) == 1:
+        return capacity_for(free, claims[0])
+    placed = 0
+    for claim in largest_first(claims):
+        free, count = fill(free, claim)
+        placed += count
+    return placed
+
+
+def _gang_texts(c: PoolColumns, demand: Demand, tasks: Tasks, has: Ints) -> tuple[str, Measure]:
+    """The gang in tasks, or in performance where that is what was asked for."""
+    if tasks.uniform:
+        return tasks_text(sum(g.count for g in demand.groups)), Measure(has, tasks_text)
+    request = demand.groups[0].device
+    if len(demand.groups) > 1 or request is None:
+        return "all tasks", Measure(has, tasks_text)
+    speed = [
+        -1 if count < 0 else count * each * request.milli // DEVICE_MILLI
+        for count, each in zip(has.tolist(), performance_of(c, request).tolist(), strict=True)
+    ]
+    needed = show_performance(request.total_gflops, request.precision)
+    return needed, Measure(
+        np.array(speed, dtype=object), lambda v: show_performance(v, request.precision)
+    )
+
+
+def _price(demand: Demand, tasks: Tasks) -> Iterator[Check]:
+    most = demand.max_price_micro_per_hour
+    if most is not None:
+        prices = tasks.price_micro_per_hour
+        measure = Measure(prices, lambda v: f"{show_price_micro(v)} per hour", low=True)
+        failing = tasks.known & (prices > most).astype(np.bool_)
+        yield Check(Reason.PRICE, failing, measure.show(most), measure)

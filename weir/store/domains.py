@@ -1,0 +1,67 @@
+"""Who this server is: one row; and the counters that number its changes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from weir.core.errors import Conflict
+from weir.store.rows import DomainRow, first, select_as
+from weir.store.tables import counter, domain
+
+
+def this_domain(tx: Connection) -> DomainRow | None:
+    """This server's row; None before it was made."""
+    return first(tx, DomainRow, select_as(DomainRow, domain))
+
+
+def make_domain(tx: Connection, row: DomainRow) -> None:
+    """Write the one row."""
+    tx.execute(
+        insert(domain).values(
+            one=1,
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            parent=row.parent,
+            created_at=row.created_at,
+        )
+    )
+
+
+def set_identity(tx: Connection, identifier: str, parent: str) -> None:
+    """Write what the parent has issued."""
+    tx.execute(update(domain).values(id=identifier, parent=parent))
+
+
+def count(tx: Connection, name: str) -> int:
+    """A counter's value; 0 if it was never raised."""
+    value = tx.execute(select(counter.c.value).where(counter.c.name == name)).scalar()
+    return int(value or 0)
+
+
+def raise_count(tx: Connection, name: str, by: int = 1) -> int:
+    """Raise a counter; gives its new value. Its row orders writers until they commit."""
+    raised = tx.execute(
+        update(counter)
+        .where(counter.c.name == name)
+        .values(value=counter.c.value + by)
+        .returning(counter.c.value)
+    ).scalar()
+    if raised is None:
+        tx.execute(insert(counter).values(name=name, value=by))
+        return by
+    return int(raised)
+
+
+def swap_count(tx: Connection, name: str, seen: int) -> None:
+    """Raise a counter by one if nobody has since it was `seen`; otherwise `Conflict`."""
+    if seen == 0 and count(tx, name) == 0:
+        raise_count(tx, name)
+        return
+    swapped = tx.execute(
+        update(counter)
+        .where(counter.c.name == name, counter.c.value == seen)
+        .values(value=seen + 1)
+    ).rowcount
+    if swapped != 1:
+        raise Conflict(f"{name} has moved on since {seen}")

@@ -1,0 +1,96 @@
+"""The domain's database: SQLite (WAL) by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from weir.core.errors import NotReady
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database of a domain. `read` and `write` each give one transaction."""
+
+    engine: Engine
+    # SQLite admits one writer, and waiting on its busy handler sleeps for up to 100 ms: the writers
+    # of this process queue here instead. It orders them and guards nothing; PostgreSQL does not use
+    # it.
+    turn: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded default."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block, or leaves nothing behind."""
+        if not self.is_sqlite:
+            with self._connected() as connection, connection.begin():
+                yield connection
+            return
+        with self.turn, self._connected() as connection, connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written."""
+        with self._connected() as connection, connection.begin():
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise NotReady(f"the database does not answer: {error.orig}") from error
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """A store at an SQLAlchemy URL, such as `sqlite:///weir.db` or `postgresql+psycopg://...`.
+
+    On PostgreSQL every transaction is serializable-safe by compare-and-swap, so READ COMMITTED
+    serves.
+    """
+    if url.startswith("postgresql://"):
+        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    if url.startswith("sqlite"):
+        engine = create_engine(url, pool_size=16, max_overflow=32)
+        event.listen(engine, "connect", _prepare_sqlite)
+    else:
+        engine = create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)
+    return Store(engine)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Leave BEGIN to us (autocommit mode), and make commits durable and readers free of writers."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-8000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,47 @@
+"""Files of runs (logs, results): pieces under one folder or bucket, through fsspec.
+
+A file is kept as the pieces it came in, each named by its offset. A piece that comes again is
+written again in the same place, so nothing is twice.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import fsspec
+
+
+class Files:
+    """A place for files at an fsspec URL: a local folder by default, S3 and others by URL."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url, auto_mkdir=True)
+
+    def put(self, run: str, name: str, offset: int, data: bytes) -> None:
+        """Keep a piece of a file that starts at `offset`."""
+        with self._fs.open(f"{self._folder(run, name)}/{offset:016d}", "wb") as piece:
+            piece.write(data)
+
+    def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
+        """Up to `limit` bytes from `offset`; fewer at the end of what there is."""
+        folder = self._folder(run, name)
+        try:
+            names = sorted(str(p).rsplit("/", 1)[-1] for p in self._fs.ls(folder, detail=False))
+        except FileNotFoundError:
+            return b""
+        starts = [int(n) for n in names]
+        found = bytearray()
+        here = offset
+        for index, start in enumerate(starts):
+            following = starts[index + 1] if index + 1 < len(starts) else None
+            if following is not None and following <= here:
+                continue
+            if start > here or len(found) >= limit:
+                break
+            piece = self._fs.cat_file(f"{folder}/{start:016d}")
+            found += piece[here - start :]
+            here = offset + len(found)
+        return bytes(found[:limit])
+
+    def _folder(self, run: str, name: str) -> str:
+        return f"{self._root}/{quote(run, safe='')}/{quote(name, safe='')}"

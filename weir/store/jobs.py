@@ -1,0 +1,184 @@
+"""Jobs and their shapes. Every change of a job carries a new `seq`; jobs are swapped on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from weir.core.errors import Conflict
+from weir.core.lifecycle import JOB_ACTIVE, JobState
+from weir.store.rows import JobRow, chunks, fetch, first, select_as
+from weir.store.tables import avoid, history, job, shape
+
+
+def get(tx: Connection, job_id: str) -> JobRow | None:
+    """One job."""
+    return first(tx, JobRow, select_as(JobRow, job).where(job.c.id == job_id))
+
+
+def some(tx: Connection, ids: Iterable[str]) -> dict[str, JobRow]:
+    """These jobs by id."""
+    found: list[JobRow] = []
+    for batch in chunks(ids):
+        found += fetch(tx, JobRow, select_as(JobRow, job).where(job.c.id.in_(batch)))
+    return {row.id: row for row in found}
+
+
+def by_submission(tx: Connection, keys: Iterable[str]) -> dict[str, JobRow]:
+    """Jobs by the key that made their submission idempotent."""
+    found: list[JobRow] = []
+    for batch in chunks(keys):
+        found += fetch(tx, JobRow, select_as(JobRow, job).where(job.c.submission.in_(batch)))
+    return {row.submission: row for row in found if row.submission}
+
+
+def of_array(tx: Connection, array: str) -> list[JobRow]:
+    """The members of an array, in order."""
+    query = select_as(JobRow, job).where(job.c.array == array)
+    return fetch(tx, JobRow, query.order_by(job.c.array_index))
+
+
+def page(
+    tx: Connection,
+    *,
+    states: Sequence[str] = (),
+    submitter: str | None = None,
+    name: str | None = None,
+    array: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[JobRow]:
+    """Jobs, newest first; ids sort by time, so `before` an id is the next page."""
+    query = select_as(JobRow, job).order_by(job.c.id.desc()).limit(limit)
+    if states:
+        query = query.where(job.c.state.in_(states))
+    if submitter:
+        query = query.where(job.c.submitter == submitter)
+    if name:
+        query = query.where(job.c.name == name)
+    if array:
+        query = query.where(job.c.array == array)
+    if before:
+        query = query.where(job.c.id < before)
+    return fetch(tx, JobRow, query)
+
+
+def add(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new jobs."""
+    if rows:
+        tx.execute(insert(job), list(rows))
+
+
+def add_shapes(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write shapes that are not there yet."""
+    if not rows:
+        return
+    make = pg_insert if tx.dialect.name == "postgresql" else sqlite_insert
+    tx.execute(make(shape).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+
+
+def demands(tx: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The demand records of these shapes by key."""
+    found: dict[str, dict[str, Any]] = {}
+    for batch in chunks(keys):
+        query = select(shape.c.key, shape.c.demand).where(shape.c.key.in_(batch))
+        found.update((str(key), demand) for key, demand in tx.execute(query))
+    return found
+
+
+def waiting(tx: Connection, limit: int) -> list[Any]:
+    """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order."""
+    c = job.c
+    query = (
+        select(c.id, c.shape, c.priority, c.submitted_at)
+        .where(c.state == JobState.WAITING)
+        .order_by(c.priority.desc(), c.submitted_at, c.id)
+        .limit(limit)
+    )
+    return list(tx.execute(query).all())
+
+
+def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Write changed columns of jobs. Each carries `id`, the `seen` seq, its new `seq`, and columns;
+    all of one call carry the same columns. Raises `Conflict` if a job has changed since it was
+    seen.
+    """
+    if not changes:
+        return
+    columns = [k for k in changes[0] if k not in ("id", "seen")]
+    query = (
+        update(job)
+        .where(job.c.id == bindparam("b_id"), job.c.seq == bindparam("b_seen"))
+        .values({k: bindparam(f"v_{k}") for k in columns})
+    )
+    values = [
+        {"b_id": c["id"], "b_seen": c["seen"], **{f"v_{k}": c[k] for k in columns}} for c in changes
+    ]
+    if tx.execute(query, values).rowcount != len(values):
+        raise Conflict("a job has changed since it was read")
+
+
+def changed_since(tx: Connection, cluster: str, seq: int, limit: int) -> list[JobRow]:
+    """Jobs that `cluster` (a link) handed over and that changed after `seq`, in that order."""
+    c = job.c
+    query = select_as(JobRow, job).where(c.origin_cluster == cluster, c.seq > seq)
+    return fetch(tx, JobRow, query.order_by(c.seq).limit(limit))
+
+
+def expired(tx: Connection, now: float) -> list[JobRow]:
+    """Unfinished jobs whose deadline (or patience) has passed and that nobody has stopped yet."""
+    c = job.c
+    query = select_as(JobRow, job).where(
+        c.expires_at < now, c.cancel_at.is_(None), c.state.in_(JOB_ACTIVE)
+    )
+    return fetch(tx, JobRow, query)
+
+
+def by_state(tx: Connection) -> dict[str, int]:
+    """How many jobs stand in each state; those handed over by other domains are theirs to count."""
+    query = (
+        select(job.c.state, func.count())
+        .where(job.c.origin_cluster.is_(None))
+        .group_by(job.c.state)
+    )
+    return {str(state): int(n) for state, n in tx.execute(query)}
+
+
+def add_history(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append to jobs' histories: rows of (job, at, what, detail)."""
+    if rows:
+        tx.execute(insert(history), list(rows))
+
+
+def history_of(tx: Connection, job_id: str) -> list[Any]:
+    """Rows (at, what, detail) of one job, oldest first."""
+    c = history.c
+    query = select(c.at, c.what, c.detail).where(c.job == job_id).order_by(c.number)
+    return list(tx.execute(query).all())
+
+
+def avoid_pool(tx: Connection, job_id: str, pool_id: str, until_at: float, reason: str) -> None:
+    """Keep a job off a pool that has just refused it."""
+    here = (avoid.c.job == job_id) & (avoid.c.pool == pool_id)
+    values = {"until_at": until_at, "reason": reason}
+    if tx.execute(update(avoid).where(here).values(**values)).rowcount == 0:
+        tx.execute(insert(avoid).values(job=job_id, pool=pool_id, **values))
+
+
+def avoided(tx: Connection, now: float) -> dict[str, frozenset[str]]:
+    """The pools that each job is kept off now."""
+    query = select(avoid.c.job, avoid.c.pool).where(avoid.c.until_at > now)
+    found: dict[str, set[str]] = {}
+    for job_id, pool_id in tx.execute(query):
+        found.setdefault(job_id, set()).add(pool_id)
+    return {k: frozenset(v) for k, v in found.items()}
+
+
+def next_avoid_end(tx: Connection, now: float) -> float | None:
+    """When the next such time ends."""
+    query = select(func.min(avoid.c.until_at)).where(avoid.c.until_at > now)
+    return tx.execute(query).scalar()

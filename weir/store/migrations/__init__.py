@@ -1,0 +1,1 @@
+"""Alembic migrations; `weir.store.migrate` runs them at a server's start."""

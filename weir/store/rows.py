@@ -1,0 +1,166 @@
+"""Rows as frozen dataclasses, one per noun, named like their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, Table, select
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """Who this server is."""
+
+    id: str | None
+    name: str
+    kind: str
+    parent: str | None
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRow:
+    """An identifier that this domain has issued."""
+
+    id: str
+    kind: str
+    parent: str
+    name: str
+    issued_at: float
+    retired_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token, without its secret."""
+
+    id: str
+    kind: str
+    subject: str
+    roles: list[str]
+    cluster: str | None
+    claims: dict[str, Any]
+    created_at: float
+    expires_at: float | None
+    used_at: float | None
+    revoked_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """A cluster, a child domain or the way up, as this domain knows it."""
+
+    id: str
+    name: str
+    site: str
+    site_name: str
+    executor: str
+    direction: str
+    peer_domain: str | None
+    peer_url: str | None
+    joined_at: float
+    generation: int
+    inventory_digest: str
+    incarnation: str
+    journal: str
+    observed: int
+    heard_at: float | None
+    silent: bool
+    clock_skew_s: float
+    rtt_us: int | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job, all of it."""
+
+    id: str
+    name: str
+    submitter: str
+    state: str
+    priority: int
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    expires_at: float | None
+    exit_code: int | None
+    reason: str
+    spec: str
+    shape: str
+    submission: str | None
+    array: str | None
+    array_index: int | None
+    root_job: str
+    path: list[str]
+    origin_cluster: str | None
+    origin_run: str | None
+    run: str | None
+    pool: str | None
+    attempts: int
+    failures: int
+    losses: int
+    cancel_at: float | None
+    seq: int
+    decision: dict[str, Any] | None
+    place: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One attempt of a job on one cluster."""
+
+    id: str
+    job: str
+    cluster: str
+    pool: str
+    state: str
+    groups: list[list[Any]]
+    claims: list[list[int]]
+    revision: int
+    start_within_s: float
+    assigned_at: float
+    started_at: float | None
+    ends_at: float | None
+    ended_at: float | None
+    exit_code: int | None
+    reason: str
+    place: list[str]
+    cancel: bool
+
+
+def select_as(kind: type[Any], table: Table) -> Select[Any]:
+    """SELECT of just the columns that the row type has."""
+    return select(*(table.c[f.name] for f in fields(kind)))
+
+
+def fetch(tx: Connection, kind: type[T], query: Select[Any]) -> list[T]:
+    """All rows of a query made with `select_as`."""
+    return [kind(*row) for row in tx.execute(query)]
+
+
+def first(tx: Connection, kind: type[T], query: Select[Any]) -> T | None:
+    """The first row, or None."""
+    row = tx.execute(query).first()
+    return None if row is None else kind(*row)
+
+
+def chunks(values: Iterable[str], size: int = 500) -> Iterable[list[str]]:
+    """Values in portions that fit one IN list."""
+    batch: list[str] = []
+    for value in values:
+        batch.append(value)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def by_key(rows: Iterable[T], key: str = "id") -> Mapping[str, T]:
+    """Rows by one of their columns."""
+    return {getattr(row, key): row for row in rows}

@@ -1,0 +1,121 @@
+"""Runs and the files they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from weir.core.lifecycle import RUN_ACTIVE, RunState
+from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as
+from weir.store.tables import file, job, run
+
+LIVE = (*RUN_ACTIVE, RunState.LOST)
+
+
+def get(tx: Connection, run_id: str) -> RunRow | None:
+    """One run."""
+    return first(tx, RunRow, select_as(RunRow, run).where(run.c.id == run_id))
+
+
+def some(tx: Connection, ids: Iterable[str]) -> dict[str, RunRow]:
+    """These runs by id."""
+    found: list[RunRow] = []
+    for batch in chunks(ids):
+        found += fetch(tx, RunRow, select_as(RunRow, run).where(run.c.id.in_(batch)))
+    return {row.id: row for row in found}
+
+
+def of_job(tx: Connection, job_id: str) -> list[RunRow]:
+    """A job's runs, oldest first."""
+    query = select_as(RunRow, run).where(run.c.job == job_id)
+    return fetch(tx, RunRow, query.order_by(run.c.assigned_at, run.c.id))
+
+
+def add(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new runs."""
+    if rows:
+        tx.execute(insert(run), list(rows))
+
+
+def change(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Write columns of runs; each row carries `id` and the same columns."""
+    if not changes:
+        return
+    columns = [k for k in changes[0] if k != "id"]
+    query = (
+        update(run)
+        .where(run.c.id == bindparam("b_id"))
+        .values({k: bindparam(f"v_{k}") for k in columns})
+    )
+    tx.execute(query, [{"b_id": c["id"], **{f"v_{k}": c[k] for k in columns}} for c in changes])
+
+
+def booked(tx: Connection) -> list[Any]:
+    """Rows (pool, cluster, claims, ends_at, origin_cluster) of every run that holds capacity."""
+    query = (
+        select(run.c.pool, run.c.cluster, run.c.claims, run.c.ends_at, job.c.origin_cluster)
+        .join(job, job.c.id == run.c.job)
+        .where(run.c.state.in_(RUN_ACTIVE))
+    )
+    return list(tx.execute(query).all())
+
+
+def orders(tx: Connection, cluster: str, after: int, limit: int) -> list[tuple[RunRow, JobRow]]:
+    """Runs of a cluster still to be answered (with `after` 0: all that stand), with their jobs."""
+    states = (RunState.ASSIGNED,) if after else (RunState.ASSIGNED, RunState.ACCEPTED)
+    query = (
+        select_as(RunRow, run)
+        .where(run.c.cluster == cluster, run.c.revision > after, run.c.state.in_(states))
+        .order_by(run.c.revision)
+        .limit(limit)
+    )
+    rows = fetch(tx, RunRow, query)
+    found: dict[str, JobRow] = {}
+    for batch in chunks(r.job for r in rows):
+        jobs = fetch(tx, JobRow, select_as(JobRow, job).where(job.c.id.in_(batch)))
+        found.update((j.id, j) for j in jobs)
+    return [(r, found[r.job]) for r in rows]
+
+
+def cancels(tx: Connection, cluster: str, after: int) -> list[str]:
+    """Runs of a cluster that are to be stopped, as asked after revision `after`."""
+    query = select(run.c.id).where(
+        run.c.cluster == cluster, run.c.cancel, run.c.state.in_(LIVE), run.c.revision > after
+    )
+    return [str(i) for i in tx.execute(query).scalars()]
+
+
+def live_on(tx: Connection, cluster: str, states: Sequence[str] = LIVE) -> list[RunRow]:
+    """Runs of a cluster in these states."""
+    query = select_as(RunRow, run).where(run.c.cluster == cluster, run.c.state.in_(states))
+    return fetch(tx, RunRow, query)
+
+
+def last_revision(tx: Connection, cluster: str) -> int:
+    """The highest revision among a cluster's runs."""
+    query = select(func.max(run.c.revision)).where(run.c.cluster == cluster)
+    return int(tx.execute(query).scalar() or 0)
+
+
+def count_by_pool(tx: Connection) -> dict[str, int]:
+    """How many runs hold capacity on each pool."""
+    query = select(run.c.pool, func.count()).where(run.c.state.in_(RUN_ACTIVE)).group_by(run.c.pool)
+    return {str(p): int(n) for p, n in tx.execute(query)}
+
+
+def grow_file(tx: Connection, run_id: str, name: str, size: int) -> None:
+    """A file of a run reaches `size`; a repeat never shrinks it."""
+    here = (file.c.run == run_id) & (file.c.name == name)
+    known = tx.execute(select(file.c.size).where(here)).scalar()
+    if known is None:
+        tx.execute(insert(file).values(run=run_id, name=name, size=size))
+    elif size > known:
+        tx.execute(update(file).where(here).values(size=size))
+
+
+def files_of(tx: Connection, run_id: str) -> list[tuple[str, int]]:
+    """(name, size) of a run's files, by name."""
+    query = select(file.c.name, file.c.size).where(file.c.run == run_id).order_by(file.c.name)
+    return [(str(n), int(s)) for n, s in tx.execute(query)]

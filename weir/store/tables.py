@@ -1,0 +1,210 @@
+"""The tables of a domain's database. Times are seconds since 1970-01-01 UTC; amounts are integers.
+
+The migrations under `migrations/` make these tables; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+domain = Table(
+    "domain",
+    metadata,
+    Column("one", Integer, primary_key=True),  # a single row: who this server is
+    Column("id", String(120)),  # null until the parent has issued it
+    Column("name", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("parent", String(120)),
+    Column("created_at", Double, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("parent", String(120), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("issued_at", Double, nullable=False),
+    Column("retired_at", Double),
+    UniqueConstraint("parent", "kind", "name"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # person, agent, node, join
+    Column("subject", String(120), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("cluster", String(120)),  # agent and node tokens speak for this cluster
+    Column("claims", JSON, nullable=False),  # join tokens: what may be joined
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("used_at", Double),
+    Column("revoked_at", Double),
+)
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("site", String(120), nullable=False),
+    Column("site_name", String(120), nullable=False),
+    Column("executor", String(32), nullable=False),
+    Column("direction", String(8), nullable=False),  # own, down (a child domain), up (the parent)
+    Column("peer_domain", String(120)),
+    Column("peer_url", Text),
+    Column("joined_at", Double, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("inventory_digest", String(64), nullable=False),
+    Column("incarnation", String(64), nullable=False),
+    Column("journal", String(64), nullable=False),
+    Column("observed", BigInteger, nullable=False),  # highest observation applied
+    Column("heard_at", Double),
+    Column("silent", Boolean, nullable=False),  # as last told to those who watch
+    Column("clock_skew_s", Double, nullable=False),
+    Column("rtt_us", BigInteger),
+    Column("version", String(40), nullable=False),
+)
+
+pool = Table(
+    "pool",
+    metadata,
+    Column("cluster", String(120), ForeignKey("cluster.id"), primary_key=True),
+    Column("id", String(120), primary_key=True),
+    Column("record", JSON, nullable=False),  # a PoolReport
+    Column("version", BigInteger, nullable=False),  # of the record
+    Column("revision", BigInteger, nullable=False, index=True),  # of it and of what is booked on it
+    Column("gone", Boolean, nullable=False),
+)
+
+shape = Table(
+    "shape",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("demand", JSON, nullable=False),  # a core Demand
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("submitter", String(120), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("submitted_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("expires_at", Double),  # the deadline, or the end of a pinned job's patience
+    Column("exit_code", Integer),
+    Column("reason", Text, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("shape", String(64), ForeignKey("shape.key"), nullable=False),
+    Column("submission", String(160), unique=True),  # idempotency: a person's key, an origin's run
+    Column("array", String(40), index=True),
+    Column("array_index", Integer),
+    Column("root_job", String(40), nullable=False),
+    Column("path", JSON, nullable=False),
+    Column("origin_cluster", String(120)),  # the link that handed it over; null: submitted here
+    Column("origin_run", String(60)),
+    Column("run", String(60)),  # the run that counts now
+    Column("pool", String(120)),
+    Column("attempts", Integer, nullable=False),  # runs made
+    Column("failures", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("cancel_at", Double),
+    Column("seq", BigInteger, nullable=False),  # number of its last change
+    Column("decision", JSON),  # the terms of its last placement
+    Column("place", JSON, nullable=False),  # names on the way to where it runs
+    Index(None, "state", "priority", "submitted_at"),
+    Index(None, "origin_cluster", "seq"),
+    Index(None, "submitted_at"),
+    Index(None, "expires_at"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("job", String(40), ForeignKey("job.id"), nullable=False, index=True),
+    Column("cluster", String(120), nullable=False),
+    Column("pool", String(120), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("groups", JSON, nullable=False),  # [[group, count, stack], ...]
+    Column("claims", JSON, nullable=False),  # [[cpu_milli, memory_bytes, device_milli, count], ...]
+    Column("revision", BigInteger, nullable=False),
+    Column("start_within_s", Double, nullable=False),
+    Column("assigned_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ends_at", Double),  # start and wall time, where there is one
+    Column("ended_at", Double),
+    Column("exit_code", Integer),
+    Column("reason", Text, nullable=False),
+    Column("place", JSON, nullable=False),
+    Column("cancel", Boolean, nullable=False),
+    Index(None, "cluster", "revision"),
+    Index(None, "state", "cluster"),
+)
+
+avoid = Table(
+    "avoid",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("pool", String(120), primary_key=True),
+    Column("until_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("job", String(40), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("run", String(60), primary_key=True),
+    Column("name", String(300), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+)

@@ -1,0 +1,51 @@
+"""Tokens: only the hash of a secret is kept."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, update
+
+from weir.store.rows import TokenRow, first, select_as
+from weir.store.tables import token
+
+
+def by_hash(tx: Connection, secret_hash: str) -> TokenRow | None:
+    """The token with this hash, whatever its state."""
+    query = select_as(TokenRow, token).where(token.c.secret_hash == secret_hash)
+    return first(tx, TokenRow, query)
+
+
+def add(tx: Connection, row: TokenRow, secret_hash: str) -> None:
+    """Write a new token."""
+    tx.execute(
+        insert(token).values(
+            id=row.id,
+            secret_hash=secret_hash,
+            kind=row.kind,
+            subject=row.subject,
+            roles=row.roles,
+            cluster=row.cluster,
+            claims=row.claims,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            used_at=row.used_at,
+            revoked_at=row.revoked_at,
+        )
+    )
+
+
+def use(tx: Connection, token_id: str, now: float) -> bool:
+    """Spend a one-time token; False if it was spent already."""
+    query = update(token).where(token.c.id == token_id, token.c.used_at.is_(None))
+    return tx.execute(query.values(used_at=now)).rowcount == 1
+
+
+def revoke(tx: Connection, token_id: str, now: float) -> bool:
+    """End a token; False if there is none."""
+    query = update(token).where(token.c.id == token_id, token.c.revoked_at.is_(None))
+    return tx.execute(query.values(revoked_at=now)).rowcount == 1
+
+
+def revoke_of_cluster(tx: Connection, cluster: str, now: float) -> None:
+    """End all tokens that speak for a cluster: its agent has joined anew."""
+    query = update(token).where(token.c.cluster == cluster, token.c.revoked_at.is_(None))
+    tx.execute(query.values(revoked_at=now))

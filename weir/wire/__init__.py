@@ -1,0 +1,1 @@
+"""Requests and responses: what goes over the wire, shared by server, client and agent."""

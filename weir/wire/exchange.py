@@ -1,0 +1,104 @@
+"""The one call between an agent and its parent: `exchange(inventory, observations) -> assignments`.
+
+Laws:
+- The agent numbers its observations; the parent applies each number once and answers the highest it
+  has. A lost answer costs a repeat, never a second effect.
+- The agent sends its inventory with the generation it last heard; the parent swaps it in only if
+  that is still the one it has.
+- Assignments are numbered by `revision`; asking again from revision 0 gives all that still stand.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from weir.core.lifecycle import RunEvent
+from weir.wire.base import Wire
+from weir.wire.jobspec import JobSpec
+from weir.wire.pools import PoolReport
+
+MAX_CHUNK_BYTES = 256 * 2**10
+"""Largest piece of a file in one exchange."""
+
+
+class Observation(Wire):
+    """Something that happened to a run, by the agent's clock."""
+
+    seq: Annotated[int, Field(ge=1)]
+    run: str
+    event: RunEvent
+    at: float
+    exit_code: int | None = None
+    reason: str = Field("", max_length=2000)
+    place: tuple[str, ...] = Field((), description="names passed on the way, nearest first")
+
+
+class FileChunk(Wire):
+    """A piece of one of a run's files (`stdout`, `stderr`, or an output), base64."""
+
+    run: str
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    offset: Annotated[int, Field(ge=0)]
+    data: str
+
+
+class ExchangeRequest(Wire):
+    """What the agent says. `sent_at` is its own clock, so that a wrong clock can be told."""
+
+    cluster: str
+    incarnation: Annotated[str, Field(min_length=8, max_length=64)]
+    hello: bool = Field(False, description="first call of this process: it takes over")
+    journal: Annotated[str, Field(min_length=8, max_length=64)]
+    sent_at: float
+    version: str = ""
+    rtt_us: int | None = None
+    generation: int = 0
+    inventory: tuple[PoolReport, ...] | None = None
+    changed: tuple[PoolReport, ...] = Field((), description="pools of which only `free` changed")
+    observations: Annotated[tuple[Observation, ...], Field(max_length=5000)] = ()
+    chunks: Annotated[tuple[FileChunk, ...], Field(max_length=5000)] = ()
+    after: int = 0
+    wait_s: Annotated[float, Field(ge=0, le=60)] = 0
+    want: bool = Field(True, description="answer with assignments; false when only reporting")
+
+
+class GroupPlace(Wire):
+    """How many tasks of a group to run, and which stack's variant."""
+
+    group: str
+    count: Annotated[int, Field(ge=1)]
+    stack: str | None = None
+
+
+class RunOrder(Wire):
+    """An assignment: run this job here. `start_within_s` counts from when the agent hears of it."""
+
+    run: str
+    revision: int
+    job: str
+    root_job: str
+    submitter: str
+    pool: str
+    groups: tuple[GroupPlace, ...]
+    spec: JobSpec
+    array_index: int | None = None
+    path: tuple[str, ...] = ()
+    start_within_s: float
+    cancel: bool = False
+
+
+class ExchangeAnswer(Wire):
+    """What the parent says back."""
+
+    generation: int
+    acknowledged: int
+    identifiers: dict[str, str] = {}
+    orders: tuple[RunOrder, ...] = ()
+    cancels: tuple[str, ...] = ()
+    recheck: tuple[str, ...] = Field((), description="runs to report the state of")
+    resend: bool = Field(False, description="the whole inventory is needed")
+    revision: int = 0
+    lease_s: float
+    server_time: float

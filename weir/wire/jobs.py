@@ -1,0 +1,298 @@
+"""Submitting jobs and reading them back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from weir.core.lifecycle import JobState, RunState
+from weir.wire.base import Answer, Wire
+from weir.wire.jobspec import JobSpec
+from weir.wire.pools import PoolReport
+
+MAX_BATCH = 1000
+"""Most jobs in one submission; an array counts its members."""
+
+
+class Origin(Wire):
+    """Set by a parent that hands a run down (or a child that hands one up): where it comes from.
+
+    `run` makes the submission idempotent; `path` are the domains the job has been through, this
+    caller's included; `pool` is the pool that the caller has chosen.
+    """
+
+    run: str
+    root_job: str
+    submitter: str
+    path: tuple[str, ...]
+    pool: str
+    groups: tuple[tuple[str, int], ...] = ()
+    array_index: int | None = None
+    start_within_s: float
+
+
+class Submission(Wire):
+    """One job. `key` makes a person's submission idempotent: the same key gives the same job."""
+
+    spec: JobSpec
+    key: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    origin: Origin | None = None
+
+
+class SubmitRequest(Wire):
+    """Some jobs, all or none."""
+
+    jobs: Annotated[tuple[Submission, ...], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class SubmitAnswer(Answer):
+    """The jobs' ids, in the order of the request, and array ids where they are arrays."""
+
+    ids: tuple[tuple[str, ...], ...]
+    arrays: tuple[str | None, ...] = ()
+
+
+class TermAnswer(Answer):
+    """One term of a score in its own unit, and its share of the sum (lower is better)."""
+
+    name: str
+    value: float | None
+    unit: str
+    cost: float
+
+
+class CandidateAnswer(Answer):
+    """A pool that can take the job."""
+
+    pool: str
+    pool_name: str
+    site_name: str
+    cluster: str
+    device_model: str | None
+    emulated: bool
+    groups: tuple[tuple[str, int, str | None], ...]
+    price_micro_per_hour: int
+    currency: str
+    now: bool
+    start_in_s: float | None
+    terms: tuple[TermAnswer, ...]
+    cost: float
+
+
+class ReasonAnswer(Answer):
+    """One reason, over many pools."""
+
+    reason: str
+    pools: int
+    needed: str
+    best: str
+    text: str
+
+
+class ChangeAnswer(Answer):
+    """A single change of the job that would admit more pools."""
+
+    reason: str
+    wanted: str
+    instead: str
+    pools: int
+
+
+class RejectionAnswer(Answer):
+    """Why one pool said no: every reason it has."""
+
+    pool: str
+    pool_name: str
+    site_name: str
+    reasons: tuple[str, ...]
+
+
+class FindRequest(Wire):
+    """Ask where a job could run, without submitting it."""
+
+    spec: JobSpec
+    policy: str | None = None
+
+
+class FindAnswer(Answer):
+    """Every pool of the network: ranked yes, or no with reasons."""
+
+    policy: str
+    candidates: tuple[CandidateAnswer, ...]
+    rejections: tuple[RejectionAnswer, ...]
+    reasons: tuple[ReasonAnswer, ...]
+    changes: tuple[ChangeAnswer, ...]
+
+
+class WhyAnswer(Answer):
+    """Why a job stands where it stands: reasons of a waiting job, terms of a placed one."""
+
+    job: str
+    state: JobState
+    text: str
+    ahead: int = 0
+    held_pool: str | None = None
+    hopeless: bool = False
+    reasons: tuple[ReasonAnswer, ...] = ()
+    changes: tuple[ChangeAnswer, ...] = ()
+    chosen: CandidateAnswer | None = None
+    runner_up: CandidateAnswer | None = None
+
+
+class RunAnswer(Answer):
+    """One attempt."""
+
+    id: str
+    cluster: str
+    pool: str
+    pool_name: str
+    site_name: str
+    device_model: str | None
+    emulated: bool
+    state: RunState
+    assigned_at: float
+    started_at: float | None
+    ended_at: float | None
+    exit_code: int | None
+    reason: str
+    place: tuple[str, ...]
+
+
+class HistoryAnswer(Answer):
+    """One entry of a job's history."""
+
+    at: float
+    what: str
+    detail: str
+
+
+class JobAnswer(Answer):
+    """A job in a list."""
+
+    id: str
+    name: str
+    state: JobState
+    submitter: str
+    priority: int
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    exit_code: int | None
+    reason: str
+    pool: str | None
+    pool_name: str | None
+    site_name: str | None
+    emulated: bool | None
+    place: tuple[str, ...]
+    array: str | None
+    array_index: int | None
+    root_job: str
+    attempts: int
+
+
+class JobDetailAnswer(JobAnswer):
+    """A job with all that is known of it."""
+
+    spec: JobSpec
+    path: tuple[str, ...]
+    runs: tuple[RunAnswer, ...]
+    history: tuple[HistoryAnswer, ...]
+
+
+class JobsAnswer(Answer):
+    """A page of jobs, newest first; `next` is the `before` of the next page."""
+
+    jobs: tuple[JobAnswer, ...]
+    next: str | None
+
+
+class FileAnswer(Answer):
+    """A file of a job that can be read here."""
+
+    name: str
+    size: int
+
+
+class FilesAnswer(Answer):
+    """The files of a job's latest run."""
+
+    run: str | None
+    files: tuple[FileAnswer, ...]
+
+
+class JobChange(Answer):
+    """What a parent or child needs to know of a job that it handed over.
+
+    `run` is the caller's own run id; `lost`: the job ended because its center was lost.
+    """
+
+    seq: int
+    job: str
+    run: str
+    state: JobState
+    pool: str | None
+    started_at: float | None
+    ended_at: float | None
+    exit_code: int | None
+    reason: str
+    place: tuple[str, ...]
+    lost: bool = False
+
+
+class WatchAnswer(Answer):
+    """What has changed: jobs that the caller handed over, and pools as they look to the caller."""
+
+    job_seq: int
+    jobs: tuple[JobChange, ...]
+    offer_revision: int
+    offers: tuple[PoolReport, ...]
+    gone: tuple[str, ...] = ()
+    complete: bool = False
+    server_time: float
+
+
+class IndicatorAnswer(Answer):
+    """A defined quantity: value (null: unknown), unit, and how it adds up."""
+
+    name: str
+    label: str
+    label_zh: str
+    unit: str
+    law: str
+    value: float | int | None
+    by: dict[str, float | int | None]
+    definition: str
+
+
+class ClusterAnswer(Answer):
+    """A cluster as its domain sees it."""
+
+    id: str
+    name: str
+    site: str
+    site_name: str
+    executor: str
+    direction: str
+    peer_domain: str | None
+    generation: int
+    silent: bool
+    heard_at: float | None
+    clock_skew_s: float
+    rtt_us: int | None
+    pools: int
+    version: str
+
+
+class IdentifierAnswer(Answer):
+    """What an identifier stands for; `referral` is where to ask if this server does not know."""
+
+    id: str
+    kind: str
+    name: str | None
+    parent: str | None
+    known: bool
+    retired: bool
+    source: str
+    referral: str | None
+    facts: dict[str, Any]

@@ -1,0 +1,320 @@
+"""The job file: one schema for YAML and JSON, for every tier.
+
+`JobSpec.model_json_schema()` is what `weir job schema` prints. Quantities are written as people
+write them (`80GiB`, `2 PFLOPS`, `90m`) and kept as text, so that a file reads back as it was
+written; `demand_of` turns them into integers for the scheduler.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from weir.core import units
+from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.devices import Precision
+from weir.core.devices import find as find_device
+from weir.core.inventory import DEVICE_MILLI
+from weir.wire.base import Wire
+
+MAX_INPUT_BYTES = 4 * 2**20
+"""Largest inline input of a job, all files together; larger ones go by URL."""
+
+
+def _text(parse: Callable[[Any], int]) -> BeforeValidator:
+    """Keep a quantity as the text it was written as, once `parse` has understood it."""
+
+    def as_text(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ValueError("is neither text nor a number")
+        parse(value)
+        return str(value)
+
+    return BeforeValidator(as_text)
+
+
+def _positive(parse: Callable[[Any], int], name: str) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        amount = parse(value)
+        if amount <= 0:
+            raise ValueError(f"{name} must be more than 0")
+        return amount
+
+    return check
+
+
+def _milliseconds(value: Any) -> int:
+    """Microseconds of a latency such as `20ms` or `1.5s`; a bare number is refused."""
+    text = str(value).strip().lower()
+    for suffix, factor in (("us", 1), ("ms", 1000), ("s", 1_000_000)):
+        if text.endswith(suffix):
+            try:
+                number = float(text[: -len(suffix)])
+            except ValueError:
+                break
+            if 0 < number < 3600 * 1000:
+                return round(number * factor)
+            break
+    raise ValueError(f"{value!r} is not a latency; write for example 20ms")
+
+
+def _known_device(name: str) -> str:
+    return find_device(name).name
+
+
+def _described(example: str) -> Any:
+    return Field(description=example)
+
+
+Bytes = Annotated[
+    str, _text(_positive(units.parse_bytes, "memory")), _described("bytes, as in 512MiB or 80GiB")
+]
+Cpu = Annotated[
+    str, _text(_positive(units.parse_cpu_milli, "cpu")), _described("CPU cores, as in 2 or 500m")
+]
+Duration = Annotated[
+    str,
+    _text(_positive(units.parse_duration_s, "a duration")),
+    _described("a duration, as in 90s or 1h30m"),
+]
+Performance = Annotated[
+    str,
+    _text(_positive(units.parse_gflops, "performance")),
+    _described("operations per second, as in 300 TFLOPS or 2 PFLOPS"),
+]
+Price = Annotated[
+    str,
+    _text(_positive(units.parse_price_micro, "a price")),
+    _described("money of the network's currency, as in 2.50"),
+]
+Latency = Annotated[str, _text(_milliseconds), _described("a round trip, as in 20ms")]
+DeviceName = Annotated[str, AfterValidator(_known_device)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+RelativePath = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$", max_length=240),
+]
+Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
+
+
+class PerformanceWish(Wire):
+    """So many operations per second at one precision, dense."""
+
+    precision: Precision
+    value: Performance
+
+
+class Devices(Wire):
+    """Accelerators for one task: whole ones by `count`, or a `share` of one."""
+
+    count: Annotated[int, Field(ge=1, le=1024)] | None = None
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    models: tuple[DeviceName, ...] = ()
+    min_memory: Bytes | None = None
+    min_performance: PerformanceWish | None = None
+    total_performance: PerformanceWish | None = None
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if self.count is not None and self.share is not None:
+            raise ValueError("give either count (whole devices) or share (of one device), not both")
+        both = self.min_performance, self.total_performance
+        if both[0] and both[1] and both[0].precision != both[1].precision:
+            raise ValueError("min_performance and total_performance must be of one precision")
+        return self
+
+    @property
+    def milli(self) -> int:
+        """Milli-devices per task."""
+        if self.share is not None:
+            return max(1, round(self.share * DEVICE_MILLI))
+        return (self.count or 1) * DEVICE_MILLI
+
+
+class Variant(Wire):
+    """What to run where this software stack (`cuda`, `cann`, `rocm` ...) is to be had."""
+
+    stack: Name
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    environment: Environment = {}
+
+
+class Tasks(Wire):
+    """A task group: `count` equal tasks, started together or not at all."""
+
+    name: Name = "main"
+    count: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    cpu: Cpu = "1"
+    memory: Bytes = "256MiB"
+    devices: Devices | None = None
+    fabric: tuple[Name, ...] = ()
+    command: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    environment: Environment = {}
+
+    @model_validator(mode="after")
+    def _runnable(self) -> Self:
+        if not self.command and not self.variants:
+            raise ValueError("needs a command, or variants with one command per software stack")
+        if self.command and self.variants:
+            raise ValueError("give either command or variants, not both")
+        stacks = [v.stack for v in self.variants]
+        if len(set(stacks)) < len(stacks):
+            raise ValueError(f"has two variants for one stack: {', '.join(stacks)}")
+        total = self.devices and self.devices.total_performance
+        if total and self.count is not None:
+            raise ValueError("give either count or devices.total_performance, not both")
+        return self
+
+
+class Constraints(Wire):
+    """Where the job may run. Lists mean any of; what is left out does not matter."""
+
+    regions: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    max_latency: Latency | None = None
+    max_price_per_hour: Price | None = None
+    emulated: bool = True
+
+
+class Input(Wire):
+    """A file put into the job's directory before it starts: inline text or bytes, or a URL."""
+
+    path: RelativePath
+    text: str | None = None
+    base64: str | None = None
+    url: Annotated[str, Field(pattern=r"^(file|https?|s3)://")] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    source: str | None = Field(None, description="a local file, read and sent inline by the client")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [n for n in ("text", "base64", "url", "source") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError("needs exactly one of source, text, base64 and url")
+        if self.base64 is not None:
+            try:
+                base64.b64decode(self.base64, validate=True)
+            except ValueError:
+                raise ValueError("base64 does not decode") from None
+        return self
+
+    def content(self) -> bytes | None:
+        """The inline bytes; None for a URL."""
+        if self.text is not None:
+            return self.text.encode()
+        return None if self.base64 is None else base64.b64decode(self.base64)
+
+
+class Output(Wire):
+    """A file that the job leaves behind; it is brought to where the job was submitted."""
+
+    path: RelativePath
+    max_size: Bytes = "64MiB"
+    required: bool = False
+
+
+class Array(Wire):
+    """The same job `count` times; each has its number in WEIR_ARRAY_INDEX, from 0."""
+
+    count: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class JobSpec(Wire):
+    """A job, as people write it."""
+
+    name: Name
+    kind: Literal["batch"] = "batch"
+    tasks: Annotated[tuple[Tasks, ...], Field(min_length=1, max_length=64)]
+    constraints: Constraints = Constraints()
+    walltime: Duration | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
+    restartable: bool = Field(True, description="may be run again after its center was lost")
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    deadline: Duration | None = Field(None, description="latest end, counted from the submission")
+    array: Array | None = None
+    inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
+    outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
+    environment: Environment = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for noun, names in (
+            ("task group", [t.name for t in self.tasks]),
+            ("input", [i.path for i in self.inputs]),
+            ("output", [o.path for o in self.outputs]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"two {noun}s have one name: {', '.join(twice)}")
+        size = sum(len(i.text or "") + len(i.base64 or "") for i in self.inputs)
+        if size > MAX_INPUT_BYTES:
+            raise ValueError(
+                f"the inline inputs are {units.show_bytes(size)} together, more than "
+                f"{units.show_bytes(MAX_INPUT_BYTES)}; give large ones by url"
+            )
+        return self
+
+
+def demand_of(
+    spec: JobSpec, excluded_domains: tuple[str, ...] = (), pinned_pool: str | None = None
+) -> Demand:
+    """What scheduling needs to know of a job; `excluded_domains` is the path it has come."""
+    c = spec.constraints
+    return Demand(
+        groups=tuple(_group(t) for t in spec.tasks),
+        regions=c.regions,
+        industries=c.industries,
+        countries=c.countries,
+        sites=c.sites,
+        max_latency_us=None if c.max_latency is None else _milliseconds(c.max_latency),
+        max_price_micro_per_hour=(
+            None if c.max_price_per_hour is None else units.parse_price_micro(c.max_price_per_hour)
+        ),
+        walltime_s=walltime_s(spec),
+        allow_emulated=c.emulated,
+        excluded_domains=tuple(sorted(excluded_domains)),
+        pinned_pool=pinned_pool,
+    )
+
+
+def walltime_s(spec: JobSpec) -> int | None:
+    """The job's longest run in seconds; None if it set none."""
+    return None if spec.walltime is None else units.parse_duration_s(spec.walltime)
+
+
+def deadline_s(spec: JobSpec) -> int | None:
+    """Seconds from submission to the latest end; None if it set none."""
+    return None if spec.deadline is None else units.parse_duration_s(spec.deadline)
+
+
+def _group(tasks: Tasks) -> TaskGroup:
+    device = None if tasks.devices is None else _device(tasks.devices)
+    derived = device is not None and device.total_gflops > 0
+    return TaskGroup(
+        name=tasks.name,
+        count=0 if derived else (tasks.count or 1),
+        cpu_milli=units.parse_cpu_milli(tasks.cpu),
+        memory_bytes=units.parse_bytes(tasks.memory),
+        device=device,
+        stacks=tuple(v.stack for v in tasks.variants),
+        fabric=tasks.fabric,
+    )
+
+
+def _device(devices: Devices) -> DeviceRequest:
+    least, total = devices.min_performance, devices.total_performance
+    either = least or total
+    return DeviceRequest(
+        milli=devices.milli,
+        models=devices.models,
+        memory_bytes=units.parse_bytes(devices.min_memory) if devices.min_memory else 0,
+        precision=either.precision if either else None,
+        gflops=units.parse_gflops(least.value) if least else 0,
+        total_gflops=units.parse_gflops(total.value) if total else 0,
+    )

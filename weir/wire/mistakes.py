@@ -1,0 +1,119 @@
+"""Turn validation errors and YAML text into mistakes with field and line, all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from weir.core.errors import BadInput, Mistake
+
+M = TypeVar("M", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+
+def read_yaml(text: str, what: str) -> tuple[Any, Mapping[Path, int]]:
+    """The data of one YAML (or JSON) document and the line of every field in it.
+
+    Raises `BadInput` with the line where the text stops being YAML, or has a key twice.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None:
+            raise BadInput(f"{what} is empty")
+        lines: dict[Path, int] = {}
+        twice: list[Mistake] = []
+        _walk(root, (), lines, twice)
+        if twice:
+            raise BadInput(f"{what} has {count_of(twice)}", twice)
+        return yaml.safe_load(text), lines
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or str(error)
+        raise BadInput(f"{what} is not YAML", [Mistake("(file)", problem, line)]) from None
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], twice: list[Mistake]) -> None:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            if here in lines:
+                message = f"stands twice, first in line {lines[here]}"
+                twice.append(Mistake(show_path(here), message, key.start_mark.line + 1))
+            lines[here] = key.start_mark.line + 1
+            _walk(value, here, lines, twice)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*path, index), lines, twice)
+
+
+def validated(model: type[M], data: Any, what: str, lines: Mapping[Path, int] | None = None) -> M:
+    """`data` as a `model`. Raises `BadInput` that names every mistake with its field and line."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        mistakes = mistakes_of(error.errors(), lines or {})
+        raise BadInput(f"{what} has {count_of(mistakes)}", mistakes) from None
+
+
+def mistakes_of(errors: Iterable[Any], lines: Mapping[Path, int]) -> list[Mistake]:
+    """Pydantic's errors as ours, in the order of the file."""
+    listed = list(errors)
+    fields = [_field(e) for e in listed]
+    found = [
+        Mistake(show_path(field), _message(e), _line(field, lines))
+        for e, field in zip(listed, fields, strict=True)
+        if not (e["type"] == "too_short" and _has_below(field, fields))
+    ]
+    return sorted(dict.fromkeys(found), key=lambda m: (m.line or 0, m.field))
+
+
+def show_path(path: Sequence[str | int]) -> str:
+    """`("tasks", 0, "cpu")` as `tasks[0].cpu`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "(file)"
+
+
+def _has_below(field: Path, fields: Sequence[Path]) -> bool:
+    """Whether a mistake lies inside `field`: its parts are there then, only wrong."""
+    return any(len(f) > len(field) and f[: len(field)] == field for f in fields)
+
+
+def _field(error: Any) -> Path:
+    return tuple(p for p in error["loc"] if p not in ("[key]",))
+
+
+def _line(path: Path, lines: Mapping[Path, int]) -> int | None:
+    """The line of the field, or of the nearest thing around it (a missing field has none)."""
+    for end in range(len(path), -1, -1):
+        if path[:end] in lines:
+            return lines[path[:end]]
+    return None
+
+
+def _message(error: Any) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is not a field here; see the schema for the fields there are"
+    if kind == "string_pattern_mismatch":
+        return f"{error['input']!r} does not have the form {context['pattern']}"
+    if kind == "value_error":
+        return str(context["error"])
+    text = str(error["msg"])
+    shown = error["input"]
+    if isinstance(shown, (str, int, float, bool)):
+        return f"{shown!r}: {text[0].lower()}{text[1:]}"
+    return text
+
+
+def count_of(mistakes: Sequence[Mistake]) -> str:
+    """How many mistakes, in words."""
+    return "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"

@@ -1,0 +1,198 @@
+"""Pools on the wire: what an agent reports up, and what a server shows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from weir.core.inventory import FreeShape, HostShape, Location, Pool
+from weir.wire.base import Answer, Wire
+
+Count = Annotated[int, Field(ge=0, le=2**62)]
+Positive = Annotated[int, Field(ge=1, le=2**62)]
+
+
+class Shape(Wire):
+    """One empty host."""
+
+    cpu_milli: Positive
+    memory_bytes: Positive
+    devices: Annotated[int, Field(ge=0, le=1024)] = 0
+    storage_bytes: Count = 0
+
+
+class Free(Wire):
+    """Hosts that have the same left."""
+
+    hosts: Positive
+    cpu_milli: Count
+    memory_bytes: Count
+    devices: tuple[tuple[Annotated[int, Field(ge=1, le=1000)], Positive], ...] = ()
+
+
+class Place(Wire):
+    """Where a pool is; degrees are WGS 84."""
+
+    region: str = ""
+    country: str = ""
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+
+class PoolFields(Wire):
+    """What a pool is, wherever it is named: an operator's file, a report, an answer."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    hosts: Annotated[int, Field(ge=1, le=1_000_000)]
+    shape: Shape
+    device_model: str | None = None
+    emulated: bool = False
+    open: bool = True
+    fabric: str = ""
+    fabric_gbps: Count | None = None
+    traits: tuple[str, ...] = ()
+    location: Place = Place()
+    industries: tuple[str, ...] = ()
+    latency_us: Count | None = None
+    price_micro_per_device_hour: Count = 0
+    price_micro_per_core_hour: Count = 0
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
+    max_walltime_s: Positive | None = None
+    measured_gflops: tuple[tuple[str, Positive], ...] = ()
+
+
+class PoolReport(PoolFields):
+    """A pool as an agent reports it to a parent.
+
+    `id` is empty until the parent has issued one; `free` is what is left without the runs that this
+    parent sent. `domains` are the domains behind which the pool lies, nearest to the reporter
+    first.
+    """
+
+    id: str = ""
+    site: str = ""
+    site_name: str = ""
+    cluster: str = ""
+    free: tuple[Free, ...]
+    domains: tuple[str, ...] = ()
+    hops: Count = 0
+
+
+class PoolAnswer(Answer):
+    """A pool as a server shows it: as reported, with what this server has running there."""
+
+    id: str
+    name: str
+    site: str
+    site_name: str
+    cluster: str
+    hosts: int
+    shape: Shape
+    free: tuple[Free, ...]
+    free_devices_milli: int
+    free_cpu_milli: int
+    device_model: str | None
+    emulated: bool
+    open: bool
+    silent: bool
+    fabric: str
+    fabric_gbps: int | None
+    traits: tuple[str, ...]
+    location: Place
+    industries: tuple[str, ...]
+    domains: tuple[str, ...]
+    hops: int
+    latency_us: int | None
+    price_micro_per_device_hour: int
+    price_micro_per_core_hour: int
+    currency: str
+    max_walltime_s: int | None
+    measured_gflops: tuple[tuple[str, int], ...]
+    runs: int
+    heard_at: float | None
+
+
+def pool_from(report: PoolReport) -> Pool:
+    """The core value of a report that carries its identifiers."""
+    shape = report.shape
+    return Pool(
+        id=report.id,
+        name=report.name,
+        cluster=report.cluster,
+        site=report.site,
+        site_name=report.site_name,
+        hosts=report.hosts,
+        shape=HostShape(shape.cpu_milli, shape.memory_bytes, shape.devices, shape.storage_bytes),
+        free=free_from(report.free),
+        device_model=report.device_model,
+        emulated=report.emulated,
+        open=report.open,
+        fabric=report.fabric,
+        fabric_gbps=report.fabric_gbps,
+        traits=report.traits,
+        location=Location(**report.location.model_dump()),
+        industries=report.industries,
+        domains=report.domains,
+        hops=report.hops,
+        latency_us=report.latency_us,
+        price_micro_per_device_hour=report.price_micro_per_device_hour,
+        price_micro_per_core_hour=report.price_micro_per_core_hour,
+        currency=report.currency,
+        max_walltime_s=report.max_walltime_s,
+        measured_gflops=report.measured_gflops,
+    )
+
+
+def report_of(pool: Pool, free: tuple[FreeShape, ...] | None = None) -> PoolReport:
+    """A core pool on its way up, with other free shapes if given."""
+    shape, where = pool.shape, pool.location
+    return PoolReport(
+        id=pool.id,
+        name=pool.name,
+        cluster=pool.cluster,
+        site=pool.site,
+        site_name=pool.site_name,
+        hosts=pool.hosts,
+        shape=Shape(
+            cpu_milli=shape.cpu_milli,
+            memory_bytes=shape.memory_bytes,
+            devices=shape.devices,
+            storage_bytes=shape.storage_bytes,
+        ),
+        free=free_of(pool.free if free is None else free),
+        device_model=pool.device_model,
+        emulated=pool.emulated,
+        open=pool.open,
+        fabric=pool.fabric,
+        fabric_gbps=pool.fabric_gbps,
+        traits=pool.traits,
+        location=Place(
+            region=where.region,
+            country=where.country,
+            latitude=where.latitude,
+            longitude=where.longitude,
+        ),
+        industries=pool.industries,
+        domains=pool.domains,
+        hops=pool.hops,
+        latency_us=pool.latency_us,
+        price_micro_per_device_hour=pool.price_micro_per_device_hour,
+        price_micro_per_core_hour=pool.price_micro_per_core_hour,
+        currency=pool.currency,
+        max_walltime_s=pool.max_walltime_s,
+        measured_gflops=pool.measured_gflops,
+    )
+
+
+def free_from(free: tuple[Free, ...]) -> tuple[FreeShape, ...]:
+    """Wire to core."""
+    return tuple(FreeShape(f.cpu_milli, f.memory_bytes, f.devices, f.hosts) for f in free)
+
+
+def free_of(free: tuple[FreeShape, ...]) -> tuple[Free, ...]:
+    """Core to wire."""
+    return tuple(
+        Free(hosts=f.hosts, cpu_milli=f.cpu_milli, memory_bytes=f.memory_bytes, devices=f.devices)
+        for f in free
+    )
