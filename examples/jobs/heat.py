@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-POINTS = 192
+POINTS = 144
 SPACING_M = 1.0 / (POINTS - 1)
 DIFFUSIVITY_M2_S = 1.2e-5
 STEP_S = 0.2 * SPACING_M**2 / DIFFUSIVITY_M2_S
-STEPS = 4_000
+STEPS = 3_000
 SAVE_EVERY = 1_000
 EDGE_C, WELD_C = 20.0, 1450.0
 SHADES = " .:-=+*#%@"
@@ -73,11 +73,11 @@ def main() -> None:
         if done % SAVE_EVERY == 0:
             save(checkpoint, field, done)
     result = {
-        "steps": steps,
-        "resumed_from_step": first,
-        "simulated_hours": round(steps * STEP_S / 3600, 2),
         "hottest_c": round(float(field.max()), 2),
         "mean_c": round(float(field.mean()), 2),
+        "simulated_hours": round(steps * STEP_S / 3600, 2),
+        "steps": steps,
+        "resumed_from_step": first,
         "seconds": round(time.perf_counter() - began, 3),
         "pool": os.environ.get("WEIR_POOL", ""),
         "emulated": os.environ.get("WEIR_EMULATED") == "1",

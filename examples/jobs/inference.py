@@ -33,17 +33,17 @@ def main() -> None:
     began = time.perf_counter()
     read = model.predict(pictures[mine])
     result = {
-        "data_set": "UCI handwritten digits (scikit-learn load_digits)",
         "shard": shard,
         "of": shards,
         "pictures": len(mine),
         "accuracy": round(float((read == digits[mine]).mean()), 4),
         "first_read": "".join(str(digit) for digit in read[:12]),
-        "seconds": round(time.perf_counter() - began, 4),
         "stack": os.environ.get("WEIR_STACK", ""),
+        "seconds": round(time.perf_counter() - began, 4),
         "device_model": os.environ.get("WEIR_DEVICE_MODEL", ""),
         "devices": os.environ.get("WEIR_DEVICES", ""),
         "emulated": os.environ.get("WEIR_EMULATED") == "1",
+        "data_set": "UCI handwritten digits (scikit-learn load_digits)",
     }
     Path("result.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"shard {shard}: {len(mine)} pictures, accuracy {result['accuracy']}")

@@ -28,14 +28,14 @@ def main() -> None:
     model = make_pipeline(StandardScaler(), SVC(**point))
     scores = cross_val_score(model, measurements, classes, cv=5)
     result = {
-        "data_set": "UCI wine recognition (scikit-learn load_wine)",
         "point": index,
         **point,
         "accuracy": round(float(scores.mean()), 4),
-        "accuracy_of_folds": [round(float(score), 4) for score in scores],
         "seconds": round(time.perf_counter() - began, 3),
         "pool": os.environ.get("WEIR_POOL", ""),
         "emulated": os.environ.get("WEIR_EMULATED") == "1",
+        "accuracy_of_folds": [round(float(score), 4) for score in scores],
+        "data_set": "UCI wine recognition (scikit-learn load_wine)",
     }
     Path("result.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"point {index} {point}: accuracy {result['accuracy']}")

@@ -58,6 +58,14 @@ def test_domains_come_after_their_parents_however_they_are_written() -> None:
     assert first.name == "east"
 
 
+def test_each_domain_hears_its_sites_and_its_peers() -> None:
+    assert good().clusters_of_domains() == {
+        "top": {("east", "east")},
+        "east": {("harbor", "main"), ("top", "top"), ("works", "works")},
+        "works": {("harbor", "main"), ("east", "east")},
+    }
+
+
 def test_a_pool_has_integers_and_what_its_site_says_unless_it_says_otherwise() -> None:
     site = good().sites[0]
     npu, here = (pool_fields(site, pool, MACHINE) for pool in site.clusters[0].pools)

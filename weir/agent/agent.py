@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
@@ -47,6 +47,7 @@ class Agent:
         self._executor, self._now = executor, now
         self._journal = Journal(home / "journal.db", new_id("journal-"))
         self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._error: WeirError | None = None
@@ -60,6 +61,7 @@ class Agent:
                 incarnation,
                 now,
                 self._take,
+                self._done.put,
                 self._fail,
                 identifiers,
                 primary=index == 0,
@@ -72,6 +74,7 @@ class Agent:
     def run(self) -> WeirError | None:
         """Work until stopped."""
         self._executor.open(self._wanted.set)
+        threading.Thread(target=self._tidy, name="tidy", daemon=True).start()
         try:
             self._resume()
             for uplink in self._uplinks.values():
@@ -103,12 +106,20 @@ class Agent:
         self._error = error
         self.stop()
 
+    def _tidy(self) -> None:
+        """Let the executor forget what was told to its end, without keeping the loop waiting."""
+        while not self._stopped.is_set():
+            runs = self._done.get()
+            if runs:
+                self._executor.forget(runs)
+
     # -- the loop ----------------------------------------------------------------------------------
 
     def _resume(self) -> None:
         """After a restart: find what the journal has; start what was accepted and not started."""
         entries = [e for e in self._journal.open_runs() if not e.ended]
         self._journal.prune(self._now())
+        self._done.put(self._journal.told_lately())
         if not entries:
             return
         log.info("%s resumes with %d runs", self.name, len(entries))

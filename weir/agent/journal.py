@@ -192,6 +192,12 @@ class Journal:
                     entry.order, entry.uplink, entry.state, entry.heard_at, entry.start_by, reason
                 )
 
+    def told_lately(self, most: int = 10_000) -> list[str]:
+        """Runs whose end was told, the latest first: a killed agent may not have tidied them up."""
+        query = "SELECT id FROM run WHERE told = 1 ORDER BY ended_at DESC LIMIT ?"
+        with self._guard:
+            return [str(run) for (run,) in self._db.execute(query, (most,))]
+
     def prune(self, now: float) -> None:
         """Forget runs that ended long ago."""
         with self._transaction() as db:

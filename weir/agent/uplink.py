@@ -64,6 +64,7 @@ class Uplink:
         incarnation: str,
         now: Callable[[], float],
         inbox: Callable[[Uplink, ExchangeAnswer], None],
+        told: Callable[[Sequence[str]], None],
         fatal: Callable[[WeirError], None],
         identifiers: dict[str, str],
         primary: bool,
@@ -74,6 +75,7 @@ class Uplink:
         self.key = key  # names this parent in the journal
         self._executor, self._journal, self._now = executor, journal, now
         self._incarnation, self._inbox, self._fatal = incarnation, inbox, fatal
+        self._told_all = told
         self._identifiers, self._primary, self._pace = identifiers, primary, pace
         self._url = settings.url
         token = settings.token_file.read_text(encoding="utf-8").strip()
@@ -257,9 +259,7 @@ class Uplink:
         return len(ready) < len(waiting) or len(waiting) == MAX_OBSERVATIONS
 
     def _acknowledge(self, answer: ExchangeAnswer) -> None:
-        told = self._journal.acknowledged(self.key, answer.acknowledged)
-        if told:
-            self._executor.forget(told)
+        self._told_all(self._journal.acknowledged(self.key, answer.acknowledged))
 
     def _pieces(
         self, ending: set[str]

@@ -24,11 +24,13 @@ async def exchange(
     """Report, and hear what is to be done; with `wait_s`, wait until there is something."""
     ctx, until = context(request), time.monotonic() + body.wait_s
     asked = body
-    with wakeups(request).listening([orders_for(body.cluster)]) as event:
+    waiting = wakeups(request)
+    with waiting.listening([orders_for(body.cluster)]) as event:
         while True:
             answer = await run_in_threadpool(exchange_once, ctx, who, asked)
             left = until - time.monotonic()
-            if _has_news(answer) or left <= 0 or await request.is_disconnected():
+            over = left <= 0 or waiting.closing or await request.is_disconnected()
+            if over or _has_news(answer):
                 return reply(answer)
             asked = body.model_copy(
                 update={
@@ -56,11 +58,13 @@ async def watch(
 ) -> Response:
     """What has changed for a linked domain: the jobs that it handed over, and the offers."""
     ctx, until = context(request), time.monotonic() + wait_s
-    with wakeups(request).listening([WATCH]) as event:
+    waiting = wakeups(request)
+    with waiting.listening([WATCH]) as event:
         while True:
             answer = await run_in_threadpool(watch_once, ctx, who, jobs_after, offers_after)
             left = until - time.monotonic()
-            if _changed(answer) or left <= 0 or await request.is_disconnected():
+            over = left <= 0 or waiting.closing or await request.is_disconnected()
+            if over or _changed(answer):
                 return reply(answer)
             await pause(event, left)
 

@@ -89,13 +89,14 @@ async def read_file(
     `X-Weir-Size` is its size now, `X-Weir-Complete` whether it can't grow any more.
     """
     ctx, until = context(request), time.monotonic() + wait_s
-    with wakeups(request).listening([job_key(job)]) as event:
+    waiting = wakeups(request)
+    with waiting.listening([job_key(job)]) as event:
         while True:
             data, size, complete = await run_in_threadpool(
                 show.read_file, ctx, who, job, name, offset, limit
             )
             left = until - time.monotonic()
-            if data or complete or left <= 0:
+            if data or complete or left <= 0 or waiting.closing:
                 break
             await pause(event, left)
     headers = {"X-Weir-Size": str(size), "X-Weir-Complete": str(complete).lower()}

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-RECHECK_S = 5.0
+RECHECK_S = 10.0
 
 
 class Wakeups:
@@ -24,10 +24,17 @@ class Wakeups:
         self._callbacks: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self._guard = threading.Lock()
         self._fired: set[str] = set()
+        self.closing = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve waiting calls of this event loop."""
         self._loop = loop
+
+    def close(self) -> None:
+        """The server ends: all who wait get the answer that there is now."""
+        self.closing = True
+        for key in list(self._waiting):
+            self.wake(key)
 
     def call(self, key: str, callback: Callable[[], None]) -> None:
         """Call back, from the waking thread, whenever `key` is woken."""

@@ -13,6 +13,7 @@ import click
 
 from weir.agent.agent import Agent
 from weir.bootstrap import make_agents
+from weir.cli.agent_join import join, link
 from weir.cli.output import exit_code, print_error
 from weir.core.errors import WeirError
 
@@ -71,6 +72,10 @@ def run(home: Path, config: Path) -> None:
         thread.join(timeout=30)
     if errors:
         _give_up(errors[0])
+
+
+agent.add_command(join)
+agent.add_command(link)
 
 
 def _give_up(error: WeirError) -> NoReturn:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ from rich.console import Console
 
 import weir
 from weir.cli.network_file import NetworkFile, read_network_file
-from weir.cli.processes import child_environment
-from weir.cli.up import Network, Say, interruptible, network_up, watch
-from weir.cli.values import candidate_device, marked, price, took
+from weir.cli.processes import child_environment, interruptible
+from weir.cli.up import Network, Say, network_up, watch
+from weir.cli.values import candidate_device, marked, price, took, where
 from weir.client.context import weir_home
 from weir.client.sdk import Job, Weir
 from weir.core.errors import NotFound, WeirError
@@ -39,6 +40,9 @@ JOBS_TAKE_S = 60.0
 
 FILE_COMES_S = 5.0
 """Longest wait for a result file after its job's end."""
+
+RESULT = "output/result.json"
+"""The file that every job of the demonstration leaves."""
 
 
 class DemoFailed(WeirError):
@@ -57,8 +61,8 @@ class Part:
 
 
 PARTS = (
-    Part("national", "sweep.yaml", "a training sweep, submitted at the national node"),
     Part("region-east", "heat.yaml", "a simulation that wants a real machine, at region-east"),
+    Part("national", "sweep.yaml", "a training sweep, at the national node"),
     Part("manufacturing", "inference.yaml", "batch inference, at the industry node"),
     Part("region-east", "overflow.yaml", "at region-east, and only region-west has the devices"),
 )
@@ -168,16 +172,17 @@ def _wait(network: Network, one: Submitted, until: float) -> list[JobDetailAnswe
 
 
 def _tell(one: Submitted, ended: list[JobDetailAnswer], say: Say) -> None:
+    """Where a part's jobs ran, why there, by which way, and what came of it."""
     first = ended[0]
     why = one.weir.why(first.id)
-    pools = sorted({marked(f"{j.site_name} / {j.pool_name}", j.emulated) for j in ended})
-    say(f"   placed    {', '.join(pools)}")
+    places = Counter(where(job) for job in ended)
+    counted = [f"{n} at {place}" if len(ended) > 1 else place for place, n in places.most_common()]
+    say(f"   placed    {', '.join(counted)}")
     if why.chosen is not None:
-        say(f"   devices   {candidate_device(why.chosen, one.spec)}")
+        if why.chosen.device_model:
+            say(f"   devices   {candidate_device(why.chosen, one.spec)}")
         say(f"   why       {_weighed(why.chosen)}")
-    if why.runner_up is not None:
-        other = why.runner_up
-        say(f"   not       {other.site_name} / {other.pool_name}: {_weighed(other)}")
+        say(f"   next best {_runner_up(why.runner_up)}")
     say(f"   through   {' > '.join((one.part.domain, *first.place))}")
     ran = took(
         min((j.started_at for j in ended if j.started_at), default=None),
@@ -186,10 +191,17 @@ def _tell(one: Submitted, ended: list[JobDetailAnswer], say: Say) -> None:
     )
     count = f"{len(ended)} jobs " if len(ended) > 1 else ""
     say(f"   finished  {count}{first.state} in {ran}")
-    results = [_text(one, job, "result.json") for job in ended]
+    results = [_text(one, job, RESULT) for job in ended]
     if "" in results:
-        raise DemoFailed(f"{ended[results.index('')].id} succeeded, and its result.json is missing")
+        raise DemoFailed(f"{ended[results.index('')].id} succeeded, and its {RESULT} is missing")
     say(f"   result    {_line(max(results, key=_score))}")
+
+
+def _runner_up(found: CandidateAnswer | None) -> str:
+    if found is None:
+        return "no other pool could take it"
+    place = marked(f"{found.site_name} / {found.pool_name}", found.emulated)
+    return f"{place}: {_weighed(found)}"
 
 
 def _weighed(found: CandidateAnswer) -> str:
@@ -197,7 +209,7 @@ def _weighed(found: CandidateAnswer) -> str:
     terms = [t for t in found.terms if t.cost]
     shown = " + ".join(f"{t.name} {t.cost:.2f}" for t in terms) or "nothing counts against it"
     money = price(found.price_micro_per_hour, found.currency)
-    return f"{money}; cost {found.cost:.2f} = {shown}"
+    return f"cost {found.cost:.2f} = {shown}, at {money}"
 
 
 def _text(one: Submitted, job: JobDetailAnswer, name: str) -> str:
@@ -217,10 +229,10 @@ def _score(result: str) -> float:
     return float(json.loads(result).get("accuracy", 0))
 
 
-def _line(result: str, most: int = 150) -> str:
-    """A result file on one line."""
-    flat = " ".join(result.split())
-    return flat if len(flat) <= most else flat[:most] + " ..."
+def _line(result: str, most: int = 6) -> str:
+    """The first entries of a result file on one line."""
+    entries = json.loads(result).items()
+    return ", ".join(f"{name} {value}" for name, value in list(entries)[:most])
 
 
 def show_find(network: Network, folder: Path, say: Say) -> None:

@@ -146,6 +146,18 @@ class NetworkFile(Wire):
         """The first domain of a kind in the file's order."""
         return next((d for d in self.domains if d.kind == kind), None)
 
+    def clusters_of_domains(self) -> dict[str, set[tuple[str, str]]]:
+        """The clusters that talk to each domain, by site's and cluster's name; peers are both."""
+        found: dict[str, set[tuple[str, str]]] = {d.name: set() for d in self.domains}
+        for site in self.sites:
+            for domain in site.domains:
+                found[domain] |= {(site.name, cluster.name) for cluster in site.clusters}
+        for child in self.domains:
+            if child.parent is not None:
+                found[child.name].add((child.parent, child.parent))
+                found[child.parent].add((child.name, child.name))
+        return found
+
 
 def read_network_file(path: Path) -> NetworkFile:
     """The network in a file. Raises `BadInput` with every mistake, its field and line."""

@@ -102,18 +102,18 @@ def join_parent(
         identity = IdentityRequest(identifier=answer.identifier, parent=answer.parent)
         child.client.set_identity(identity)
         return child.client.create_uplink(
-            UplinkRequest(parent=answer.parent, parent_name=parent.name)
+            UplinkRequest(parent=answer.parent, parent_name=parent.name, url=parent.url)
         )
 
     answer, at_parent = _once(at / "parent.json", JoinAnswer, join)
     _, at_child = _once(at / "uplink.json", UplinkAnswer, uplink)
     return [
-        _link_agent(child, at_child, parent, at_parent),
-        _link_agent(parent, at_parent, child, at_child),
+        link_agent(child, at_child, parent, at_parent),
+        link_agent(parent, at_parent, child, at_child),
     ]
 
 
-def _link_agent(drives: Server, enters: Joined, reports: Server, at: Joined) -> AgentSettings:
+def link_agent(drives: Server, enters: Joined, reports: Server, at: Joined) -> AgentSettings:
     """The agent that offers the pools of one server to the other, where it is known as `at`."""
     return AgentSettings(
         name=f"{drives.name}-to-{reports.name}",

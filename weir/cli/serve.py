@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import FrameType
 
 import click
 import uvicorn
@@ -103,11 +104,20 @@ def serve(
             domain=domain,
         )
     )
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
         access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=5,
     )
+    _Server(config).run()
+
+
+class _Server(uvicorn.Server):
+    """Answers the calls that wait as soon as it is told to end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.config.app.state.wakeups.close()  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import getpass
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -26,7 +24,14 @@ from rich.live import Live
 
 from weir.cli.network_file import DomainEntry, NetworkFile, read_network_file
 from weir.cli.network_join import Folder, Server, join_parent, join_site, write_agents
-from weir.cli.processes import Children, alone_in, choose_ports, read_numbers, write_numbers
+from weir.cli.processes import (
+    Children,
+    alone_in,
+    choose_ports,
+    interruptible,
+    read_numbers,
+    write_numbers,
+)
 from weir.cli.status_view import Status, changes, draw, read_status, stamped
 from weir.client.context import (
     Context,
@@ -44,8 +49,8 @@ from weir.wire.joining import TokenRequest
 SERVERS_START_S = 30.0
 """Longest wait until every server is ready."""
 
-POOLS_SHOW_S = 30.0
-"""Longest wait until the top domain sees every pool."""
+AGENTS_START_S = 30.0
+"""Longest wait until every agent was heard and the top domain sees every pool."""
 
 EVERYWHERE_S = 5.0
 """How much longer the other domains have to see them, before it is up without."""
@@ -94,21 +99,6 @@ def up(file: Path, home: Path | None, plain: bool) -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal all raise `KeyboardInterrupt`."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
     """Bring a network up, and take it down at the end whatever happens."""
     folder = Folder(home.absolute() / file.network)
@@ -116,22 +106,25 @@ def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
         ending.enter_context(alone_in(folder.home))
         children = Children(folder.logs)
         ending.callback(_stop, children, say)
-        began = time.monotonic()
+        began, clock = time.monotonic(), time.time()
         servers = _start_servers(file, folder, children)
         for server in servers.values():
             ending.callback(server.client.close)
         _start_agents(file, folder, servers, children)
         _write_context(file, home, folder, servers)
-        _wait_for_pools(file, servers, children)
+        _wait_for_all(file, servers, children, clock)
         network = Network(file, home, folder, servers, children)
         _introduce(network, time.monotonic() - began, say)
         yield network
 
 
 def _stop(children: Children, say: Say) -> None:
-    say(f"stopping {len(children)} processes ...")
+    """Stop the processes, also where nobody listens any more."""
+    with suppress(OSError):
+        say(f"stopping {len(children)} processes ...")
     killed = children.stop()
-    say(f"all stopped; {killed} had to be killed" if killed else "all stopped")
+    with suppress(OSError):
+        say(f"all stopped; {killed} had to be killed" if killed else "all stopped")
 
 
 def _start_servers(file: NetworkFile, folder: Folder, children: Children) -> dict[str, Server]:
@@ -221,24 +214,34 @@ def _person() -> str:
     return re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-")[:60] or "me"
 
 
-def _wait_for_pools(file: NetworkFile, servers: Mapping[str, Server], children: Children) -> None:
-    """Wait until the top sees every pool, and then a little longer for the other domains."""
-    wanted = {(s.name, p.name) for s in file.sites for c in s.clusters for p in c.pools}
-    top = file.domains_from_the_top()[0].name
-    until = later = time.monotonic() + POOLS_SHOW_S
-    while wanted:
+def _wait_for_all(
+    file: NetworkFile, servers: Mapping[str, Server], children: Children, began: float
+) -> None:
+    """Wait until every agent was heard, and the top domain sees every pool.
+
+    `began` is when this network was started: what was heard before says nothing. The other domains
+    get a little longer to see every pool too.
+    """
+    top, clusters = file.domains_from_the_top()[0].name, file.clusters_of_domains()
+    pools = {(s.name, p.name) for s in file.sites for c in s.clusters for p in c.pools}
+    until = later = time.monotonic() + AGENTS_START_S
+    while True:
         children.check()
-        lacking = {name: wanted - _pools_at(server) for name, server in servers.items()}
-        if not any(lacking.values()):
-            return
-        if lacking[top]:
+        lacking = [
+            f"{name} does not hear {site}/{cluster}"
+            for name, server in servers.items()
+            for site, cluster in sorted(clusters[name] - _heard_at(server, began))
+        ]
+        if not lacking:
+            unseen = {name: pools - _pools_at(server) for name, server in servers.items()}
+            lacking = [f"{top} does not see {site}/{pool}" for site, pool in sorted(unseen[top])]
+            if not lacking and (not any(unseen.values()) or time.monotonic() > later):
+                return
+        if lacking:
             later = time.monotonic() + EVERYWHERE_S
-        elif time.monotonic() > later:
-            return
         if time.monotonic() > until:
-            names = ", ".join(f"{site}/{pool}" for site, pool in sorted(lacking[top]))
-            raise NotReady(f"{top} does not see {names} after {POOLS_SHOW_S:g} s")
-        time.sleep(0.1)
+            raise NotReady(f"after {AGENTS_START_S:g} s {'; '.join(lacking)}")
+        time.sleep(0.2)
 
 
 def _pools_at(server: Server) -> set[tuple[str, str]]:
@@ -246,6 +249,14 @@ def _pools_at(server: Server) -> set[tuple[str, str]]:
         return {(p.site_name, p.name) for p in server.client.pools() if not p.silent}
     except WeirError:
         return set()
+
+
+def _heard_at(server: Server, since: float) -> set[tuple[str, str]]:
+    try:
+        clusters = server.client.clusters()
+    except WeirError:
+        return set()
+    return {(c.site_name, c.name) for c in clusters if (c.heard_at or 0) >= since}
 
 
 def _introduce(network: Network, seconds: float, say: Say) -> None:

@@ -60,10 +60,14 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
 
 
 def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:
-    """A reported pool with this domain's link to it added: one hop, and the round trip."""
+    """A reported pool with this domain's link to it added: one hop, and the round trip.
+
+    A pool of one's own cluster is as far as its operator says, or else as far as its agent measures.
+    """
     pool = pool_from(report)
     if row.peer_domain is None:
-        return replace(pool, hops=0, domains=())
+        latency = row.rtt_us if pool.latency_us is None else pool.latency_us
+        return replace(pool, hops=0, domains=(), latency_us=latency)
     latency = pool.latency_us
     if latency is not None and row.rtt_us is not None:
         latency += row.rtt_us

@@ -58,10 +58,10 @@ def schedule_round(ctx: Context) -> int:
 def _round(ctx: Context) -> int:
     now = ctx.now()
     with ctx.store.read() as tx:
+        if not jobs.any_waiting(tx):
+            return 0
         seen = count(tx, "round")
         snapshot, network = load_snapshot(ctx, tx, now)
-    if not snapshot.jobs:
-        return 0
     plan = schedule(snapshot, ctx.policy)
     pinned = {j.id for j in snapshot.jobs if j.demand.pinned_pool is not None}
     refused = {i: w for i, w in plan.waiting.items() if i in pinned}

@@ -13,10 +13,12 @@ Laws beside those of every executor:
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +36,8 @@ from weir.executors.local_supervisor import Supervisor
 from weir.executors.settings import LocalSettings
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
+
+log = logging.getLogger(__name__)
 
 STAGING_THREADS = 4
 
@@ -90,13 +94,14 @@ class LocalExecutor:
                 self._supervisor.wait_until_none(self._settings.grace_s + 5)
         self._staging.shutdown(wait=False, cancel_futures=True)
         self._supervisor.close()
+        fcntl.flock(self._lock_file, fcntl.LOCK_UN)  # a child just being started may still have it
         os.close(self._lock_file)
         self._lock_file = None
 
-    def name_pools(self, ids: Mapping[str, str]) -> None:
+    def name_pools(self, identifiers: Mapping[str, str]) -> None:
         """The identifiers of the pools, by name: what orders call them. Kept over restarts."""
         with self._lock:
-            self._pools.name(ids)
+            self._pools.name(identifiers)
 
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         with self._lock:
@@ -212,11 +217,13 @@ class LocalExecutor:
     def _fetch(self, run: Run) -> None:
         try:
             failure = self._stage(run)
+            with self._lock:
+                if not self._closing and run.stop is None and run.end is None:
+                    self._staged(run, failure)
         except local_stage.Abandoned:
             return
-        with self._lock:
-            if not self._closing and run.stop is None and run.end is None:
-                self._staged(run, failure)
+        except Exception:  # in a thread of the pool nobody else would hear of it
+            log.exception("run %s could not be started", run.id)
         self._flush()
 
     def _stage(self, run: Run) -> str | None:
@@ -234,7 +241,7 @@ class LocalExecutor:
         if failure is not None:
             self._stop(run, Stop(RunEvent.FAILED, failure, self._now()))
         elif late:
-            limit = units.show_duration_s(round(run.order.start_within_s))
+            limit = units.show_duration_s(max(0, round(run.order.start_within_s)))
             self._stop(run, Stop(RunEvent.REFUSED, f"not started within {limit}", self._now()))
         else:
             self._supervisor.start(run, self._pools.get(run.pool))
@@ -297,9 +304,11 @@ def _streams(run: Run) -> dict[str, str]:
 
 def _lock(path: str) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise Conflict(f"another agent uses {os.path.dirname(path)}") from None
-    return fd
+    for _ in range(20):  # a process that was killed takes a moment to be gone
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            time.sleep(0.05)
+    os.close(fd)
+    raise Conflict(f"another agent uses {os.path.dirname(path)}")

@@ -34,9 +34,9 @@ class Pools:
             with open(self._file) as file:
                 self._names |= json.load(file)
 
-    def name(self, ids: Mapping[str, str]) -> None:
+    def name(self, identifiers: Mapping[str, str]) -> None:
         """Learn identifiers, by name, and keep them."""
-        self._names |= {identifier: name for name, identifier in ids.items()}
+        self._names |= {identifier: name for name, identifier in identifiers.items()}
         with open(f"{self._file}.part", "w") as file:
             json.dump(self._names, file)
         os.rename(f"{self._file}.part", self._file)

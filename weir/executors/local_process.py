@@ -146,11 +146,11 @@ def stat_of(pid: int) -> Stat | None:
     """/proc's line on a process; None if there is no such process."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return None
     try:
         line = os.read(fd, 4096)
-    except OSError:
+    except ProcessLookupError:
         return None
     finally:
         os.close(fd)
@@ -241,7 +241,7 @@ def _lines(path: str) -> list[str]:
     """The complete lines of a small file; none if it isn't there."""
     try:
         fd = os.open(path, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return []
     try:
         return os.read(fd, 400).decode(errors="replace").split("\n")[:-1]

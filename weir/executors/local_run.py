@@ -44,13 +44,14 @@ _RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 class Task:
     """One process, as it is being watched: `pid` is the wrapper's and its group's number.
 
-    `base` is what the names of its files begin with. `done` with no `code` means that no exit code
-    was left; `lost` says why. `cores` are those it is bound to, empty for all. `ours` are children
-    of this process; others were found again.
+    `number` is its own in the run; `base` is what the names of its files begin with. `done` with
+    no `code` means that no exit code was left; `lost` says why. `cores` are those it is bound to,
+    empty for all. `ours` are children of this process; others were found again.
     """
 
     place: TaskPlace
     base: str
+    number: int = 0
     pid: int = 0
     done: bool = False
     code: int | None = None
@@ -234,7 +235,10 @@ def read_end(journal: str) -> End | None:
 
 def tasks_of(folder: str, places: Iterable[TaskPlace]) -> list[Task]:
     """Tasks, not started, with where their files are."""
-    return [Task(p, os.path.join(folder, f"{p.group}-{p.index}")) for p in places]
+    return [
+        Task(place, os.path.join(folder, f"{place.group}-{place.index}"), number)
+        for number, place in enumerate(places)
+    ]
 
 
 def spread(folder: str) -> None:
@@ -302,5 +306,6 @@ def _read(journal: str) -> dict[str, Any]:
     records: dict[str, Any] = {}
     for line in filter(None, lines):
         with suppress(ValueError):
-            records |= json.loads(line)
+            record = json.loads(line)
+            records |= record if isinstance(record, dict) else {}
     return records

@@ -39,6 +39,10 @@ SAMPLE_SHARE = 20
 
 MAX_REASON = 500
 
+WALL, AGAIN, KILL = "wall", "again", "kill"
+AGAIN_IF_S, AGAIN_AFTER_S = 1.0, 0.1
+"""A wrapper just starting its command keeps a signal for itself: young runs hear it twice."""
+
 
 class CantStart(Exception):
     """A task's command can't be run; the text is for the person whose job it is."""
@@ -67,7 +71,7 @@ class Supervisor:
         self._boot = local_process.boot_id()
         self._cores = Cores(os.sched_getaffinity(0), home)
         self._live: dict[str, Run] = {}
-        self._due: list[tuple[float, str, bool]] = []  # when, which run, whether to kill at once
+        self._due: list[tuple[float, str, str]] = []  # when, which run, what: WALL, AGAIN, KILL
         self._sample_at = 0.0
         self._none_live = threading.Condition(lock)
         self._watcher = Watcher(self._step, have_pidfd())
@@ -125,7 +129,7 @@ class Supervisor:
             task.cores = self._cores.take(task.place.cpu_milli)
             if task.cores:
                 local_process.bind(task.pid, task.cores)
-            self._watcher.watch(task.pid, (run.id, run.tasks.index(task)))
+            self._watcher.watch(task.pid, (run.id, task.number))
 
     def _command(
         self, run: Run, task: Task, pool: PoolFields
@@ -149,7 +153,7 @@ class Supervisor:
             self._tell(run.seen())
         run.limit_s = _limit_s(run, pool)
         if run.limit_s is not None:
-            self._at(run.started + run.limit_s, run, kill=False)
+            self._at(run.started + run.limit_s, run, WALL)
 
     def _find(self, run: Run, task: Task) -> bool:
         """Look for a task that may have been started earlier; False if nobody has claimed it."""
@@ -159,7 +163,7 @@ class Supervisor:
         if process is not None:
             task.pid = process.pid
             watched = local_process.alive(process, self._boot) and self._watcher.watch(
-                process.pid, (run.id, run.tasks.index(task))
+                process.pid, (run.id, task.number)
             )
             if watched and local_process.alive(process, self._boot):
                 task.cores = self._cores.retake(process.pid)
@@ -181,11 +185,14 @@ class Supervisor:
         local_run.write_stop(run)
 
     def _stop_tasks(self, run: Run, at_once: bool = False) -> None:
-        if not at_once:
-            self._signal(run, SIGTERM)
-            self._at(self._now() + self._settings.grace_s, run, kill=True)
-        else:
+        if at_once:
             self._signal(run, SIGKILL)
+            return
+        now = self._now()
+        self._signal(run, SIGTERM)
+        self._at(now + self._settings.grace_s, run, KILL)
+        if run.started is not None and now - run.started < AGAIN_IF_S:
+            self._at(now + AGAIN_AFTER_S, run, AGAIN)
 
     def _signal(self, run: Run, number: Signals) -> None:
         for task in run.alive:
@@ -203,7 +210,7 @@ class Supervisor:
                     local_process.reap(task.pid)
                 task.pid, task.ours = process.pid, False
                 if local_process.alive(process, self._boot) and self._watcher.watch(
-                    process.pid, (run.id, run.tasks.index(task))
+                    process.pid, (run.id, task.number)
                 ):
                     return
             if task.ours:  # not yet reaped, so that its number is still its own
@@ -251,8 +258,11 @@ class Supervisor:
 
     # Watching.
 
-    def _at(self, when: float, run: Run, kill: bool) -> None:
-        heapq.heappush(self._due, (when, run.id, kill))
+    def _at(self, when: float, run: Run, what: str) -> None:
+        if len(self._due) > 1000 + 4 * len(self._live):  # mostly of runs that ended long before
+            self._due = [moment for moment in self._due if moment[1] in self._live]
+            heapq.heapify(self._due)
+        heapq.heappush(self._due, (when, run.id, what))
         if self._due[0][0] == when:
             self._watcher.poke()
 
@@ -260,14 +270,14 @@ class Supervisor:
         with self._lock:
             for run_id, number in ended:
                 run = self._live.get(run_id)
-                if run is not None:
+                if run is not None and not run.tasks[number].done:
                     self._task_ended(run, run.tasks[number])
                     self._settle(run)
             began = self._now()
             self._fire(began)
-            due = began >= self._sample_at
+            due = bool(self._live) and began >= self._sample_at
             sessions = [t.pid for run in self.live for t in run.alive] if due else []
-        if sessions:
+        if due:
             self._judge(local_process.memory_by_session(sessions))
             self._sample_at = self._now() + max(SAMPLE_S, SAMPLE_SHARE * (self._now() - began))
         self._flush()
@@ -278,12 +288,14 @@ class Supervisor:
 
     def _fire(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, run_id, kill = heapq.heappop(self._due)
+            _, run_id, what = heapq.heappop(self._due)
             run = self._live.get(run_id)
             if run is None:
                 continue
-            if kill:
+            if what == KILL:
                 self._signal(run, SIGKILL)
+            elif what == AGAIN:
+                self._signal(run, SIGTERM)
             elif run.started is not None:
                 limit = units.show_duration_s(run.limit_s or 0)
                 self.stop(run, Stop(RunEvent.FAILED, f"wall time of {limit} exceeded", now))
@@ -296,7 +308,8 @@ class Supervisor:
                     total, members = used.get(task.pid, (0, []))
                     limit = task.place.memory_bytes
                     if total > limit:  # pages that are shared were counted often: look closely
-                        total = local_process.proportional_bytes(members) or total
+                        exact = local_process.proportional_bytes(members)
+                        total = total if exact is None else exact
                     if total > limit:
                         text = f"used {units.show_bytes(total)} of {units.show_bytes(limit)}"
                         reason = local_run.named(run, task, f"out of memory: {text}")

@@ -6,14 +6,19 @@ such descriptors it looks every 0.2 s while there are processes.
 
 from __future__ import annotations
 
+import logging
 import os
+import resource
 import select
 import threading
 from collections.abc import Callable, Sequence
 
 from weir.executors import local_process
 
+log = logging.getLogger(__name__)
+
 POLL_S = 0.2
+RETRY_S = 1.0
 
 Key = tuple[str, int]
 """A task: its run and its number there."""
@@ -42,6 +47,7 @@ class Watcher:
         self._epoll.register(self._poked, select.EPOLLIN)
         self._watched: dict[int, Key] = {}  # by descriptor
         self._polled: dict[Key, tuple[int, int]] = {}  # process and its start; without descriptors
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="weir-local", daemon=True)
 
@@ -66,12 +72,8 @@ class Watcher:
 
     def watch(self, pid: int, key: Key) -> bool:
         """Report `key` once when this process ends; False if there is none with this number."""
-        if not self._pidfd:
-            stat = local_process.stat_of(pid)
-            if stat is not None:
-                self._polled[key] = pid, stat.start
-                self.poke()
-            return stat is not None
+        if not self._pidfd or len(self._watched) >= self._most:  # others need open files too
+            return self._poll(pid, key)
         try:
             fd = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -80,14 +82,31 @@ class Watcher:
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLONESHOT)
         return True
 
+    def _poll(self, pid: int, key: Key) -> bool:
+        stat = local_process.stat_of(pid)
+        if stat is not None:
+            self._polled[key] = pid, stat.start
+            self.poke()
+        return stat is not None
+
     def _loop(self) -> None:
         due: float | None = None
+        ended: list[Key] = []
         while not self._stopping:
             if self._polled:
                 due = POLL_S if due is None else min(due, POLL_S)
             ready = self._epoll.poll(-1 if due is None else due)
-            if not self._stopping:
-                due = self._step([*self._ended(ready), *self._ended_polled()])
+            if self._stopping:
+                break
+            try:
+                ended += [*self._ended(ready), *self._ended_polled()]
+                due = self._step(ended)
+                ended = []
+            except (
+                Exception
+            ):  # a trouble of today, such as a full table of files, must not be the end
+                log.exception("the ends of these tasks are tried again: %s", ended)
+                due = RETRY_S
 
     def _ended(self, ready: Sequence[tuple[int, int]]) -> list[Key]:
         ended: list[Key] = []

@@ -6,6 +6,7 @@ set -C
 _weir_task=$1
 cd "$2" || exit 1
 shift 2
+unset OLDPWD
 
 # Who this is, so that a later process of the same number is not taken for it: number, start, boot.
 _weir_start() { _weir_start=${20}; }
@@ -14,7 +15,7 @@ _weir_start ${_weir_stat##*) }
 read -r _weir_boot </proc/sys/kernel/random/boot_id
 printf '%s %s %s\n' "$$" "$_weir_start" "$_weir_boot" 2>/dev/null >"$_weir_task.claim" || exit 0
 
-# A signal sent to the whole group ends the command, not this shell. Caught ones aren't inherited.
+# A signal sent to the whole group ends the command, not this shell; caught ones aren't inherited.
 trap : HUP INT QUIT TERM USR1 USR2 ALRM
 "$@" >"$_weir_task.stdout" 2>"$_weir_task.stderr"
 printf '%s\n' "$?" >>"$_weir_task.claim"

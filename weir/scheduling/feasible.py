@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import mul
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from weir.core.units import show_cpu_milli, show_devices_milli
 from weir.scheduling.checks import Check, wishes
 from weir.scheduling.columns import UNKNOWN, Bools, PoolColumns
 from weir.scheduling.figures import Measure, Names
-from weir.scheduling.packing import Claim, Free, fill, largest_first
 from weir.scheduling.room import room
 from weir.scheduling.tasks import Tasks
 
@@ -82,56 +82,26 @@ def held(judgment: Judgment, holders: Mapping[int, str]) -> tuple[Check, ...]:
     return (Check(Reason.HELD, failing, "a pool not kept", names),) if failing.any() else ()
 
 
-def busy(judgment: Judgment, free: Mapping[int, Free]) -> tuple[Check, ...]:
-    """Suitable pools that the job does not fit now: `free` maps their rows to what they have left.
+def busy(judgment: Judgment, fitting: Mapping[int, tuple[int, ...]]) -> tuple[Check, ...]:
+    """Suitable pools that the job does not fit now: `fitting` maps their rows to how many tasks of
+    each group would.
 
     What is counted is what the job could use: five free devices on five hosts are none for a task
-    that needs two.
+    that needs two. It is counted in devices if the job wants any, else in cores.
     """
-    if not free:
+    if not fitting:
         return ()
-    tasks, size = judgment.tasks, len(judgment.columns)
-    failing = np.zeros(size, dtype=np.bool_)
-    failing[list(free)] = True
-    resource = _scarce(tasks.claims(next(iter(free))))
-    has = np.full(size, UNKNOWN, dtype=object)
-    need = []
-    for row, left in free.items():
-        has[row] = resource.amount(_fitting(left, tasks.claims(row)))
-        need.append(resource.amount(tasks.claims(row)))
-    needed = f"{resource.show(min(need))} free {resource.noun}"
-    return (Check(Reason.BUSY, failing, needed, Measure(has, resource.show)),)
-
-
-@dataclass(frozen=True, slots=True)
-class _Resource:
-    """What a shortage is counted in."""
-
-    noun: str
-    field: str
-
-    def amount(self, claims: Collection[Claim]) -> int:
-        return sum(c.count * int(getattr(c, self.field)) for c in claims)
-
-    def show(self, amount: int) -> str:
-        show = show_devices_milli if self.field == "device_milli" else show_cpu_milli
-        return show(amount)
-
-
-def _scarce(claims: Collection[Claim]) -> _Resource:
-    """Devices if the job wants any, else cores."""
-    if any(c.device_milli for c in claims):
-        return _Resource("devices", "device_milli")
-    return _Resource("cores", "cpu_milli")
-
-
-def _fitting(free: Free, claims: tuple[Claim, ...]) -> list[Claim]:
-    """As many tasks of each claim as fit together, largest first."""
-    fitting = []
-    for claim in largest_first(claims):
-        free, count = fill(free, claim)
-        fitting.append(Claim(claim.cpu_milli, claim.memory_bytes, claim.device_milli, count))
-    return fitting
+    groups, tasks = judgment.demand.groups, judgment.tasks
+    devices = any(g.device and g.device.milli for g in groups)
+    each = [(g.device.milli if g.device else 0) if devices else g.cpu_milli for g in groups]
+    show, noun = (show_devices_milli, "devices") if devices else (show_cpu_milli, "cores")
+    failing = np.zeros(len(judgment.columns), dtype=np.bool_)
+    failing[list(fitting)] = True
+    has = np.full(len(judgment.columns), UNKNOWN, dtype=object)
+    for row, counts in fitting.items():
+        has[row] = sum(map(mul, counts, each))
+    need = min(sum(map(mul, tasks.by_row[row], each)) for row in fitting)
+    return (Check(Reason.BUSY, failing, f"{show(need)} free {noun}", Measure(has, show)),)
 
 
 def _same(text: str) -> Names:

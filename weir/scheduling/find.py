@@ -12,7 +12,7 @@ from weir.core.demand import Demand
 from weir.core.plan import Candidate, Change, ReasonCount, Rejection
 from weir.scheduling.changes import changes
 from weir.scheduling.explain import reason_counts, rejections
-from weir.scheduling.feasible import busy, judge, unreachable
+from weir.scheduling.feasible import judge, unreachable
 from weir.scheduling.ledger import Ledger
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Snapshot
@@ -36,13 +36,12 @@ class Found:
 
 def find(snapshot: Snapshot, demand: Demand, policy: Policy) -> Found:
     """Judge and rank all pools for `demand`."""
-    judgment, ledger = judge(snapshot.columns, demand), Ledger(snapshot)
-    standing = Standing(snapshot, policy, ledger, judgment)
+    judgment = judge(snapshot.columns, demand)
+    standing = Standing(snapshot, policy, Ledger(snapshot), judgment)
     fitting = standing.fitting()
     full = [row for row in standing.rows if row not in set(fitting)]
     later = sorted((standing.candidate(row) for row in full), key=lambda c: (c.cost, c.pool))
-    checks = [*judgment.checks, *unreachable(judgment)]
-    checks += busy(judgment, {row: ledger.free(row) for row in full})
+    checks = [*judgment.checks, *unreachable(judgment), *standing.busy()]
     return Found(
         candidates=(*(standing.candidate(row) for row in fitting), *later),
         rejections=rejections(snapshot.columns, checks),

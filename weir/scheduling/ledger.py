@@ -5,26 +5,31 @@ Answers are kept until the pool is booked again, so jobs that claim alike cost o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
-from weir.scheduling.packing import Claim, Free, place_all, subtract
-from weir.scheduling.snapshot import Snapshot
+from weir.scheduling.packing import Claim, Free, fits, fitting, place_all, subtract
+from weir.scheduling.rank import idle
+from weir.scheduling.snapshot import PoolState, Snapshot
 from weir.scheduling.start import start_s
 
 Claims = tuple[Claim, ...]
 
 
-@dataclass(slots=True)
 class _Account:
-    """One pool: what is free beside `running`, and what is known of claims until the next
-    booking.
-    """
+    """One pool: what is free beside `running`, and answers for claims until the next booking."""
 
-    base: Free
-    running: list[Claim]
-    free: Free
-    after: dict[Claims, Free | None] = field(default_factory=dict)
-    starts: dict[Claims, float | None] = field(default_factory=dict)
+    __slots__ = ("fits", "fitting", "free", "idle", "running", "starts", "state")
+
+    def __init__(self, state: PoolState) -> None:
+        self.state = state
+        self.running: list[Claim] = list(state.claims)
+        self.leave(subtract(state.pool.free, state.claims))
+
+    def leave(self, free: Free) -> None:
+        """From now on `free` is what is left."""
+        self.free = free
+        self.idle = idle(self.state.pool, free)
+        self.fits: dict[Claims, bool] = {}
+        self.fitting: dict[Claims, tuple[int, ...]] = {}
+        self.starts: dict[Claims, float | None] = {}
 
 
 class Ledger:
@@ -36,22 +41,30 @@ class Ledger:
         self._routes = snapshot.routes
         self._accounts: dict[int, _Account] = {}
 
-    def free(self, row: int) -> Free:
-        """What the pool has left now."""
-        return self._account(row).free
+    def idle(self, row: int) -> int:
+        """What the pool has left, counted as `rank.size` counts."""
+        return self._account(row).idle
 
-    def after(self, row: int, claims: Claims) -> Free | None:
-        """What it would have left with `claims` placed as well, None if they don't fit now."""
+    def fits(self, row: int, claims: Claims) -> bool:
+        """Whether `claims` fit now."""
         account = self._account(row)
-        if claims not in account.after:
-            account.after[claims] = place_all(account.free, claims)
-        return account.after[claims]
+        if claims not in account.fits:
+            account.fits[claims] = fits(account.free, claims)
+        return account.fits[claims]
+
+    def fitting(self, row: int, claims: Claims) -> tuple[int, ...]:
+        """How many tasks of each claim fit now."""
+        account = self._account(row)
+        if claims not in account.fitting:
+            account.fitting[claims] = fitting(account.free, claims)
+        return account.fitting[claims]
 
     def start_s(self, row: int, claims: Claims) -> float | None:
         """Seconds until `claims` would fit, as far as the ends of runs are known."""
         account = self._account(row)
         if claims not in account.starts:
-            account.starts[claims] = start_s(account.base, account.running, claims, self.now)
+            base = account.state.pool.free
+            account.starts[claims] = start_s(base, account.running, claims, self.now)
         return account.starts[claims]
 
     def first_end_s(self, row: int) -> float | None:
@@ -60,16 +73,18 @@ class Ledger:
         return max(0.0, min(ends) - self.now) if ends else None
 
     def book(self, row: int, claims: Claims, ends_at: float | None) -> None:
-        """Take what `claims` needs, which must fit."""
+        """Take what `claims` needs, which must fit; `ends_at` is when they end, if known."""
         account = self._account(row)
-        left = self.after(row, claims)
+        left = place_all(account.free, claims)
         assert left is not None, "only what fits is booked"
-        running = [*account.running, *(replace(c, ends_at=ends_at) for c in claims)]
-        self._accounts[row] = _Account(account.base, running, left)
+        account.leave(left)
+        account.running += [
+            Claim(c.cpu_milli, c.memory_bytes, c.device_milli, c.count, ends_at) for c in claims
+        ]
         self.log.append(row)
 
     def _account(self, row: int) -> _Account:
-        if row not in self._accounts:
-            base, running = self._routes[row].pool.free, list(self._routes[row].claims)
-            self._accounts[row] = _Account(base, running, subtract(base, running))
-        return self._accounts[row]
+        account = self._accounts.get(row)
+        if account is None:
+            account = self._accounts[row] = _Account(self._routes[row])
+        return account

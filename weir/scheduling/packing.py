@@ -21,9 +21,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from weir.core.inventory import DEVICE_MILLI, FreeShape, merged
+from weir.core.inventory import DEVICE_MILLI, FreeShape
 
 Free = tuple[FreeShape, ...]
+_Devices = tuple[tuple[int, int], ...]
+_Rank = tuple[int, int, int, int, _Devices]
+
+MOST = 2**62
+"""As many tasks as anybody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,25 @@ class Claim:
 def place(free: Free, claim: Claim) -> Free | None:
     """What is left after all tasks of `claim` are placed, or None if they don't all fit."""
     left, placed = fill(free, claim)
-    return left if placed == claim.count else None
+    return left if placed == max(0, claim.count) else None
+
+
+def fits(free: Free, claims: Sequence[Claim]) -> bool:
+    """Whether all tasks of all claims can be placed; for one claim cheaper than placing it."""
+    if len(claims) != 1:
+        return place_all(free, claims) is not None
+    room = 0
+    for shape in free:
+        if room >= claims[0].count:
+            break
+        room += shape.hosts * _tasks_on_host(shape, claims[0])
+    return room >= claims[0].count
 
 
 def place_all(free: Free, claims: Sequence[Claim]) -> Free | None:
     """What is left after all tasks of all claims are placed, largest tasks first, or None."""
+    if len(claims) == 1:
+        return place(free, claims[0])
     left: Free | None = free
     for claim in largest_first(claims):
         if left is None:
@@ -59,33 +78,52 @@ def place_all(free: Free, claims: Sequence[Claim]) -> Free | None:
 
 def largest_first(claims: Sequence[Claim]) -> list[Claim]:
     """The claims in the order in which they are packed together: the largest tasks first."""
-    return sorted(claims, key=_size, reverse=True) if len(claims) > 1 else list(claims)
+    return sorted(claims, key=_size, reverse=True)
 
 
 def fill(free: Free, claim: Claim) -> tuple[Free, int]:
     """Place as many tasks of `claim` as fit: what is left, and how many were placed."""
-    wanted, done = max(0, claim.count), []
-    queue = [(_rank(shape, claim), shape.hosts, shape) for shape in map(_tidy, free)]
-    heapq.heapify(queue)
+    wanted = max(0, claim.count)
+    done: list[FreeShape] = []
+    queue: list[tuple[_Rank, int, FreeShape]] = []
+    for shape in free:
+        _queue(queue, done, shape, claim)
     while queue and wanted:
-        _, hosts, shape = heapq.heappop(queue)
-        each = min(_tasks_on_fullest(shape, claim), wanted)
-        if not each:
-            done.append(shape)
-            continue
-        full = min(hosts, wanted // each)
-        wanted -= full * each
-        filled = replace(_after(shape, claim, each), hosts=full)
-        heapq.heappush(queue, (_rank(filled, claim), full, filled))
-        if hosts > full:
-            rest = replace(shape, hosts=hosts - full)
-            heapq.heappush(queue, (_rank(rest, claim), rest.hosts, rest))
-    return merged([*done, *(shape for _, _, shape in queue)]), claim.count - wanted
+        _, each, shape = heapq.heappop(queue)
+        each = min(each, wanted)
+        hosts = min(shape.hosts, wanted // each)
+        wanted -= hosts * each
+        _queue(queue, done, _after(shape, claim, each, hosts), claim)
+        if shape.hosts > hosts:
+            _queue(queue, done, _with_hosts(shape, shape.hosts - hosts), claim)
+    done += [shape for _, _, shape in queue]
+    return _gather(done), max(0, claim.count) - wanted
+
+
+def _queue(
+    queue: list[tuple[_Rank, int, FreeShape]], done: list[FreeShape], shape: FreeShape, claim: Claim
+) -> None:
+    """Queue hosts that take a task, with the number that one takes; the others are done with."""
+    each = _tasks_on_fullest(shape, claim)
+    if each:
+        heapq.heappush(queue, (_rank(shape, claim), each, shape))
+    else:
+        done.append(shape)
+
+
+def fitting(free: Free, claims: Sequence[Claim]) -> tuple[int, ...]:
+    """How many tasks of each claim fit together, packed largest first; no more than its count."""
+    if len(claims) == 1:
+        return (min(claims[0].count, capacity_for(free, claims[0])),)
+    counts = {}
+    for claim in largest_first(claims):
+        free, counts[id(claim)] = fill(free, claim)
+    return tuple(counts[id(claim)] for claim in claims)
 
 
 def capacity_for(free: Free, claim: Claim) -> int:
-    """How many tasks of the claim's size fit now, whatever its count; at most 2**62."""
-    return min(2**62, sum(shape.hosts * _tasks_on_host(shape, claim) for shape in free))
+    """How many tasks of the claim's size fit now, whatever its count; at most `MOST`."""
+    return min(MOST, sum(shape.hosts * _tasks_on_host(shape, claim) for shape in free))
 
 
 def subtract(free: Free, claims: Iterable[Claim]) -> Free:
@@ -94,12 +132,17 @@ def subtract(free: Free, claims: Iterable[Claim]) -> Free:
     Where claims no longer fit (a host is gone, the pool is overcommitted) they consume what there
     is, on any host, so such a pool shows less or nothing free and never less than nothing.
     """
-    left = free
+    left = _gather(map(_tidy, free))
     for claim in _gathered(claims):
         left, placed = fill(left, claim)
         if placed < claim.count:
             left = _drain(left, claim, claim.count - placed)
     return left
+
+
+def taken_milli(claim: Claim) -> int:
+    """Milli-devices that one task takes: a share, or whole devices."""
+    return claim.device_milli if claim.device_milli < DEVICE_MILLI else _whole(claim) * DEVICE_MILLI
 
 
 def _size(claim: Claim) -> tuple[int, int, int, int]:
@@ -126,17 +169,20 @@ def _tidy(shape: FreeShape) -> FreeShape:
     return replace(shape, devices=_devices(devices))
 
 
-def _devices(devices: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    counts: Counter[int] = Counter()
+def _devices(devices: Iterable[tuple[int, int]]) -> _Devices:
+    counts: dict[int, int] = {}
     for milli, count in devices:
-        counts[milli] += count
-    return tuple(sorted((m, n) for m, n in counts.items() if m > 0 and n > 0))
+        counts[milli] = counts.get(milli, 0) + count
+    return tuple(sorted([(m, n) for m, n in counts.items() if m > 0 and n > 0]))
 
 
-def _rank(shape: FreeShape, claim: Claim) -> tuple[int, int, int, int, tuple[tuple[int, int], ...]]:
+def _rank(shape: FreeShape, claim: Claim) -> _Rank:
     """Fullest first. For a share, the most used device that takes it counts before all else."""
     level = _level(shape, claim) if 0 < claim.device_milli < DEVICE_MILLI else 0
-    return level, shape.device_milli, shape.cpu_milli, shape.memory_bytes, shape.devices
+    milli = 0
+    for free, count in shape.devices:
+        milli += free * count
+    return level, milli, shape.cpu_milli, shape.memory_bytes, shape.devices
 
 
 def _level(shape: FreeShape, claim: Claim) -> int:
@@ -162,17 +208,19 @@ def _tasks_on_host(shape: FreeShape, claim: Claim) -> int:
     """All tasks that one host takes."""
     if not claim.device_milli:
         return _beside_devices(shape, claim)
-    if claim.device_milli >= DEVICE_MILLI:
-        by_devices = shape.whole_devices // _whole(claim)
-    else:
-        by_devices = sum(n * (milli // claim.device_milli) for milli, n in shape.devices)
+    by_devices = 0
+    for milli, count in shape.devices:
+        if claim.device_milli < DEVICE_MILLI:
+            by_devices += count * (milli // claim.device_milli)
+        elif milli == DEVICE_MILLI:
+            by_devices += count // _whole(claim)
     return min(_beside_devices(shape, claim), by_devices)
 
 
 def _beside_devices(shape: FreeShape, claim: Claim) -> int:
-    """Tasks that one host's CPU and memory take; 2**62 if they need none of either."""
-    by_cpu = shape.cpu_milli // claim.cpu_milli if claim.cpu_milli else 2**62
-    by_memory = shape.memory_bytes // claim.memory_bytes if claim.memory_bytes else 2**62
+    """Tasks that one host's CPU and memory take; `MOST` if they need none of either."""
+    by_cpu = shape.cpu_milli // claim.cpu_milli if claim.cpu_milli else MOST
+    by_memory = shape.memory_bytes // claim.memory_bytes if claim.memory_bytes else MOST
     return min(by_cpu, by_memory)
 
 
@@ -180,27 +228,47 @@ def _whole(claim: Claim) -> int:
     return -(-claim.device_milli // DEVICE_MILLI)
 
 
-def _after(shape: FreeShape, claim: Claim, tasks: int) -> FreeShape:
-    """One host after `tasks` tasks, which it takes on its fullest devices."""
+def _after(shape: FreeShape, claim: Claim, tasks: int, hosts: int) -> FreeShape:
+    """`hosts` of the hosts, each after `tasks` tasks on its fullest devices that take one."""
     return FreeShape(
         shape.cpu_milli - tasks * claim.cpu_milli,
         shape.memory_bytes - tasks * claim.memory_bytes,
         _devices_after(shape, claim, tasks),
-        shape.hosts,
+        hosts,
     )
 
 
-def _devices_after(shape: FreeShape, claim: Claim, tasks: int) -> tuple[tuple[int, int], ...]:
+def _with_hosts(shape: FreeShape, hosts: int) -> FreeShape:
+    return FreeShape(shape.cpu_milli, shape.memory_bytes, shape.devices, hosts)
+
+
+def _gather(shapes: Iterable[FreeShape]) -> Free:
+    """What `inventory.merged` gives, without making shapes anew that stay as they are."""
+    found: dict[tuple[int, int, _Devices], FreeShape] = {}
+    for shape in shapes:
+        key = shape.cpu_milli, shape.memory_bytes, shape.devices
+        same = found.get(key)
+        found[key] = shape if same is None else _with_hosts(shape, shape.hosts + same.hosts)
+    if len(found) == 1:
+        return tuple(found.values())
+    return tuple([found[key] for key in sorted(found)])
+
+
+def _devices_after(shape: FreeShape, claim: Claim, tasks: int) -> _Devices:
+    devices = shape.devices
     if not claim.device_milli:
-        return shape.devices
+        return devices
     if claim.device_milli >= DEVICE_MILLI:
-        return _devices([*shape.devices, (DEVICE_MILLI, -tasks * _whole(claim))])
+        if len(devices) == 1:  # only whole devices are left: the usual case, kept fast
+            count = devices[0][1] - tasks * _whole(claim)
+            return ((DEVICE_MILLI, count),) if count else ()
+        return _devices([*devices, (DEVICE_MILLI, -tasks * _whole(claim))])
     level = _level(shape, claim)
     used, rest = divmod(tasks, level // claim.device_milli)
     changes = [(level, -used), (level % claim.device_milli, used)]
     if rest:
         changes += [(level, -1), (level - rest * claim.device_milli, 1)]
-    return _devices([*shape.devices, *changes])
+    return _devices([*devices, *changes])
 
 
 def _drain(free: Free, claim: Claim, tasks: int) -> Free:
@@ -223,11 +291,14 @@ def _consume(
         emptied = min(shape.hosts, amount // each) if each else 0
         amount -= emptied * each
         last = 1 if amount and each and emptied < shape.hosts else 0
-        done.append(replace(without(shape, each), hosts=emptied))
-        done.append(replace(without(shape, min(amount, each)), hosts=last))
-        done.append(replace(shape, hosts=shape.hosts - emptied - last))
-        amount -= last * amount
-    return merged(done)
+        if emptied:
+            done.append(_with_hosts(without(shape, each), emptied))
+        if last:
+            done.append(_with_hosts(without(shape, amount), 1))
+            amount = 0
+        if shape.hosts > emptied + last:
+            done.append(_with_hosts(shape, shape.hosts - emptied - last))
+    return _gather(done)
 
 
 def _without_cpu(shape: FreeShape, amount: int) -> FreeShape:

@@ -7,11 +7,12 @@ for the same snapshot. What is unknown is shown as unknown and weighed as if it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weir.core.inventory import DEVICE_MILLI, Pool
 from weir.core.plan import Candidate, GroupAllocation, Term
-from weir.scheduling.packing import Free
+from weir.scheduling.packing import Claim, Free, taken_milli
 from weir.scheduling.policy import Policy
 
 UNKNOWN_START_S = 86_400.0
@@ -71,10 +72,25 @@ def candidate(
     return Candidate(pool.id, cluster, groups, merits.price_micro_per_hour, terms, now)
 
 
-def spare(pool: Pool, free: Free) -> float:
-    """The share of the pool's devices (of its CPU, if it has none) that is free, 0 to 1."""
+def spare(pool: Pool, idle: int) -> float:
+    """The share of the pool that `idle` is, 0 to 1: of its devices, or its CPU if it has none."""
+    return idle / max(1, size(pool))
+
+
+def size(pool: Pool) -> int:
+    """The pool's milli-devices, or its milli-CPUs if it has no devices."""
+    return pool.devices * DEVICE_MILLI or pool.hosts * pool.shape.cpu_milli
+
+
+def idle(pool: Pool, free: Free) -> int:
+    """What is free of the pool, counted as `size` counts."""
     if pool.devices:
-        idle = sum(s.device_milli * s.hosts for s in free)
-        return idle / (pool.devices * DEVICE_MILLI)
-    idle = sum(s.cpu_milli * s.hosts for s in free)
-    return idle / max(1, pool.hosts * pool.shape.cpu_milli)
+        return sum(s.device_milli * s.hosts for s in free)
+    return sum(s.cpu_milli * s.hosts for s in free)
+
+
+def taken(pool: Pool, claims: Iterable[Claim]) -> int:
+    """What `claims` take of the pool, counted as `size` counts."""
+    if pool.devices:
+        return sum(taken_milli(c) * c.count for c in claims)
+    return sum(c.cpu_milli * c.count for c in claims)

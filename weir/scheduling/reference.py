@@ -14,7 +14,7 @@ from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
 from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, merged
 from weir.scheduling.packing import Claim, Free, largest_first, subtract
 from weir.scheduling.policy import Policy
-from weir.scheduling.rank import Merits, cost, spare
+from weir.scheduling.rank import Merits, cost, idle, spare
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
 from weir.scheduling.start import start_s
 
@@ -236,7 +236,7 @@ def _running(now: float, pool: Pool, demand: Demand) -> list[Claim]:
 
 
 def _cost_now(policy: Policy, state: PoolState, job: WaitingJob, left: Free) -> float:
-    merits = Merits(_price(state.pool, job.demand), 0.0, spare(state.pool, left))
+    merits = Merits(_price(state.pool, job.demand), 0.0, spare(state.pool, idle(state.pool, left)))
     return cost(policy, state.pool, merits)
 
 
@@ -246,5 +246,7 @@ def _cost_later(
     claims = claims_on(state.pool, job.demand)
     start = start_s(state.pool.free, running, claims, now)
     left = place_slowly(_empty(state.pool), claims) or ()
-    merits = Merits(_price(state.pool, job.demand), start, spare(state.pool, left))
+    merits = Merits(
+        _price(state.pool, job.demand), start, spare(state.pool, idle(state.pool, left))
+    )
     return cost(policy, state.pool, merits)

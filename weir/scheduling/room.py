@@ -15,7 +15,7 @@ from weir.core.units import show_bytes, show_cpu_milli, show_devices_milli, show
 from weir.scheduling.checks import Check, device_requests
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
 from weir.scheduling.figures import Measure, show_performance, tasks_text
-from weir.scheduling.packing import Claim, Free, capacity_for, fill, largest_first
+from weir.scheduling.packing import Claim, Free, capacity_for, fitting
 from weir.scheduling.tasks import Tasks, performance_of
 
 
@@ -59,21 +59,15 @@ def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Chec
     for row in np.flatnonzero(hosts_do).tolist():
         key = codes[row], tasks.by_row[row]
         if key not in seen:
-            seen[key] = tasks_that_fit(c.empty.of_row(row), tasks.claims(row))
+            seen[key] = _room(c.empty.of_row(row), tasks.claims(row))
         has[row] = seen[key]
         failing[row] = seen[key] < sum(key[1])
     return Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
 
 
-def tasks_that_fit(free: Free, claims: tuple[Claim, ...]) -> int:
-    """Tasks that fit `free`: exact for one group, for several as packed together, largest first."""
-    if len(claims) == 1:
-        return capacity_for(free, claims[0])
-    placed = 0
-    for claim in largest_first(claims):
-        free, count = fill(free, claim)
-        placed += count
-    return placed
+def _room(free: Free, claims: tuple[Claim, ...]) -> int:
+    """Tasks that fit; for a single group all that would, not only those that are wanted."""
+    return capacity_for(free, claims[0]) if len(claims) == 1 else sum(fitting(free, claims))
 
 
 def _gang_texts(c: PoolColumns, demand: Demand, tasks: Tasks, has: Ints) -> tuple[str, Measure]:

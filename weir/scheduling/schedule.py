@@ -19,8 +19,8 @@ Limits of this first cut: a kept pool is not backfilled, nothing is preempted, t
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 
-from weir.core.demand import Demand
 from weir.core.plan import Placement, Plan, Waiting
 from weir.scheduling.feasible import Judgment, judge
 from weir.scheduling.ledger import Ledger
@@ -44,6 +44,16 @@ def schedule(snapshot: Snapshot, policy: Policy) -> Plan:
     return Plan(tuple(placements), waiting)
 
 
+@dataclass(slots=True)
+class _Alike:
+    """The jobs of equal demand: how many are yet to come, and what they share."""
+
+    left: int
+    holding: bool = False
+    judgment: Judgment | None = None
+    standings: dict[frozenset[str], Standing] = field(default_factory=dict)
+
+
 class _Round:
     """What a round has decided so far. `holders` maps rows of kept pools to the jobs they wait
     for.
@@ -53,24 +63,22 @@ class _Round:
         self.holders: dict[int, str] = {}
         self._snapshot, self._policy = snapshot, policy
         self._ledger = Ledger(snapshot)
-        self._judgments: dict[Demand, Judgment] = {}
-        self._standings: dict[tuple[Demand, frozenset[str]], Standing] = {}
-        self._holding: set[Demand] = set()
+        counts = Counter(job.demand for job in snapshot.jobs)
+        self._alike = {demand: _Alike(left) for demand, left in counts.items()}
         self._behind: Counter[int] = Counter()
 
     def standing(self, job: WaitingJob) -> Standing:
-        """The standing of the job's shape, worked out for the first of its kind."""
-        key = job.demand, job.avoid
-        if key not in self._standings:
-            self._standings[key] = Standing(
-                self._snapshot, self._policy, self._ledger, self._judged(job.demand), job.avoid
-            )
-        return self._standings[key]
-
-    def _judged(self, demand: Demand) -> Judgment:
-        if demand not in self._judgments:
-            self._judgments[demand] = judge(self._snapshot.columns, demand)
-        return self._judgments[demand]
+        """The standing of the job's shape: worked out for the first, forgotten after the last."""
+        alike = self._alike[job.demand]
+        standing = alike.standings.get(job.avoid)
+        if standing is None:
+            judgment = alike.judgment or judge(self._snapshot.columns, job.demand)
+            standing = Standing(self._snapshot, self._policy, self._ledger, judgment, job.avoid)
+            alike.judgment, alike.standings[job.avoid] = judgment, standing
+        alike.left -= 1
+        if not alike.left:
+            alike.judgment, alike.standings = None, {}
+        return standing
 
     def place(self, job: WaitingJob, standing: Standing, rows: list[int]) -> Placement:
         """Book the best of `rows`; the second is the runner-up."""
@@ -95,11 +103,12 @@ class _Round:
 
     def _hold(self, job: WaitingJob, standing: Standing) -> str | None:
         """Keep the best pool to wait for, unless equal demand has one; its identifier."""
-        if not self._policy.hold or job.demand in self._holding:
+        alike = self._alike[job.demand]
+        if not self._policy.hold or alike.holding:
             return None
         row = standing.soonest(self.holders)
         if row is None:
             return None
         self.holders[row] = job.id
-        self._holding.add(job.demand)
+        alike.holding = True
         return self._snapshot.routes[row].pool.id

@@ -13,12 +13,12 @@ import numpy as np
 
 from weir.core.plan import Candidate, Change, ReasonCount
 from weir.scheduling.changes import changes
+from weir.scheduling.checks import Check
 from weir.scheduling.explain import reason_counts
 from weir.scheduling.feasible import Judgment, busy, held, reachable, unreachable
 from weir.scheduling.ledger import Ledger
-from weir.scheduling.packing import place_all
 from weir.scheduling.policy import Policy
-from weir.scheduling.rank import UNKNOWN_START_S, Merits, candidate, cost, spare
+from weir.scheduling.rank import UNKNOWN_START_S, Merits, candidate, cost, size, spare, taken
 from weir.scheduling.snapshot import Snapshot
 
 Ranked = tuple[float, str, int]
@@ -46,7 +46,9 @@ class Standing:
         self.pools = sum(1 << row for row in self.rows)
         self.why: tuple[tuple[ReasonCount, ...], tuple[Change, ...]] | None = None
         self._routes, self._policy, self._ledger = snapshot.routes, policy, ledger
-        self._fits: dict[int, Ranked] = {}
+        self._facts: dict[int, tuple[int, int]] = {}
+        self._fits: dict[int, tuple[Ranked, Merits]] = {}
+        self._candidates: dict[int, Candidate] = {}
         self._ranking: list[Ranked] = []
         self._seen = len(ledger.log)
         for row in self.rows:
@@ -69,13 +71,15 @@ class Standing:
     def _look(self, row: int) -> None:
         """Rank one pool anew, or take it off the ranking if the job does not fit it now."""
         old = self._fits.pop(row, None)
+        self._candidates.pop(row, None)
         if old is not None:
-            del self._ranking[bisect_left(self._ranking, old)]
-        merits = self._now(row)
-        if merits is not None:
-            pool = self._routes[row].pool
-            self._fits[row] = (cost(self._policy, pool, merits), pool.id, row)
-            insort(self._ranking, self._fits[row])
+            del self._ranking[bisect_left(self._ranking, old[0])]
+        claims = self.judgment.tasks.claims(row)
+        if self._ledger.fits(row, claims):
+            merits = self._merits(row, self._ledger.idle(row), 0.0)
+            ranked = self._ranked(row, merits)
+            self._fits[row] = ranked, merits
+            insort(self._ranking, ranked)
 
     def fitting(self) -> tuple[int, ...]:
         """Every row that the job fits now, best first."""
@@ -83,10 +87,16 @@ class Standing:
 
     def candidate(self, row: int) -> Candidate:
         """The pool of `row` as a candidate: now if the job fits it now, else later."""
-        now = self._now(row)
-        merits = now or self._later(row, self._ledger.start_s(row, self.judgment.tasks.claims(row)))
-        route, groups = self._routes[row], self.judgment.tasks.allocations(row)
-        return candidate(self._policy, route.pool, route.cluster, groups, merits, now is not None)
+        if row not in self._candidates:
+            tasks, route = self.judgment.tasks, self._routes[row]
+            now = row in self._fits
+            later = None if now else self._ledger.start_s(row, tasks.claims(row))
+            merits = self._fits[row][1] if now else self._later(row, later)
+            groups = tasks.allocations(row)
+            self._candidates[row] = candidate(
+                self._policy, route.pool, route.cluster, groups, merits, now
+            )
+        return self._candidates[row]
 
     def soonest(self, closed: Collection[int]) -> int | None:
         """The best pool to wait for, without those in `closed`.
@@ -106,21 +116,27 @@ class Standing:
     def explain(self, holders: dict[int, str]) -> None:
         """Set `why`: all that is against all pools at this moment of the round."""
         judgment, avoid = self.judgment, self.avoid
-        full = {row: self._ledger.free(row) for row in self.rows if row not in self._fits}
-        now = [*unreachable(judgment, avoid), *held(judgment, holders), *busy(judgment, full)]
+        now = [*unreachable(judgment, avoid), *held(judgment, holders), *self.busy()]
         self.why = reason_counts([*judgment.checks, *now]), changes(judgment, avoid)
 
-    def _now(self, row: int) -> Merits | None:
-        left = self._ledger.after(row, self.judgment.tasks.claims(row))
-        if left is None:
-            return None
-        return Merits(self._price(row), 0.0, spare(self._routes[row].pool, left))
+    def busy(self) -> tuple[Check, ...]:
+        """The check that fails for the suitable pools that the job does not fit now."""
+        claims = self.judgment.tasks.claims
+        full = [row for row in self.rows if row not in self._fits]
+        return busy(self.judgment, {row: self._ledger.fitting(row, claims(row)) for row in full})
 
     def _later(self, row: int, start_s: float | None) -> Merits:
         """As if all that runs there had ended by then."""
-        claims = self.judgment.tasks.claims(row)
-        left = place_all(self.judgment.columns.empty.of_row(row), claims) or ()
-        return Merits(self._price(row), start_s, spare(self._routes[row].pool, left))
+        return self._merits(row, size(self._routes[row].pool), start_s)
+
+    def _merits(self, row: int, idle: int, start_s: float | None) -> Merits:
+        """For a start in `start_s` seconds, when `idle` of the pool is free without the job."""
+        tasks, pool = self.judgment.tasks, self._routes[row].pool
+        if row not in self._facts:
+            price = int(tasks.price_micro_per_hour[row])
+            self._facts[row] = price, taken(pool, tasks.claims(row))
+        price, needed = self._facts[row]
+        return Merits(price, start_s, spare(pool, idle - needed))
 
     def _at_best(self, row: int) -> Ranked:
         first = self._ledger.first_end_s(row)
@@ -130,6 +146,3 @@ class Standing:
     def _ranked(self, row: int, merits: Merits) -> Ranked:
         pool = self._routes[row].pool
         return cost(self._policy, pool, merits), pool.id, row
-
-    def _price(self, row: int) -> int:
-        return int(self.judgment.tasks.price_micro_per_hour[row])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from weir.scheduling.packing import Claim, Free, place_all, subtract
+from weir.scheduling.packing import Claim, Free, fits, subtract
 
 
 def start_s(
@@ -21,9 +21,9 @@ def start_s(
     """
     ends = sorted({max(now, c.ends_at) for c in running if c.ends_at is not None})
 
-    def fits(at: float) -> bool:
+    def fit(at: float) -> bool:
         still = [c for c in running if c.ends_at is None or c.ends_at > at]
-        return place_all(subtract(free, still), wanted) is not None
+        return fits(subtract(free, still), wanted)
 
-    first = bisect_left(ends, True, key=fits)
+    first = bisect_left(ends, True, key=fit)
     return ends[first] - now if first < len(ends) else None

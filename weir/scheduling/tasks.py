@@ -18,9 +18,7 @@ from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.plan import GroupAllocation
 from weir.scheduling.columns import PRECISIONS, UNKNOWN, Bools, Ints, PoolColumns
-from weir.scheduling.packing import Claim
-
-MOST = 2**62
+from weir.scheduling.packing import MOST, Claim
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,9 @@ class Tasks:
         Meaningless where a count is unknown.
         """
         devices, cores = self.columns.device_price.tolist(), self.columns.core_price.tolist()
-        amounts = [self._amounts(counts) for counts in self.by_row]
+        rows = self.by_row[:1] if self.uniform else self.by_row
+        amounts = [self._amounts(counts) for counts in rows]
+        amounts *= len(self.by_row) // max(1, len(amounts))
         prices = [
             -(-(milli * device + cpu * core) // DEVICE_MILLI)
             for (milli, cpu), device, core in zip(amounts, devices, cores, strict=True)
@@ -95,11 +95,17 @@ class Tasks:
 
     def allocations(self, row: int) -> tuple[GroupAllocation, ...]:
         """How the groups would run on the pool of `row`: the first stack of each that is there."""
-        traits = self.columns.traits.of_row(row)
-        return tuple(
-            GroupAllocation(g.name, count, next((s for s in g.stacks if s in traits), None))
-            for g, count in zip(self.demand.groups, self.by_row[row], strict=True)
-        )
+        if row not in self._allocations:
+            traits = self.columns.traits.of_row(row)
+            self._allocations[row] = tuple(
+                GroupAllocation(g.name, count, next((s for s in g.stacks if s in traits), None))
+                for g, count in zip(self.demand.groups, self.by_row[row], strict=True)
+            )
+        return self._allocations[row]
+
+    @cached_property
+    def _allocations(self) -> dict[int, tuple[GroupAllocation, ...]]:
+        return {}
 
 
 def performance_of(columns: PoolColumns, request: DeviceRequest) -> Ints:

@@ -90,6 +90,12 @@ def demands(tx: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def any_waiting(tx: Connection) -> bool:
+    """Whether there is a waiting job at all."""
+    query = select(job.c.id).where(job.c.state == JobState.WAITING).limit(1)
+    return tx.execute(query).first() is not None
+
+
 def waiting(tx: Connection, limit: int) -> list[Any]:
     """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order."""
     c = job.c

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,17 @@ from weir.core.errors import BadInput, Mistake
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
+
+_PLAIN: Mapping[str, str] = {
+    "dict_type": "must be fields with values",
+    "model_type": "must be fields with values",
+    "model_attributes_type": "must be fields with values",
+    "string_type": "must be text; put it in quotes",
+    "tuple_type": "must be a list",
+    "too_short": "needs at least {min_length}",
+    "too_long": "takes at most {max_length}",
+}
+"""Pydantic's words for Python's types, in words for files."""
 
 
 def read_yaml(text: str, what: str) -> tuple[Any, Mapping[Path, int]]:
@@ -25,7 +37,7 @@ def read_yaml(text: str, what: str) -> tuple[Any, Mapping[Path, int]]:
             raise BadInput(f"{what} is empty")
         lines: dict[Path, int] = {}
         twice: list[Mistake] = []
-        _walk(root, (), lines, twice)
+        _walk(root, (), lines, twice, ())
         if twice:
             raise BadInput(f"{what} has {count_of(twice)}", twice)
         return yaml.safe_load(text), lines
@@ -36,7 +48,17 @@ def read_yaml(text: str, what: str) -> tuple[Any, Mapping[Path, int]]:
         raise BadInput(f"{what} is not YAML", [Mistake("(file)", problem, line)]) from None
 
 
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], twice: list[Mistake]) -> None:
+def _walk(
+    node: yaml.Node,
+    path: Path,
+    lines: dict[Path, int],
+    twice: list[Mistake],
+    around: tuple[yaml.Node, ...],
+) -> None:
+    if node in around:
+        mark = node.start_mark
+        raise yaml.MarkedYAMLError(problem="an alias stands within itself", problem_mark=mark)
+    around = (*around, node)
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -45,10 +67,10 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], twice: list[Mista
                 message = f"stands twice, first in line {lines[here]}"
                 twice.append(Mistake(show_path(here), message, key.start_mark.line + 1))
             lines[here] = key.start_mark.line + 1
-            _walk(value, here, lines, twice)
+            _walk(value, here, lines, twice, around)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(value, (*path, index), lines, twice)
+            _walk(value, (*path, index), lines, twice, around)
 
 
 def validated(model: type[M], data: Any, what: str, lines: Mapping[Path, int] | None = None) -> M:
@@ -56,16 +78,20 @@ def validated(model: type[M], data: Any, what: str, lines: Mapping[Path, int] | 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        mistakes = mistakes_of(error.errors(), lines or {})
+        mistakes = mistakes_of(error.errors(), lines or {}, model)
         raise BadInput(f"{what} has {count_of(mistakes)}", mistakes) from None
 
 
-def mistakes_of(errors: Iterable[Any], lines: Mapping[Path, int]) -> list[Mistake]:
-    """Pydantic's errors as ours, in the order of the file."""
+def mistakes_of(
+    errors: Iterable[Any], lines: Mapping[Path, int], model: type[BaseModel] | None = None
+) -> list[Mistake]:
+    """Pydantic's errors as ours, in the order of the file. With the `model` that was expected, a
+    misspelled field is told which one is near.
+    """
     listed = list(errors)
     fields = [_field(e) for e in listed]
     found = [
-        Mistake(show_path(field), _message(e), _line(field, lines))
+        Mistake(show_path(field), _message(e, field, model), _line(field, lines))
         for e, field in zip(listed, fields, strict=True)
         if not (e["type"] == "too_short" and _has_below(field, fields))
     ]
@@ -97,21 +123,42 @@ def _line(path: Path, lines: Mapping[Path, int]) -> int | None:
     return None
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, field: Path, model: type[BaseModel] | None) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        return "is not a field here; see the schema for the fields there are"
+        near = get_close_matches(str(field[-1]), _fields_beside(field, model), 1)
+        hint = f"did you mean {near[0]}?" if near else "see the schema for the fields there are"
+        return f"is not a field here; {hint}"
     if kind == "string_pattern_mismatch":
         return f"{error['input']!r} does not have the form {context['pattern']}"
     if kind == "value_error":
         return str(context["error"])
-    text = str(error["msg"])
+    text = _PLAIN.get(kind, str(error["msg"])).format_map(context)
     shown = error["input"]
     if isinstance(shown, (str, int, float, bool)):
         return f"{shown!r}: {text[0].lower()}{text[1:]}"
     return text
+
+
+def _fields_beside(field: Path, model: type[BaseModel] | None) -> list[str]:
+    """The fields that may stand where `field` does; none if that can't be known."""
+    here = [] if model is None else [model]
+    for part in field[:-1]:
+        below = [m for h in here if part in h.model_fields for m in _models_of(h, str(part))]
+        here = below or here  # a number in a list, or the kind that chose one of several models
+    return sorted({name for h in here for name in h.model_fields})
+
+
+def _models_of(model: type[BaseModel], field: str) -> Iterator[type[BaseModel]]:
+    """The models that a field's annotation speaks of."""
+    kinds: list[Any] = [model.model_fields[field].annotation]
+    while kinds:
+        kind = kinds.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield kind
+        kinds += get_args(kind)
 
 
 def count_of(mistakes: Sequence[Mistake]) -> str:

@@ -1,0 +1,43 @@
+"""A pool that two ways lead to: it counts once, and holds no more than it has."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.network.harness import Network, job
+from weir.core.lifecycle import JobState
+
+GPU = {"devices": {"count": 1, "models": ["nvidia-l20"]}}
+CAPACITY = 3
+
+
+def test_it_counts_once_wherever_it_is_counted(country: Network) -> None:
+    for domain in ("nation", "region-a", "region-b", "works"):
+        value = {i.name: i.value for i in country[domain].indicators()}
+        assert (value["sites"], value["pools"], value["hosts"]) == (3, 3, 5), domain
+        assert value["devices"] == 2 + 3
+        assert value["cpu_cores"] == 4 + 8 + 3 * 8
+        assert value["pools_silent"] == 0
+        assert len({p.id for p in country[domain].pools()}) == 3
+    [shared] = [p for p in country["nation"].pools() if p.site_name == "shared"]
+    assert shared.id.startswith(country.identifier("region-a").rpartition("-")[0])
+
+
+def test_it_is_never_booked_beyond_what_it_holds(country: Network, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    script = f"echo +1 >> {notes}; sleep 0.3; echo -1 >> {notes}"
+
+    def crowd(domain: str) -> list[tuple[str, str]]:
+        return [(domain, j) for j in country.submit(domain, *[job("crowd", script, **GPU)] * 5)]
+
+    with ThreadPoolExecutor() as at_once:
+        answers = at_once.map(crowd, ("region-a", "works", "nation"))
+        asked = [entry for answer in answers for entry in answer]
+
+    ended = [country.ended(domain, job_id, within=35) for domain, job_id in asked]
+    assert {j.state for j in ended} == {JobState.SUCCEEDED}
+    assert {j.site_name for j in ended} == {"shared"}
+    steps = [int(line) for line in notes.read_text().split()]
+    running = [sum(steps[:n]) for n in range(len(steps) + 1)]
+    assert len(steps) == 2 * len(asked)
+    assert max(running) <= CAPACITY
+    assert running[-1] == 0
