@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 
 from tests.cli.builders import weir
-from weir.cli.processes import alone_in
+from weir.cli.processes import Children, alone_in
+from weir.cli.up import stop
 
 GOOD = "network: small\ndomains: [{name: top, kind: national}]\n"
 
@@ -36,3 +37,13 @@ def test_a_wanted_port_that_is_taken_is_told_before_anything_starts(tmp_path: Pa
     assert result.exit_code == 1
     assert f"port {port} for top is taken" in result.output
     assert not (tmp_path / "home" / "small" / "logs").exists()
+
+
+def test_the_processes_are_stopped_where_nobody_listens_any_more(tmp_path: Path) -> None:
+    def closed_pipe(line: str) -> None:
+        raise BrokenPipeError
+
+    children = Children(tmp_path, ("/bin/sh", "-c"))
+    children.start("server", ["exec sleep 60"])
+    stop(children, closed_pipe)
+    assert len(children) == 0

@@ -109,7 +109,11 @@ def test_a_domain_joins_its_parent_and_the_link_has_an_agent_each_way(
     ]
     assert domains["east"].asked == [
         ("operator", "/v1/domain/identity", {"identifier": "site-1", "parent": "id-top"}),
-        ("operator", "/v1/uplinks", {"parent": "id-top", "parent_name": "top"}),
+        (
+            "operator",
+            "/v1/uplinks",
+            {"parent": "id-top", "parent_name": "top", "url": "http://top.test"},
+        ),
     ]
     assert isinstance(down.executor, FederatedSettings)
     assert isinstance(up.executor, FederatedSettings)

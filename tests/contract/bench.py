@@ -88,7 +88,10 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.executor.cancel([s.run for s in self.seen])
+        runs = {s.run for s in self.seen}
+        self.executor.cancel([*runs])
+        for run in runs:
+            self.end(run)
         self.executor.close()
 
     def restart(self) -> None:

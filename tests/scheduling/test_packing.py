@@ -84,6 +84,11 @@ def test_whole_tasks_are_subtracted_before_shares() -> None:
     assert left == (FreeShape(62_000, 510 * GIB, ((500, 1),), 1),)
 
 
+def test_a_report_with_devices_in_any_form_is_read_as_what_it_means() -> None:
+    odd = (FreeShape(64_000, 512 * GIB, ((1000, 1), (0, 2), (400, 1), (1000, 1)), 1),)
+    assert subtract(odd, []) == (FreeShape(64_000, 512 * GIB, ((400, 1), (1000, 2)), 1),)
+
+
 @given(FREE, CLAIMS)
 def test_placing_in_bulk_is_placing_task_by_task(free: Free, one: Claim) -> None:
     assert place(free, one) == place_slowly(free, [one])

@@ -99,10 +99,8 @@ def draw(network: NetworkFile, servers: Mapping[str, Server], status: Status) ->
     top = next((d for d in network.domains if d.parent is None), network.domains[0])
     tree = Tree(_domain_line(top, servers, status))
     _grow(tree, top, network, servers, status)
-    note = (
-        "(* emulated: the hosts and devices are made up, the jobs' processes run on this machine)"
-    )
-    return Group(tree, f"[dim]{note}[/dim]", "", _placements(status), "[dim]Ctrl-C to stop[/dim]")
+    note = "emulated: hosts and devices are made up, the jobs' processes run here; Ctrl-C stops all"
+    return Group(tree, "", _placements(status), "", f"[dim]{note}[/dim]")
 
 
 def _grow(

@@ -105,7 +105,7 @@ def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
     with ExitStack() as ending:
         ending.enter_context(alone_in(folder.home))
         children = Children(folder.logs)
-        ending.callback(_stop, children, say)
+        ending.callback(stop, children, say)
         began, clock = time.monotonic(), time.time()
         servers = _start_servers(file, folder, children)
         for server in servers.values():
@@ -118,7 +118,7 @@ def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
         yield network
 
 
-def _stop(children: Children, say: Say) -> None:
+def stop(children: Children, say: Say) -> None:
     """Stop the processes, also where nobody listens any more."""
     with suppress(OSError):
         say(f"stopping {len(children)} processes ...")

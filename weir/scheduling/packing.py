@@ -9,6 +9,7 @@ cost grows with the number of different shapes, not with hosts or tasks.
 Laws:
 - A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
 - For equal tasks the packing is exact: if `place` finds no room, there is none.
+- Free devices come gathered and in order, nothing used up listed, as `subtract` gives them.
 - Nothing ever becomes negative. Results are in the canonical order of `inventory.merged`.
 
 `weir.scheduling.reference` has the same packing task by task.
@@ -214,7 +215,7 @@ def _tasks_on_host(shape: FreeShape, claim: Claim) -> int:
             by_devices += count * (milli // claim.device_milli)
         elif milli == DEVICE_MILLI:
             by_devices += count // _whole(claim)
-    return min(_beside_devices(shape, claim), by_devices)
+    return min(_beside_devices(shape, claim), by_devices) if by_devices else 0
 
 
 def _beside_devices(shape: FreeShape, claim: Claim) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select, update
 
 from weir.core.errors import Conflict
-from weir.store.rows import DomainRow, first, select_as
+from weir.store.rows import DomainRow, first, select_as, upsert
 from weir.store.tables import counter, domain
 
 
@@ -41,23 +41,19 @@ def count(tx: Connection, name: str) -> int:
 
 def raise_count(tx: Connection, name: str, by: int = 1) -> int:
     """Raise a counter; gives its new value. Its row orders writers until they commit."""
-    raised = tx.execute(
-        update(counter)
-        .where(counter.c.name == name)
-        .values(value=counter.c.value + by)
-        .returning(counter.c.value)
-    ).scalar()
-    if raised is None:
-        tx.execute(insert(counter).values(name=name, value=by))
-        return by
-    return int(raised)
+    query = upsert(tx, counter).values(name=name, value=by)
+    raised = query.on_conflict_do_update(
+        index_elements=["name"], set_={"value": counter.c.value + by}
+    ).returning(counter.c.value)
+    return int(tx.execute(raised).scalar_one())
 
 
 def swap_count(tx: Connection, name: str, seen: int) -> None:
     """Raise a counter by one if nobody has since it was `seen`; otherwise `Conflict`."""
-    if seen == 0 and count(tx, name) == 0:
-        raise_count(tx, name)
-        return
+    if seen == 0:
+        first = upsert(tx, counter).values(name=name, value=1)
+        if tx.execute(first.on_conflict_do_nothing(index_elements=["name"])).rowcount == 1:
+            return
     swapped = tx.execute(
         update(counter)
         .where(counter.c.name == name, counter.c.value == seen)

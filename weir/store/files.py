@@ -26,21 +26,17 @@ class Files:
         """Up to `limit` bytes from `offset`; fewer at the end of what there is."""
         folder = self._folder(run, name)
         try:
-            names = sorted(str(p).rsplit("/", 1)[-1] for p in self._fs.ls(folder, detail=False))
+            listed = self._fs.ls(folder, detail=True)
         except FileNotFoundError:
             return b""
-        starts = [int(n) for n in names]
+        pieces = sorted((int(str(p["name"]).rpartition("/")[2]), int(p["size"])) for p in listed)
         found = bytearray()
-        here = offset
-        for index, start in enumerate(starts):
-            following = starts[index + 1] if index + 1 < len(starts) else None
-            if following is not None and following <= here:
-                continue
+        for start, size in pieces:
+            here = offset + len(found)
             if start > here or len(found) >= limit:
                 break
-            piece = self._fs.cat_file(f"{folder}/{start:016d}")
-            found += piece[here - start :]
-            here = offset + len(found)
+            if start + size > here:  # pieces may overlap: each was sent as the file then was
+                found += self._fs.cat_file(f"{folder}/{start:016d}")[here - start :]
         return bytes(found[:limit])
 
     def _folder(self, run: str, name: str) -> str:

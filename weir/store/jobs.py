@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from weir.core.errors import Conflict
 from weir.core.lifecycle import JOB_ACTIVE, JobState
-from weir.store.rows import JobRow, chunks, fetch, first, select_as
+from weir.store.rows import JobRow, chunks, fetch, first, select_as, upsert
 from weir.store.tables import avoid, history, job, shape
 
 
@@ -77,8 +75,7 @@ def add_shapes(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write shapes that are not there yet."""
     if not rows:
         return
-    make = pg_insert if tx.dialect.name == "postgresql" else sqlite_insert
-    tx.execute(make(shape).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+    tx.execute(upsert(tx, shape).on_conflict_do_nothing(index_elements=["key"]), list(rows))
 
 
 def demands(tx: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 
@@ -147,6 +148,11 @@ def first(tx: Connection, kind: type[T], query: Select[Any]) -> T | None:
     """The first row, or None."""
     row = tx.execute(query).first()
     return None if row is None else kind(*row)
+
+
+def upsert(tx: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do where the row is there already; both databases can."""
+    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def chunks(values: Iterable[str], size: int = 500) -> Iterable[list[str]]:

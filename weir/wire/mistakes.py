@@ -89,7 +89,7 @@ def mistakes_of(
     misspelled field is told which one is near.
     """
     listed = list(errors)
-    fields = [_field(e) for e in listed]
+    fields = [_field(e, lines) for e in listed]
     found = [
         Mistake(show_path(field), _message(e, field, model), _line(field, lines))
         for e, field in zip(listed, fields, strict=True)
@@ -111,8 +111,14 @@ def _has_below(field: Path, fields: Sequence[Path]) -> bool:
     return any(len(f) > len(field) and f[: len(field)] == field for f in fields)
 
 
-def _field(error: Any) -> Path:
-    return tuple(p for p in error["loc"] if p not in ("[key]",))
+def _field(error: Any, lines: Mapping[Path, int]) -> Path:
+    """Where the error is in the file: without pydantic's own steps (which of several models)."""
+    steps = [p for p in error["loc"] if p != "[key]"]
+    path: Path = ()
+    for step in steps[:-1]:
+        if not lines or (*path, step) in lines:
+            path = (*path, step)
+    return (*path, *steps[-1:])
 
 
 def _line(path: Path, lines: Mapping[Path, int]) -> int | None:
