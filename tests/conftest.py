@@ -6,6 +6,10 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from tests.databases import new_store, postgres, sqlite_template
+
+__all__ = ["new_store", "postgres", "sqlite_template"]
+
 # No deadline: a slow machine is no failure. In CI the examples are the same at every run.
 settings.register_profile("weir", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("weir")

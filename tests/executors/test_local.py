@@ -232,7 +232,7 @@ def test_pools_go_by_their_identifiers_once_these_are_known(bench: Bench) -> Non
     bench.executor.name_pools({"pool": "CN.S1.C1.P1-X"})
     bench.restart()
 
-    assert bench.executor.admit(order("r", pool="CN.S1.C1.P1-X"), []) is None
+    assert not bench.executor.admit([order("r", pool="CN.S1.C1.P1-X")], [])
     assert bench.run(order("r", pool="CN.S1.C1.P1-X")).event is SUCCEEDED
 
 

@@ -191,7 +191,7 @@ def groups(draw: st.DrawFn, name: str = "main") -> TaskGroup:
     )
 
 
-WISHES = st.fixed_dictionaries(
+WISHES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "regions": st.just(("north",)),
@@ -213,7 +213,7 @@ def demands(draw: st.DrawFn, wishes: bool = True) -> Demand:
     first = draw(groups())
     both = draw(st.sampled_from((False, False, True)))
     all_groups = (first, draw(groups(name="second"))) if both else (first,)
-    few = draw(WISHES) if wishes and draw(st.booleans()) else {}
+    few: dict[str, Any] = draw(WISHES) if wishes and draw(st.booleans()) else {}
     chosen = draw(st.lists(st.sampled_from(sorted(few)), max_size=2)) if few else []
     return Demand(all_groups, **{name: few[name] for name in chosen})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weir.agent.journal import Entry
@@ -48,25 +48,18 @@ def sort_orders(
     orders: Sequence[RunOrder],
     active: Sequence[RunOrder],
     knows: Callable[[str], bool],
-    admit: Callable[[RunOrder, Iterable[RunOrder]], str | None],
+    admit: Callable[[Sequence[RunOrder], Iterable[RunOrder]], Mapping[str, str]],
 ) -> Sorted:
     """Take each order that is new and fits beside what is active; refuse the others with a reason.
 
     What is known already is neither: it was answered before.
     """
-    taken: list[RunOrder] = []
-    refused: list[tuple[str, str]] = []
-    answered: set[str] = set()
-    for order in orders:
-        if order.run in answered or knows(order.run):
-            continue
-        answered.add(order.run)
-        reason = admit(order, [*active, *taken])
-        if reason is None:
-            taken.append(order)
-        else:
-            refused.append((order.run, reason))
-    return Sorted(tuple(taken), tuple(refused))
+    fresh = {o.run: o for o in orders if not knows(o.run)}
+    refused = admit(list(fresh.values()), active)
+    return Sorted(
+        taken=tuple(o for run, o in fresh.items() if run not in refused),
+        refused=tuple(refused.items()),
+    )
 
 
 def overdue(entries: Iterable[Entry], now: float) -> list[str]:

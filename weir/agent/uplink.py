@@ -40,6 +40,7 @@ LOOK_S = 1.0
 """How often the files of running jobs are looked at."""
 
 PING_S = 60.0
+FIRST_PING_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,19 @@ class Uplink:
         self._lease_s = 30.0
         self._after = 0
         self._rtt_us: int | None = None
-        self._pinged_at = float("-inf")
-        self._threads = [
-            threading.Thread(target=self._report_loop, name=f"report {self.cluster}", daemon=True),
-            threading.Thread(target=self._listen_loop, name=f"listen {self.cluster}", daemon=True),
-        ]
+        self._ping_at = float("-inf")
+        self._ping_every_s = FIRST_PING_S
+        self._reporter = threading.Thread(
+            target=self._report_loop, name=f"report {self.cluster}", daemon=True
+        )
+        self._listener = threading.Thread(
+            target=self._listen_loop, name=f"listen {self.cluster}", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to report and to listen."""
-        for thread in self._threads:
-            thread.start()
+        self._reporter.start()
+        self._listener.start()
 
     def stop(self) -> None:
         """End; what is not told yet stays in the journal."""
@@ -106,8 +110,7 @@ class Uplink:
         self._news.set()
         self._greeted.set()
         self._client.close()
-        for thread in self._threads:
-            thread.join(timeout=2)
+        self._reporter.join(timeout=2)  # the listener's call may wait long; it tells nothing
 
     def tell(self) -> None:
         """There is something to tell."""
@@ -178,7 +181,7 @@ class Uplink:
     def _idle_s(self) -> float | None:
         """Until files are to be looked at; without runs, until the next ping."""
         busy = any(e.uplink == self.key for e in self._journal.open_runs())
-        return self._pace.look_s if busy else self._pace.ping_s
+        return self._pace.look_s if busy else min(self._ping_every_s, self._pace.ping_s)
 
     def _greet(self) -> None:
         """The first call of this process: take over, and hear what stands."""
@@ -197,7 +200,7 @@ class Uplink:
 
     def _ping(self) -> None:
         """The round trip to the parent: the quickest of three small calls, now and then."""
-        if time.monotonic() - self._pinged_at < self._pace.ping_s:
+        if time.monotonic() < self._ping_at:
             return
         took = []
         for _ in range(3):
@@ -205,7 +208,9 @@ class Uplink:
             self._client.alive()
             took.append(time.perf_counter() - begun)
         self._rtt_us = round(min(took) * 1e6)
-        self._pinged_at = time.monotonic()
+        # The first look comes while everything starts: look again soon, then ever less often.
+        self._ping_at = time.monotonic() + self._ping_every_s
+        self._ping_every_s = min(2 * self._ping_every_s, self._pace.ping_s)
 
     def _report_inventory(self) -> None:
         """Tell pools that are new or look different since they were last told."""

@@ -24,6 +24,7 @@ class Rounds:
         self._ctx, self._every_s = ctx, every_s
         self._wanted = threading.Event()
         self._stopped = threading.Event()
+        self._expired_at = self._listening_since = float("-inf")
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
 
     def start(self) -> None:
@@ -51,7 +52,7 @@ class Rounds:
             try:
                 if time.monotonic() - expired_at >= self._every_s:
                     expired_at = time.monotonic()
-                    expire(self._ctx)
+                    self._expire()
                 schedule_round(self._ctx)
             except WeirError as error:
                 log.warning("this round comes to nothing: %s", error.detail)
@@ -60,3 +61,15 @@ class Rounds:
             except Exception:
                 log.exception("a round has failed; the next one starts from what is stored")
                 self._stopped.wait(1.0)
+
+    def _expire(self) -> None:
+        """Expire, knowing since when this server has been there to hear others.
+
+        After a start, or when the machine slept, nobody could be heard for a while: to take that
+        for silence would place what runs everywhere a second time.
+        """
+        now = self._ctx.now()
+        if now - self._expired_at > self._ctx.settings.lease_s:
+            self._listening_since = now
+        self._expired_at = now
+        expire(self._ctx, self._listening_since)

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from weir.agent.agent import Agent
-from weir.bootstrap import make_agents
+from weir.bootstrap.agent import make_agents
 from weir.cli.agent_join import join, link
 from weir.cli.output import exit_code, print_error
 from weir.core.errors import WeirError

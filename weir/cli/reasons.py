@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weir.cli.output import Column, Sheet, say, show_sheet
+from weir.core.plan import MEANINGS
 from weir.wire.jobs import ChangeAnswer, ReasonAnswer
 
 
@@ -16,12 +17,18 @@ def show_reasons(reasons: Sequence[ReasonAnswer]) -> None:
             Column("POOLS", right=True),
             Column("NEEDED", wraps=True),
             Column("BEST", wraps=True),
-            Column("MEANING", wraps=True),
+            Column("THE POOL", wraps=True),
         )
     )
     for r in reasons:
-        sheet.add(r.reason, str(r.pools), r.needed, r.best, r.text)
+        sheet.add(r.reason, str(r.pools), r.needed, r.best, _meaning(r.reason))
     show_sheet(sheet)
+
+
+def _meaning(reason: str) -> str:
+    """The reason in words; a newer server may have one that is not known here."""
+    known = {str(r): words for r, words in MEANINGS.items()}
+    return known.get(reason, "")
 
 
 def show_changes(changes: Sequence[ChangeAnswer]) -> None:

@@ -9,7 +9,7 @@ from types import FrameType
 import click
 import uvicorn
 
-from weir.bootstrap import ServerSettings, make_server
+from weir.bootstrap.server import ServerSettings, make_server
 from weir.control.context import DomainSettings
 
 

@@ -49,7 +49,7 @@ def apply_happenings(
 ) -> set[str]:
     """Apply (run, happening) pairs in order, in the caller's transaction; gives keys to wake.
 
-    Raises `Conflict` if a job has changed since it was read here. Events of unknown runs are
+    Raises `Conflict` if a job or run has changed since it was read here. Events of unknown runs are
     ignored: there is nothing that they could change.
     """
     found = runs.some(tx, {run for run, _ in happenings})
@@ -97,7 +97,13 @@ def _write(tx: Connection, drafts: _Drafts) -> set[str]:
     changed_jobs = [j for i, j in drafts.jobs.items() if j is not drafts.seen_jobs[i]]
     total = len(changed_jobs) + 1
     first = raise_count(tx, "seq", total) - total + 1
-    runs.change(tx, [{"id": r.id, **_columns(r, RUN_COLUMNS)} for r in changed_runs])
+    runs.swap(
+        tx,
+        [
+            {"id": r.id, "seen": drafts.seen_runs[r.id].state, **_columns(r, RUN_COLUMNS)}
+            for r in changed_runs
+        ],
+    )
     jobs.swap(
         tx,
         [

@@ -75,12 +75,21 @@ def _touch(ctx: Context, request: ExchangeRequest, now: float) -> None:
     if row.heard_at is not None and now - row.heard_at <= ctx.settings.lease_s / 4:
         return
     with ctx.store.write() as tx:
-        clusters.change(tx, row.id, **_heard(row, request, now))
-        if row.silent:
+        values = _heard(row, request, now)
+        clusters.change(tx, row.id, **values)
+        changed = row.silent or _is_other_distance(row.rtt_us, values["rtt_us"])
+        if changed:
             clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
-    if row.silent:
+    if changed:
         ctx.wake(SCHEDULE)
         ctx.wake(WATCH)
+
+
+def _is_other_distance(before: int | None, now: int | None) -> bool:
+    """Whether a round trip has changed so much that those who watch offers should know."""
+    if before is None or now is None:
+        return before != now
+    return abs(now - before) > max(1000, before // 5)
 
 
 def _heard(row: ClusterRow, request: ExchangeRequest, now: float) -> dict[str, Any]:

@@ -17,11 +17,14 @@ from weir.store.rows import ClusterRow, RunRow
 NOT_STARTED = frozenset({RunState.ASSIGNED, RunState.ACCEPTED})
 
 
-def expire(ctx: Context) -> int:
-    """Give up runs of clusters that have been silent too long, stop jobs past their deadline."""
+def expire(ctx: Context, listening_since: float = 0.0) -> int:
+    """Give up runs of clusters that have been silent too long, stop jobs past their deadline.
+
+    Before `listening_since` this server was away itself: that it heard nothing then is no silence.
+    """
     now = ctx.now()
     _note_silence(ctx, now)
-    lost = again(lambda: _give_up(ctx, now))
+    lost = again(lambda: _give_up(ctx, now, listening_since))
     late = again(lambda: _stop_late(ctx, now))
     return lost + late
 
@@ -32,6 +35,7 @@ def given_up(
     now: float,
     lease_s: float,
     lost_after_s: float,
+    listening_since: float = 0.0,
 ) -> list[tuple[str, Happening]]:
     """The runs to give up, decided purely.
 
@@ -44,7 +48,7 @@ def given_up(
         row = rows[run.cluster]
         if not is_silent(row, now, lease_s):
             continue
-        silence = now - (row.heard_at or row.joined_at)
+        silence = now - max(row.heard_at or row.joined_at, listening_since)
         not_started = RunState(run.state) in NOT_STARTED
         patience = lease_s + run.start_within_s if not_started else lost_after_s
         if silence > patience:
@@ -68,14 +72,14 @@ def _note_silence(ctx: Context, now: float) -> None:
     ctx.wake(WATCH)
 
 
-def _give_up(ctx: Context, now: float) -> int:
+def _give_up(ctx: Context, now: float, listening_since: float) -> int:
     settings = ctx.settings
     with ctx.store.read() as tx:
         rows = {r.id: r for r in clusters.all_clusters(tx)}
         quiet = [c for c, r in rows.items() if is_silent(r, now, settings.lease_s)]
         active = (RunState.ASSIGNED, RunState.ACCEPTED, RunState.RUNNING)
         live = [r for c in quiet for r in runs.live_on(tx, c, active)]
-    lost = given_up(rows, live, now, settings.lease_s, settings.lost_after_s)
+    lost = given_up(rows, live, now, settings.lease_s, settings.lost_after_s, listening_since)
     if not lost:
         return 0
     with ctx.store.write() as tx:

@@ -62,7 +62,8 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
 def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:
     """A reported pool with this domain's link to it added: one hop, and the round trip.
 
-    A pool of one's own cluster is as far as its operator says, or else as far as its agent measures.
+    A pool of one's own cluster is as far as its operator says, or else as far as its agent
+    measures.
     """
     pool = pool_from(report)
     if row.peer_domain is None:

@@ -38,6 +38,35 @@ class Reason(StrEnum):
     BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
 
 
+MEANINGS: Mapping[Reason, str] = {
+    Reason.DEVICE_NONE: "it has no accelerators",
+    Reason.DEVICE_MODEL: "its accelerators are of another model",
+    Reason.DEVICE_MEMORY: "one of its accelerators has too little memory",
+    Reason.DEVICE_PERFORMANCE: "its accelerators are too slow, or their speed is not known",
+    Reason.STACK: "it has no software stack that the job has a variant for",
+    Reason.FABRIC: "its hosts are connected otherwise",
+    Reason.HOST_CPU: "one task needs more CPU than a whole host has",
+    Reason.HOST_MEMORY: "one task needs more memory than a whole host has",
+    Reason.HOST_DEVICES: "one task needs more accelerators than a whole host has",
+    Reason.GANG: "the tasks that start together do not fit into the whole pool",
+    Reason.REGION: "it is in another region",
+    Reason.INDUSTRY: "it serves other industries",
+    Reason.COUNTRY: "it is in another country",
+    Reason.SITE: "it is at another site",
+    Reason.LATENCY: "it is too far away",
+    Reason.PRICE: "it costs too much",
+    Reason.WALLTIME: "it lets no job run so long",
+    Reason.EMULATED: "it is emulated, and the job wants real hosts",
+    Reason.LOOP: "the job has come from there",
+    Reason.PINNED: "another pool was chosen for the job",
+    Reason.CLOSED: "its operator has closed it",
+    Reason.SILENT: "its center has not been heard of lately",
+    Reason.REFUSED: "it has just refused the job",
+    Reason.HELD: "it is kept for a job ahead",
+    Reason.BUSY: "it is full now",
+}
+"""Each reason in words, said of a pool."""
+
 CAN_CHANGE = frozenset({Reason.CLOSED, Reason.SILENT, Reason.REFUSED, Reason.HELD, Reason.BUSY})
 
 

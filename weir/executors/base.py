@@ -57,8 +57,8 @@ class Executor(Protocol):
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         """The pools now; `free` is what is left when the runs in `without` are not counted."""
 
-    def admit(self, order: RunOrder, active: Iterable[RunOrder]) -> str | None:
-        """Why this order can't be taken beside those active now; None if it can."""
+    def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
+        """Which orders can't be taken, in this order beside those active now: run to reason."""
 
     def submit(self, orders: Sequence[RunOrder]) -> None:
         """Start these runs (again: find them). What goes wrong with one is seen by `observe`."""

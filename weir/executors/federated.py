@@ -65,7 +65,9 @@ class FederatedExecutor:
         self._work = threading.Event()
         self._stopped = threading.Event()
         self._wake: Callable[[], None] = lambda: None
-        self._threads: list[threading.Thread] = []
+        self._hand = threading.Thread(
+            target=self._hand_over, name="federated hand over", daemon=True
+        )
 
     # -- the contract ----------------------------------------------------------------------------
 
@@ -74,18 +76,15 @@ class FederatedExecutor:
         self._wake = wake
         token = self._settings.token_file.read_text(encoding="utf-8").strip()
         self._client = Client(self._settings.url, token)
-        for name, target in (("watch", self._watch), ("hand over", self._hand_over)):
-            thread = threading.Thread(target=target, name=f"federated {name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        threading.Thread(target=self._watch, name="federated watch", daemon=True).start()
+        self._hand.start()
 
     def close(self) -> None:
         """Stop watching; what runs there runs on."""
         self._stopped.set()
         self._work.set()
         self._client.close()
-        for thread in self._threads:
-            thread.join(timeout=2)
+        self._hand.join(timeout=2)  # the watching call may wait long, and writes nothing
         self._notes.close()
 
     def name_pools(self, identifiers: Mapping[str, str]) -> None:
@@ -101,15 +100,20 @@ class FederatedExecutor:
                 raise NotReady(f"{self._settings.url} has not answered yet")
             return list(self._offers.values())
 
-    def admit(self, order: RunOrder, active: Iterable[RunOrder]) -> str | None:
+    def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         """The peer decides by itself; only a pool that it does not offer is refused here."""
         with self._guard:
             if not self._complete:
-                return None
-            offer = self._offers.get(order.pool)
-        if offer is None:
-            return f"pool {order.pool} is not on offer any more"
-        return None if offer.open else f"pool {order.pool} is closed for now"
+                return {}
+            offers = {o.run: self._offers.get(o.pool) for o in orders}
+        refused = {}
+        for order in orders:
+            offer = offers[order.run]
+            if offer is None:
+                refused[order.run] = f"pool {order.pool} is not on offer any more"
+            elif not offer.open:
+                refused[order.run] = f"pool {order.pool} is closed for now"
+        return refused
 
     def submit(self, orders: Sequence[RunOrder]) -> None:
         """Hand runs over, in the background."""

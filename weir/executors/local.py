@@ -108,12 +108,11 @@ class LocalExecutor:
             runs = [self._runs.get(order.run) for order in without]
             return self._pools.reports(r for r in runs if r is not None and r.end is None)
 
-    def admit(self, order: RunOrder, active: Iterable[RunOrder]) -> str | None:
+    def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         with self._lock:
-            if order.run in self._runs:
-                return None
-            coming = [o for o in active if o.run != order.run and not self._knows(o.run)]
-            return self._pools.refusal(order, coming)
+            coming = [o for o in active if not self._knows(o.run)]
+            fresh = [o for o in orders if o.run not in self._runs]
+            return self._pools.refusals(fresh, coming)
 
     def submit(self, orders: Sequence[RunOrder]) -> None:
         for order in orders:

@@ -59,8 +59,24 @@ class Pools:
             for name, pool in self._pools.items()
         ]
 
-    def refusal(self, order: RunOrder, coming: Iterable[RunOrder]) -> str | None:
-        """Why an order does not fit beside the runs that are there and those still coming."""
+    def refusals(self, orders: Iterable[RunOrder], coming: Iterable[RunOrder]) -> dict[str, str]:
+        """Which orders do not fit, one after the other, beside the runs that are there and those
+        still coming: run to reason.
+        """
+        hosts = {name: each.copy() for name, each in self._hosts.items()}
+        for other in coming:
+            if self.name_of(other.pool) in hosts:
+                with suppress(ValueError):
+                    hosts[self.name_of(other.pool)].place(needs_of(other))
+        refused = {}
+        for order in orders:
+            reason = self._refusal(order, hosts)
+            if reason is not None:
+                refused[order.run] = reason
+        return refused
+
+    def _refusal(self, order: RunOrder, hosts: Mapping[str, Hosts]) -> str | None:
+        """Why an order does not fit on these hosts; takes them if it does."""
         name = self.name_of(order.pool)
         pool = self._pools.get(name)
         if pool is None:
@@ -73,15 +89,9 @@ class Pools:
         if longest is not None and most is not None and longest > most:
             return f"a run in pool {name} takes {units.show_duration_s(most)} at most"
         try:
-            needs = needs_of(order)
+            placed = hosts[name].place(needs_of(order))
         except ValueError as error:
             return str(error)
-        hosts = self._hosts[name].copy()
-        for other in coming:
-            if self.name_of(other.pool) == name:
-                with suppress(ValueError):
-                    hosts.place(needs_of(other))
-        placed = hosts.place(needs)
         return placed if isinstance(placed, str) else None
 
     def place(self, run: Run) -> tuple[TaskPlace, ...] | str:

@@ -116,10 +116,10 @@ def fitting(free: Free, claims: Sequence[Claim]) -> tuple[int, ...]:
     """How many tasks of each claim fit together, packed largest first; no more than its count."""
     if len(claims) == 1:
         return (min(claims[0].count, capacity_for(free, claims[0])),)
-    counts = {}
-    for claim in largest_first(claims):
-        free, counts[id(claim)] = fill(free, claim)
-    return tuple(counts[id(claim)] for claim in claims)
+    counts = [0] * len(claims)
+    for i in sorted(range(len(claims)), key=lambda i: _size(claims[i]), reverse=True):
+        free, counts[i] = fill(free, claims[i])
+    return tuple(counts)
 
 
 def capacity_for(free: Free, claim: Claim) -> int:

@@ -51,8 +51,9 @@ def raise_count(tx: Connection, name: str, by: int = 1) -> int:
 def swap_count(tx: Connection, name: str, seen: int) -> None:
     """Raise a counter by one if nobody has since it was `seen`; otherwise `Conflict`."""
     if seen == 0:
-        first = upsert(tx, counter).values(name=name, value=1)
-        if tx.execute(first.on_conflict_do_nothing(index_elements=["name"])).rowcount == 1:
+        begin = upsert(tx, counter).values(name=name, value=1)
+        begin = begin.on_conflict_do_nothing(index_elements=["name"])
+        if tx.execute(begin.returning(counter.c.value)).first() is not None:
             return
     swapped = tx.execute(
         update(counter)

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from weir.core.errors import NotReady
+from weir.core.errors import Conflict, NotReady
+
+BEATEN = frozenset({"23505", "40001", "40P01"})
+"""PostgreSQL's codes for a unique key that is there by now, a serialization failure, a deadlock."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or leaves nothing behind."""
         if not self.is_sqlite:
-            with self._connected() as connection, connection.begin():
+            with _told_apart(), self._connected() as connection, connection.begin():
                 yield connection
             return
         with self.turn, self._connected() as connection, connection.begin():
@@ -43,10 +46,13 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; nothing is written."""
-        with self._connected() as connection, connection.begin():
-            if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN")
-            yield connection
+        with self._connected() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                if self.is_sqlite:
+                    connection.exec_driver_sql("BEGIN")
+                yield connection
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -64,11 +70,21 @@ class Store:
         self.engine.dispose()
 
 
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """On PostgreSQL writers can meet: the one that came second reads and decides again."""
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in BEATEN:
+            raise
+        raise Conflict(f"another writer was faster: {error.orig}") from error
+
+
 def open_store(url: str) -> Store:
     """A store at an SQLAlchemy URL, such as `sqlite:///weir.db` or `postgresql+psycopg://...`.
 
-    On PostgreSQL every transaction is serializable-safe by compare-and-swap, so READ COMMITTED
-    serves.
+    On PostgreSQL writes are safe by compare-and-swap, so READ COMMITTED serves them.
     """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")

@@ -44,7 +44,7 @@ domain = Table(
 counter = Table(
     "counter",
     metadata,
-    Column("name", String(120), primary_key=True),
+    Column("name", String(160), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 
@@ -134,7 +134,7 @@ job = Table(
     Column("reason", Text, nullable=False),
     Column("spec", Text, nullable=False),
     Column("shape", String(64), ForeignKey("shape.key"), nullable=False),
-    Column("submission", String(160), unique=True),  # idempotency: a person's key, an origin's run
+    Column("submission", String(240), unique=True),  # idempotency: a person's key, an origin's run
     Column("array", String(40), index=True),
     Column("array_index", Integer),
     Column("root_job", String(40), nullable=False),

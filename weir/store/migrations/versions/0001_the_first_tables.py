@@ -47,7 +47,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "counter",
-        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("name", sa.String(length=160), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
     )
@@ -133,7 +133,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("shape", sa.String(length=64), nullable=False),
-        sa.Column("submission", sa.String(length=160), nullable=True),
+        sa.Column("submission", sa.String(length=240), nullable=True),
         sa.Column("array", sa.String(length=40), nullable=True),
         sa.Column("array_index", sa.Integer(), nullable=True),
         sa.Column("root_job", sa.String(length=40), nullable=False),
