@@ -83,7 +83,7 @@ class Network:
     # Processes.
 
     def start(self, name: str, *command: str) -> None:
-        """Start a process; without a command, the one of this name that was killed, as it was."""
+        """Start a process; without a command, the one that had this name, as it was started."""
         self._commands[name] = list(command) or self._commands[name]
         self._fleet(name).start(name, self._commands[name])
 
@@ -110,8 +110,8 @@ class Network:
     def _fleet(self, name: str) -> Fleet:
         off = self.off_s.get(name, 0.0)
         if off not in self._fleets:
-            program = (sys.executable, OFF_CLOCK, str(off)) if off else (sys.executable, "-m", "weir")
-            self._fleets[off] = Fleet(self.folder.logs, program)
+            weir = (OFF_CLOCK, str(off)) if off else ("-m", "weir")
+            self._fleets[off] = Fleet(self.folder.logs, (sys.executable, *weir))
         return self._fleets[off]
 
     # Jobs.
@@ -287,7 +287,7 @@ def _wait_for_pools(network: Network) -> None:
 
 
 def job(name: str, script: str, *, sites: Sequence[str] = (), **tasks: Any) -> JobSpec:
-    """A small job that runs a shell script."""
+    """A small job of one group that runs a shell script; `tasks` are other fields of the group."""
     task = {"command": ["bash", "-c", script], "cpu": "100m", "memory": "16MiB", **tasks}
     return JobSpec.model_validate(
         {"name": name, "tasks": [task], "constraints": {"sites": list(sites)}}

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 from tests.network.harness import check_ticks, job, more, network_up, ticking_until
-from tests.network.test_registration import ONE_SITE
+from tests.network.networks import ONE_SITE
 from weir.core.lifecycle import JobState
 
 

@@ -3,12 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.network.harness import Network, job, more, network_up
-from tests.network.test_server_killed import TWO_TIERS
+from tests.network.networks import TWO_TIERS
 from weir.core.lifecycle import JobState, RunState
 from weir.wire.jobs import JobDetailAnswer
 
@@ -19,7 +18,7 @@ START_WITHIN_S = 4.0
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """The region's server and its link have a fast clock; the nation's and the center's are right."""
+    """The region's server and its link have the fast clock, the nation and the center do not."""
     options = ("--lease", "3", "--lost-after", "60", "--start-within", f"{START_WITHIN_S:g}")
     off_s = {"region": HOUR_S, "link-region": HOUR_S}
     home = tmp_path_factory.mktemp("clock")

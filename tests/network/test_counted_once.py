@@ -2,11 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tests.network.harness import Network, job
 from weir.core.lifecycle import JobState
 
-GPU = {"devices": {"count": 1, "models": ["nvidia-l20"]}}
+GPU: dict[str, Any] = {"devices": {"count": 1, "models": ["nvidia-l20"]}}
 CAPACITY = 3
 
 
@@ -24,10 +25,10 @@ def test_it_counts_once_wherever_it_is_counted(country: Network) -> None:
 
 def test_it_is_never_booked_beyond_what_it_holds(country: Network, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    script = f"echo +1 >> {notes}; sleep 0.3; echo -1 >> {notes}"
+    script = f"echo +1 >> {notes}; sleep 0.5; echo -1 >> {notes}"
 
     def crowd(domain: str) -> list[tuple[str, str]]:
-        return [(domain, j) for j in country.submit(domain, *[job("crowd", script, **GPU)] * 5)]
+        return [(domain, j) for j in country.submit(domain, *[job("crowd", script, **GPU)] * 2)]
 
     with ThreadPoolExecutor() as at_once:
         answers = at_once.map(crowd, ("region-a", "works", "nation"))

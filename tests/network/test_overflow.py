@@ -1,6 +1,7 @@
-"""A job goes where its pool is: up one region, through the nation, down another; and never round."""
+"""A job goes where its pool is: up one region, through the nation, down another. Never round."""
 
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -10,8 +11,8 @@ from weir.core.errors import Conflict
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import Origin, Submission, SubmitRequest
 
-NPU = {"devices": {"count": 1, "models": ["huawei-ascend-910b"]}}
-BOTH_NPUS = {"devices": {"count": 2, "models": ["huawei-ascend-910b"]}}
+NPU: dict[str, Any] = {"devices": {"count": 1, "models": ["huawei-ascend-910b"]}}
+BOTH_NPUS: dict[str, Any] = {"devices": {"count": 2, "models": ["huawei-ascend-910b"]}}
 
 
 def test_a_job_overflows_to_the_other_region_and_all_is_read_at_home(
@@ -54,7 +55,8 @@ def test_canceling_at_home_stops_the_process_in_the_other_region(
     says = tmp_path / "pid"
     [mine] = country.submit("region-a", job("endless", f"echo $$ > {says}; sleep 600", **NPU))
     country.in_state("region-a", mine, JobState.RUNNING)
-    pid = int(country.until("the job says its pid", lambda: says.exists() and says.read_text()))
+    country.until("it says who it is", lambda: says.exists() and says.read_text() != "")
+    pid = int(says.read_text())
     assert psutil.pid_exists(pid)
 
     country["region-a"].cancel(mine)

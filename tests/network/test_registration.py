@@ -1,10 +1,11 @@
-"""Joining twice, in every way: a token is good once, a name has one identifier, a cluster one agent."""
+"""Joining twice: a token is good once, a name has one identifier, a cluster has one agent."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.network.harness import Network, job, network_up, start_agents
+from tests.network.networks import ONE_SITE
 from weir.core.errors import JoinTokenUsed, NotAllowed, NotSignedIn
 from weir.core.lifecycle import JobState
 from weir.executors.settings import AgentFile
@@ -12,20 +13,9 @@ from weir.wire.exchange import ExchangeRequest
 from weir.wire.joining import JoinAnswer, JoinRequest, JoinTokenRequest
 from weir.wire.mistakes import read_yaml, validated
 
-ONE_SITE = """
-network: small
-domains: [{name: nation, kind: national}]
-sites:
-  - name: center
-    domains: [nation]
-    clusters:
-      - name: main
-        pools: [{name: cpu, emulated: true, hosts: 1, cpu: 2, memory: 2GiB}]
-"""
-
 
 def test_a_center_that_registers_again(tmp_path: Path) -> None:
-    with network_up(tmp_path, ONE_SITE) as network:
+    with network_up(tmp_path, ONE_SITE, "--lease", "3") as network:
         first = JoinAnswer.model_validate_json(
             (network.folder.site("center") / "joins" / "main.nation.json").read_text()
         )
@@ -35,18 +25,22 @@ def test_a_center_that_registers_again(tmp_path: Path) -> None:
 
 
 def a_second_process_takes_over(network: Network) -> None:
+    """Beside the older one, in an empty folder, and with a pool that has grown meanwhile."""
     settings = network.folder.home / "agents" / "site-center" / "agents.yaml"
-    agents = validated(AgentFile, read_yaml(settings.read_text(), "settings")[0], "settings").agents
+    grown = settings.read_text().replace("hosts: 1", "hosts: 3")
+    agents = validated(AgentFile, read_yaml(grown, "settings")[0], "settings").agents
     older = network.process("site-center").process
     start_agents(network, "second", agents)
 
     network.until("the older process ends", lambda: older.poll() is not None)
     assert older.returncode == 1
     assert "another agent process has taken over cluster" in network.log("site-center")
+    network.until("the pool's growth is known", lambda: network["nation"].pools()[0].hosts == 3)
     [mine] = network.submit("nation", job("hello", "echo hello"))
-    assert network.ended("nation", mine).state == JobState.SUCCEEDED
+    done = network.ended("nation", mine)
+    assert (done.state, done.attempts) == (JobState.SUCCEEDED, 1)
     assert network.process("second").process.poll() is None
-    assert len(network["nation"].clusters()) == 1
+    assert len(network["nation"].clusters()) == len(network["nation"].pools()) == 1
 
 
 def the_same_name_has_the_same_identifiers(network: Network, first: JoinAnswer) -> None:

@@ -7,24 +7,10 @@ import psutil
 import pytest
 
 from tests.network.harness import Network, job, network_up
+from tests.network.networks import TWO_SITES
 from weir.core.lifecycle import JobState, RunState
 from weir.wire.jobs import JobDetailAnswer
 
-TWO_SITES = """
-network: pair
-domains: [{name: nation, kind: national}]
-sites:
-  - name: left
-    domains: [nation]
-    clusters:
-      - name: main
-        pools: [{name: cpu, emulated: true, hosts: 1, cpu: 2, memory: 2GiB}]
-  - name: right
-    domains: [nation]
-    clusters:
-      - name: main
-        pools: [{name: cpu, emulated: true, hosts: 1, cpu: 2, memory: 2GiB}]
-"""
 OTHER = {"left": "right", "right": "left"}
 
 

@@ -94,8 +94,8 @@ def store(new_store: NewStore) -> Iterator[Store]:
 def test_a_cluster_is_swapped_on_generation_observations_and_agent(store: Store) -> None:
     with store.write() as tx:
         clusters.swap(tx, CLUSTER, generation=1, heard_at=2.0)
-        for stale in ({"generation": 0}, {"observed": 9}, {"incarnation": "other"}):
-            seen = replace(CLUSTER, **{"generation": 1, **stale})
+        now = replace(CLUSTER, generation=1)
+        for seen in (CLUSTER, replace(now, observed=9), replace(now, incarnation="other")):
             with pytest.raises(InventoryConflict, match="has moved on from generation"):
                 clusters.swap(tx, seen, generation=5)
         found = clusters.get(tx, CLUSTER.id)

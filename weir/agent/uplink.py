@@ -11,7 +11,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weir import __version__
@@ -189,8 +189,10 @@ class Uplink:
         self._generation, self._lease_s = answer.generation, answer.lease_s
         self._static = ""
         self._after = answer.revision
+        self._learn(answer.identifiers)
         self._acknowledge(answer)
         self._inbox(self, answer)
+        self._news.set()  # the inventory may be another than the last process told
 
     def _report_all(self) -> None:
         self._ping()
@@ -233,13 +235,19 @@ class Uplink:
             request = self._request(inventory=tuple(reports))
         answer = self._client.exchange(request)
         self._generation = answer.generation
-        if answer.identifiers and self._primary:
-            self._identifiers.update(answer.identifiers)
-            self._executor.name_pools(self._identifiers)
+        if self._learn(answer.identifiers):
             reports = [self._named(r) for r in reports]
             static = _digest([r.model_copy(update={"free": ()}) for r in reports])
             digests = {r.id or r.name: _digest([r]) for r in reports}
         self._static, self._told = static, digests
+
+    def _learn(self, identifiers: Mapping[str, str]) -> bool:
+        """Take over the pools' identifiers, by name; only the first parent's count."""
+        if not identifiers or not self._primary:
+            return False
+        self._identifiers.update(identifiers)
+        self._executor.name_pools(self._identifiers)
+        return True
 
     def _named(self, report: PoolReport) -> PoolReport:
         """A pool with the identifier that the first parent has issued."""

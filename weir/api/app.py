@@ -16,7 +16,7 @@ from weir.control.context import SCHEDULE, Context
 
 def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
     """The app over a context whose `wake` is that of `wakeups`."""
-    every = max(0.2, min(2.0, ctx.settings.lease_s / 4, ctx.settings.avoid_s))
+    every = max(0.2, min(4.0, ctx.settings.lease_s / 6, ctx.settings.avoid_s))
     rounds = Rounds(ctx, every_s=every)
 
     @asynccontextmanager

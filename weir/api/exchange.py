@@ -22,9 +22,10 @@ async def exchange(
     request: Request, body: ExchangeRequest, who: Principal = allowed(Action.EXCHANGE)
 ) -> Response:
     """Report, and hear what is to be done; with `wait_s`, wait until there is something."""
-    ctx, until = context(request), time.monotonic() + body.wait_s
-    asked = body
-    waiting = wakeups(request)
+    ctx, begun = context(request), time.monotonic()
+    until = begun + body.wait_s
+    said = {"hello": False, "inventory": None, "changed": (), "observations": (), "chunks": ()}
+    waiting, asked = wakeups(request), body
     with waiting.listening([orders_for(body.cluster)]) as event:
         while True:
             answer = await run_in_threadpool(exchange_once, ctx, who, asked)
@@ -32,17 +33,10 @@ async def exchange(
             over = left <= 0 or waiting.closing or await request.is_disconnected()
             if over or _has_news(answer):
                 return reply(answer)
-            asked = body.model_copy(
-                update={
-                    "hello": False,
-                    "inventory": None,
-                    "changed": (),
-                    "observations": (),
-                    "chunks": (),
-                    "sent_at": body.sent_at + body.wait_s - left,
-                }
-            )
             await pause(event, left)
+            # Asked again, with nothing new to say; the agent's clock has gone on meanwhile.
+            sent_at = body.sent_at + time.monotonic() - begun
+            asked = body.model_copy(update={**said, "sent_at": sent_at})
 
 
 def _has_news(answer: ExchangeAnswer) -> bool:

@@ -9,7 +9,7 @@ from weir.control import show
 from weir.control.authorize import Action, Principal
 from weir.control.measure import measure
 from weir.control.resolve import resolve
-from weir.wire.jobs import ClusterAnswer, IndicatorAnswer
+from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope
 from weir.wire.pools import PoolAnswer
 
 
@@ -23,9 +23,14 @@ def list_clusters(request: Request, _who: Principal = allowed(Action.READ)) -> R
     return reply_list(ClusterAnswer, show.list_clusters(context(request)))
 
 
-def list_indicators(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
-    """Every indicator: value, unit, definition, and how it adds up."""
-    return reply_list(IndicatorAnswer, measure(context(request)))
+def list_indicators(
+    request: Request, scope: Scope = "domain", _who: Principal = allowed(Action.READ)
+) -> Response:
+    """Every indicator: value, unit, definition, and how it adds up.
+
+    They cover this domain and what is under it, or with `scope=network` the whole network it sees.
+    """
+    return reply_list(IndicatorAnswer, measure(context(request), scope))
 
 
 def resolve_identifier(request: Request, identifier: str) -> Response:

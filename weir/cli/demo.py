@@ -127,7 +127,8 @@ def _home(once: bool, home: Path | None, keep: bool) -> Iterator[Path]:
     if home is not None or keep or not once:
         yield home or weir_home()
     else:
-        with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
+        weir_home().mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="demo-", dir=weir_home()) as folder:
             yield Path(folder)
 
 

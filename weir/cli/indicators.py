@@ -8,20 +8,32 @@ from weir.cli.output import Column, Sheet, print_json, show_sheet
 from weir.cli.session import Session, prints
 from weir.cli.values import UNKNOWN, amount
 from weir.core.errors import NotFound
-from weir.wire.jobs import IndicatorAnswer
+from weir.wire.jobs import IndicatorAnswer, Scope
 
 
 @click.command()
 @click.argument("names", nargs=-1)
+@click.option(
+    "--scope",
+    type=click.Choice(["domain", "network"]),
+    default="domain",
+    show_default=True,
+    help="This domain with all under it, or the whole network that it sees.",
+)
 @click.option("--by", is_flag=True, help="Show each indicator's parts too.")
 @click.option("--definitions", is_flag=True, help="Say what each one means.")
 @prints
 def indicators(
-    session: Session, names: tuple[str, ...], by: bool, definitions: bool, as_json: bool
+    session: Session,
+    names: tuple[str, ...],
+    scope: Scope,
+    by: bool,
+    definitions: bool,
+    as_json: bool,
 ) -> None:
     """Show the indicators, or those NAMED. Unknown is said, and is never 0."""
     with session.client() as client:
-        every = client.indicators()
+        every = client.indicators(scope)
     found = [i for i in every if not names or i.name in names]
     missing = sorted(set(names) - {i.name for i in found})
     if missing:
@@ -49,13 +61,14 @@ def _add(sheet: Sheet, found: IndicatorAnswer, by: bool, definitions: bool) -> N
     style = "dim" if found.value is None and not found.by else ""
     value = UNKNOWN if found.value is None and not found.by else _value(found)
     sheet.add(found.name, found.label, value, found.law, *more, style=style)
-    for part, value_of in found.by.items() if by else ():
+    # What has no total is nothing without its parts.
+    for part, value_of in found.by.items() if by or found.value is None else ():
         blank = ("",) if definitions else ()
         sheet.add("", f"  {part}", amount(value_of, found.unit), "", *blank)
 
 
 def _value(found: IndicatorAnswer) -> str:
-    """The value; where there are only parts that don't add up, how many of them."""
+    """The value; what has only parts that don't add up shows them below."""
     if found.value is not None:
         return amount(found.value, found.unit)
-    return f"{len(found.by)} parts (--by)"
+    return "by part:"

@@ -31,6 +31,7 @@ from weir.wire.jobs import (
     JobAnswer,
     JobDetailAnswer,
     JobsAnswer,
+    Scope,
     SubmitAnswer,
     SubmitRequest,
     WatchAnswer,
@@ -143,9 +144,10 @@ class Client(Transport):
         """Every cluster that talks to the server."""
         return self._ask(list[ClusterAnswer], "GET", "/v1/clusters")
 
-    def indicators(self) -> list[IndicatorAnswer]:
+    def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The defined quantities with their values."""
-        return self._ask(list[IndicatorAnswer], "GET", "/v1/indicators")
+        query = {"scope": None if scope == "domain" else scope}
+        return self._ask(list[IndicatorAnswer], "GET", "/v1/indicators", query=query)
 
     def domain(self) -> DomainAnswer:
         """Who the server is."""

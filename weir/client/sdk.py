@@ -32,6 +32,7 @@ from weir.wire.jobs import (
     IndicatorAnswer,
     JobAnswer,
     JobDetailAnswer,
+    Scope,
     Submission,
     SubmitAnswer,
     SubmitRequest,
@@ -228,12 +229,12 @@ class Weir:
         """
         return self.client.pools()
 
-    def indicators(self) -> list[IndicatorAnswer]:
+    def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The network's defined quantities.
 
         >>> {i.name: (i.value, i.unit) for i in weir.indicators()}  # doctest: +SKIP
         """
-        return self.client.indicators()
+        return self.client.indicators(scope)
 
 
 @dataclass(frozen=True, slots=True)

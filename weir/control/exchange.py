@@ -76,10 +76,10 @@ def _touch(ctx: Context, request: ExchangeRequest, now: float) -> None:
         return
     with ctx.store.write() as tx:
         values = _heard(row, request, now)
-        clusters.change(tx, row.id, **values)
         changed = row.silent or _is_other_distance(row.rtt_us, values["rtt_us"])
-        if changed:
+        if changed:  # the counter first, as everywhere: writers then never wait in a ring
             clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
+        clusters.change(tx, row.id, **values)
     if changed:
         ctx.wake(SCHEDULE)
         ctx.wake(WATCH)
@@ -213,7 +213,9 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
         revision = (
             runs.last_revision(tx, row.id) if len(orders) < MAX_ORDERS else (orders[-1][0].revision)
         )
-        names = _pool_names(tx, row) if request.inventory is not None else {}
+        # With a hello, too: an agent that has lost its folder must know what the orders call pools.
+        named = request.hello or request.inventory is not None
+        names = _pool_names(tx, row) if named else {}
     return ExchangeAnswer(
         generation=row.generation,
         acknowledged=row.observed,

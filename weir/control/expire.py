@@ -65,9 +65,10 @@ def _note_silence(ctx: Context, now: float) -> None:
     if not fallen:
         return
     with ctx.store.write() as tx:
+        revision = raise_count(tx, "seq")
         for row in fallen:
             clusters.change(tx, row.id, silent=True)
-            clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
+            clusters.touch_pools_of(tx, row.id, revision)
     ctx.wake(SCHEDULE)
     ctx.wake(WATCH)
 

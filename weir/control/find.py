@@ -9,7 +9,7 @@ from typing import Any
 
 from weir.control.context import Context
 from weir.control.network import load_network
-from weir.control.schedule import demands_of, load_snapshot
+from weir.control.schedule import asked_about, demands_of, load_snapshot
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import Candidate, Change, GroupAllocation, ReasonCount, Term, Waiting
@@ -61,7 +61,11 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
         snapshot, network = load_snapshot(ctx, tx, now) if waits else (None, None)
         network = network or load_network(ctx, tx, now)
         demands_of(ctx, tx, {row.shape})
+        asked = waits and job_id in asked_about(tx, network)
     pools = {s.pool.id: s for s in network.pools()}
+    if asked:
+        text = "Its center is heard again, and is being asked whether it still runs there."
+        return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
     if snapshot is not None:
         return _why_waiting(ctx, row, snapshot)
     return _why_there(row, pools)
@@ -100,7 +104,8 @@ def waiting_sentence(entry: Waiting, before: str) -> str:
             "No pool of this network could ever take it as it is: each lacks something that "
             "waiting will not bring." + earlier
         )
-    ahead = f", with {entry.ahead} jobs ahead of it" if entry.ahead else ""
+    jobs = "one job" if entry.ahead == 1 else f"{entry.ahead} jobs"
+    ahead = f", with {jobs} ahead of it" if entry.ahead else ""
     held = f"; pool {entry.held_pool} is kept for it" if entry.held_pool else ""
     return f"It waits for room{ahead}{held}." + earlier
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,10 +52,12 @@ def _check(row: ClusterRow, reports: Sequence[PoolReport]) -> None:
         mistakes += _check_devices(report, where)
         mistakes += _check_free(report, where)
         mistakes += _check_identifier(row, report, where)
-    names = [(r.name, r.id) for r in reports]
+    # A domain passes on pools of many clusters, among which names may repeat.
+    names = Counter(r.id if row.peer_domain else r.name for r in reports)
     mistakes += [
         Mistake("inventory", f"pool {name} stands twice")
-        for name, _ in sorted({n for n in names if names.count(n) > 1})
+        for name, times in sorted(names.items())
+        if times > 1
     ]
     if mistakes:
         raise BadInput(f"the inventory of {row.id} has {count_of(mistakes)}", mistakes)

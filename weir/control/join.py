@@ -137,7 +137,7 @@ def _join_domain(
 def _check_tier(domain: DomainRow, kind: law.Kind) -> None:
     if kind not in law.ISSUES[law.Kind(domain.kind)]:
         raise BadInput(
-            f"a {kind} domain can't join a {domain.kind} one",
+            f"{kind} domains can't join {domain.kind} ones",
             [Mistake("domain_kind", f"{domain.name} is {domain.kind}")],
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from weir.control.context import Context
 from weir.core.inventory import Pool
+from weir.core.lifecycle import RunState
 from weir.scheduling.packing import Claim
 from weir.scheduling.snapshot import PoolState, choose_routes
 from weir.store import clusters, runs
@@ -33,6 +34,10 @@ class Network:
         """Every pool once. `without` leaves out the ways through that cluster."""
         return choose_routes(w for w in self.ways if w.cluster != without)
 
+    def pools_below(self) -> tuple[PoolState, ...]:
+        """The pools of this domain and of those under it: not what is seen through the parent."""
+        return choose_routes(w for w in self.ways if self.clusters[w.cluster].direction != "up")
+
 
 def is_silent(row: ClusterRow, now: float, lease_s: float) -> bool:
     """Whether a cluster has not been heard of within the lease."""
@@ -44,8 +49,8 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
     rows = {row.id: row for row in clusters.all_clusters(tx)}
     heads = clusters.pool_heads(tx)
     reports = _reports(ctx, tx, [h for h in heads if not h.gone])
-    claims, for_origin = _claims(tx)
     silent = frozenset(c for c, row in rows.items() if is_silent(row, now, ctx.settings.lease_s))
+    claims, for_origin = _claims(tx, silent)
     ways = tuple(
         PoolState(
             pool=seen_from_here(reports[(h.cluster, h.id)], rows[h.cluster]),
@@ -98,12 +103,18 @@ def _reports(
 
 
 def _claims(
-    tx: Connection,
+    tx: Connection, silent: Collection[str]
 ) -> tuple[dict[tuple[str, str], tuple[Claim, ...]], dict[str, dict[str, tuple[Claim, ...]]]]:
-    """Bookings by (pool, cluster), and by pool and the link that the job came by ("" for none)."""
+    """Bookings by (pool, cluster), and by pool and the link that the job came by ("" for none).
+
+    A lost run may still be where it was: once its cluster is heard again, it holds its place until
+    it has been asked how it stands.
+    """
     by_way: dict[tuple[str, str], tuple[Claim, ...]] = defaultdict(tuple)
     by_origin: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
-    for pool, cluster, claims, ends_at, origin in runs.booked(tx):
+    for pool, cluster, state, claims, ends_at, origin in runs.booked(tx):
+        if state == RunState.LOST and cluster in silent:
+            continue
         made = tuple(Claim(c[0], c[1], c[2], c[3], ends_at) for c in claims)
         by_way[(pool, cluster)] += made
         by_origin[pool][origin or ""] += made

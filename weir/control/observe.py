@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from weir.core.lifecycle import (
     JOB_FINAL,
+    LOST_PREFIX,
     RUN_ACTIVE,
     JobEvent,
     JobState,
@@ -17,9 +18,6 @@ from weir.core.lifecycle import (
     step_run,
 )
 from weir.store.rows import JobRow, RunRow
-
-LOST_PREFIX = "lost: "
-"""A job's reason begins with this where its center was lost, and not the job at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,12 @@ def consequences(run: RunRow, job: JobRow, happened: Happening, rules: Rules) ->
     if is_repeat(state, event) or not may_step_run(state, event):
         return Outcome(run, job)
     after = _run_after(run, step_run(state, event), happened, rules)
-    out = Outcome(after, job, frees=state in RUN_ACTIVE and after.state not in RUN_ACTIVE)
+    out = Outcome(after, job, frees=after.state not in RUN_ACTIVE)
     if JobState(job.state) in JOB_FINAL:
         if after.state in RUN_ACTIVE:
             out.cancel_run = run.id
         return out
-    current = job.run == run.id or (job.run is None and job.state == JobState.WAITING)
+    current = job.run == run.id or (job.run is None and not run.cancel)
     _JOB_RULES[event](out, happened, rules, current)
     return out
 
@@ -89,8 +87,8 @@ def _run_after(run: RunRow, state: RunState, happened: Happening, rules: Rules) 
             reason="",
             ended_at=None,
         )
-    if state in (RunState.ACCEPTED,):
-        return replace(run, state=state)
+    if state == RunState.ACCEPTED:
+        return replace(run, state=state, reason="", ended_at=None)
     return replace(
         run,
         state=state,
@@ -102,8 +100,13 @@ def _run_after(run: RunRow, state: RunState, happened: Happening, rules: Rules) 
 
 
 def _accepted(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
+    job = out.job
     if not current:
         out.cancel_run = out.run.id
+    elif job.run is None:  # it was lost, and is back before another was placed
+        state = step_job(JobState(job.state), JobEvent.PLACED)
+        out.job = replace(job, state=state, run=out.run.id, pool=out.run.pool, reason="")
+        out.history.append(("placed", f"{out.run.pool} again: its center is back"))
 
 
 def _started(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
@@ -120,6 +123,7 @@ def _started(out: Outcome, happened: Happening, rules: Rules, current: bool) -> 
         pool=out.run.pool,
         started_at=happened.at,
         place=list(happened.place),
+        reason=job.reason if job.run else "",
     )
     out.history.append(("started", " -> ".join(happened.place)))
 
@@ -174,6 +178,8 @@ def _lost(out: Outcome, happened: Happening, rules: Rules, current: bool) -> Non
 
 def _lose(out: Outcome, happened: Happening, rules: Rules, reason: str) -> None:
     """The run ended through no fault of the job: place it again, within limits."""
+    if out.job.run is None:
+        return  # this loss was counted when the run was given up
     job = out.job = replace(out.job, losses=out.job.losses + 1)
     if job.cancel_at is not None:
         _end(out, JobEvent.CANCELED, happened, job.reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,7 +11,7 @@ from weir.control.context import WATCH, Context, again, job_key, orders_for
 from weir.control.network import Network, load_network
 from weir.core.demand import Demand, TaskGroup, from_record
 from weir.core.lifecycle import JobEvent, JobState, RunState, step_job
-from weir.core.plan import Candidate, Placement, Plan, Waiting
+from weir.core.plan import CAN_CHANGE, Candidate, Placement, Plan, Reason, Waiting
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 from weir.store import clusters, jobs, runs
@@ -24,6 +23,8 @@ def load_snapshot(ctx: Context, tx: Connection, now: float) -> tuple[Snapshot, N
     """What the scheduler sees now: every pool once, and the waiting jobs in their order."""
     network = load_network(ctx, tx, now)
     rows = jobs.waiting(tx, ctx.settings.max_waiting)
+    asked = asked_about(tx, network) if rows else frozenset()
+    rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})
     avoided = jobs.avoided(tx, now) if rows else {}
     nothing: frozenset[str] = frozenset()
@@ -38,6 +39,14 @@ def load_snapshot(ctx: Context, tx: Connection, now: float) -> tuple[Snapshot, N
         for row in rows
     )
     return Snapshot(now=now, pools=network.pools(), jobs=waiting), network
+
+
+def asked_about(tx: Connection, network: Network) -> frozenset[str]:
+    """Jobs with a lost run whose cluster is heard again: it is just being asked how that stands.
+
+    To place such a job before the answer comes would stop what may have run on all the while.
+    """
+    return frozenset(job for job, cluster in runs.lost(tx) if cluster not in network.silent)
 
 
 def demands_of(ctx: Context, tx: Connection, keys: set[str]) -> Mapping[str, Demand]:
@@ -161,8 +170,10 @@ def _write_refusals(
     """A run that a peer pinned to a pool and that does not fit now goes back: the peer decides."""
     changes, history = [], []
     for offset, row in enumerate(back):
-        reason = "; ".join(str(r) for r in refused[row.id].reasons if r.reason != "PINNED")
-        reason = reason or "the pool is not here any more"
+        reasons = [r for r in refused[row.id].reasons if r.reason != Reason.PINNED]
+        # The peer chose a pool that suits: what can change is said of that one, the rest of others.
+        reasons = [r for r in reasons if r.reason in CAN_CHANGE] or reasons
+        reason = "; ".join(map(str, reasons)) or "the pool is not here any more"
         changes.append(
             {
                 "id": row.id,
@@ -196,6 +207,20 @@ def decision_record(placement: Placement) -> dict[str, Any]:
     """The terms of the winner and of the runner-up, to be read back by `why`."""
     second = placement.runner_up
     return {
-        "chosen": asdict(placement.chosen),
-        "runner_up": None if second is None else asdict(second),
+        "chosen": _candidate_record(placement.chosen),
+        "runner_up": None if second is None else _candidate_record(second),
+    }
+
+
+def _candidate_record(c: Candidate) -> dict[str, Any]:
+    # By hand: `asdict` copies deeply, and this runs for every job that is placed.
+    return {
+        "pool": c.pool,
+        "cluster": c.cluster,
+        "groups": [{"group": g.group, "count": g.count, "stack": g.stack} for g in c.groups],
+        "price_micro_per_hour": c.price_micro_per_hour,
+        "terms": [
+            {"name": t.name, "value": t.value, "unit": t.unit, "cost": t.cost} for t in c.terms
+        ],
+        "now": c.now,
     }

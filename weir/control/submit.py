@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
 from weir.core.lifecycle import JobState
 from weir.store import jobs
 from weir.store.domains import raise_count
+from weir.store.rows import JobRow
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
 from weir.wire.jobspec import JobSpec, deadline_s, demand_of
 
@@ -46,10 +48,15 @@ def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer
 
 
 def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
-    keys = [_member_key(d, i) for d in drafts if d.key for i in range(len(d.rows))]
+    keys = [k for d in drafts for k in _member_keys(d)]
+    first_of = {d.key: d for d in reversed(drafts) if d.key}
     with ctx.store.write() as tx:
         known = jobs.by_submission(tx, keys) if keys else {}
-        fresh = [d for d in drafts if not d.key or _member_key(d, 0) not in known]
+        fresh = [
+            d
+            for d in drafts
+            if not d.key or (first_of[d.key] is d and _member_keys(d)[0] not in known)
+        ]
         shapes = {d.shape: {"key": d.shape, "demand": to_record(d.demand)} for d in fresh}
         jobs.add_shapes(tx, list(shapes.values()))
         rows = [row for d in fresh for row in d.rows]
@@ -57,21 +64,16 @@ def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
             first = raise_count(tx, "seq", len(rows)) - len(rows) + 1
             jobs.add(tx, [{**row, "seq": first + n} for n, row in enumerate(rows)])
             jobs.add_history(tx, [_entry(row, now) for row in rows])
-    return SubmitAnswer(
-        ids=tuple(
-            tuple(
-                known[_member_key(d, i)].id if d.key and _member_key(d, 0) in known else row["id"]
-                for i, row in enumerate(d.rows)
-            )
-            for d in drafts
-        ),
-        arrays=tuple(
-            known[_member_key(d, 0)].array
-            if d.key and _member_key(d, 0) in known
-            else d.rows[0]["array"]
-            for d in drafts
-        ),
-    )
+    answers = [_ids(first_of[d.key] if d.key else d, known) for d in drafts]
+    return SubmitAnswer(ids=tuple(ids for ids, _ in answers), arrays=tuple(a for _, a in answers))
+
+
+def _ids(draft: _Draft, known: Mapping[str, JobRow]) -> tuple[tuple[str, ...], str | None]:
+    """The jobs that a draft has become, and their array: the known ones if its key was known."""
+    there = [known[k] for k in _member_keys(draft) if k in known]
+    if there:
+        return tuple(row.id for row in there), there[0].array
+    return tuple(row["id"] for row in draft.rows), draft.rows[0]["array"]
 
 
 def _draft(
@@ -160,8 +162,8 @@ def shape_key(demand: Demand) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _member_key(draft: _Draft, index: int) -> str:
-    return f"{draft.key}#{index}"
+def _member_keys(draft: _Draft) -> list[str]:
+    return [f"{draft.key}#{i}" for i in range(len(draft.rows))] if draft.key else []
 
 
 def _entry(row: dict[str, Any], now: float) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from weir.control.authorize import Principal
 from weir.control.context import Context
 from weir.control.network import Network, load_network
-from weir.control.observe import LOST_PREFIX
 from weir.core.errors import NotFound
 from weir.core.inventory import FreeShape
-from weir.core.lifecycle import JobState
+from weir.core.lifecycle import LOST_PREFIX, JobState
 from weir.scheduling.packing import subtract
 from weir.scheduling.snapshot import PoolState
 from weir.store import jobs

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from weir.core.lifecycle import JOB_TRANSITIONS, RUN_TRANSITIONS, JobState, RunState
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
 
 COMMAND = "python -c 'from weir.core.diagrams import page; print(page(), end=\"\")'"
 """Prints the page; run in the repository, into docs/lifecycle.md."""
@@ -55,12 +59,12 @@ def page() -> str:
     )
 
 
-def diagram(first: StrEnum, table: Mapping[tuple[StrEnum, StrEnum], StrEnum]) -> str:
+def diagram(first: S, table: Mapping[tuple[S, E], S]) -> str:
     """A table as a Mermaid state diagram: one arrow from a state to another, all its events on it.
 
     A state without a way out is an end.
     """
-    arrows: dict[tuple[StrEnum, StrEnum], list[str]] = {}
+    arrows: dict[tuple[S, S], list[str]] = {}
     for (state, event), after in table.items():
         arrows.setdefault((state, after), []).append(event)
     ends = dict.fromkeys(after for after in table.values() if after not in {s for s, _ in table})

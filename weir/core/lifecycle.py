@@ -61,6 +61,10 @@ class JobEvent(StrEnum):
     REFUSED = "refused"
 
 
+LOST_PREFIX = "lost: "
+"""A job's reason begins with this where its center was lost, and not the job at fault."""
+
+
 class IllegalMove(AssertionError):
     """An event that the state does not allow: a bug, never an input error."""
 

@@ -93,6 +93,7 @@ def open_store(url: str) -> Store:
         event.listen(engine, "connect", _prepare_sqlite)
     else:
         engine = create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgresql)
     return Store(engine)
 
 
@@ -110,3 +111,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """PostgreSQL's text can't hold the character 0, which any program's last words may."""
+    from psycopg.types.string import StrDumper  # an extra: only there where it is used
+
+    class Dumper(StrDumper):
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+    connection.adapters.register_dumper(str, Dumper)

@@ -152,7 +152,9 @@ def first(tx: Connection, kind: type[T], query: Select[Any]) -> T | None:
 
 def upsert(tx: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say what to do where the row is there already; both databases can."""
-    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+    if tx.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def chunks(values: Iterable[str], size: int = 500) -> Iterable[list[str]]:

@@ -73,11 +73,14 @@ def change(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def booked(tx: Connection) -> list[Any]:
-    """Rows (pool, cluster, claims, ends_at, origin_cluster) of every run that holds capacity."""
+    """Rows (pool, cluster, state, claims, ends_at, origin_cluster) of every run that holds capacity
+    or, lost, may hold it.
+    """
+    r = run.c
     query = (
-        select(run.c.pool, run.c.cluster, run.c.claims, run.c.ends_at, job.c.origin_cluster)
-        .join(job, job.c.id == run.c.job)
-        .where(run.c.state.in_(RUN_ACTIVE))
+        select(r.pool, r.cluster, r.state, r.claims, r.ends_at, job.c.origin_cluster)
+        .join(job, job.c.id == r.job)
+        .where(r.state.in_(LIVE))
     )
     return list(tx.execute(query).all())
 
@@ -111,6 +114,12 @@ def live_on(tx: Connection, cluster: str, states: Sequence[str] = LIVE) -> list[
     """Runs of a cluster in these states."""
     query = select_as(RunRow, run).where(run.c.cluster == cluster, run.c.state.in_(states))
     return fetch(tx, RunRow, query)
+
+
+def lost(tx: Connection) -> list[tuple[str, str]]:
+    """(job, cluster) of every run that was given up and not heard of since."""
+    query = select(run.c.job, run.c.cluster).where(run.c.state == RunState.LOST)
+    return [(str(job_id), str(cluster)) for job_id, cluster in tx.execute(query)]
 
 
 def last_revision(tx: Connection, cluster: str) -> int:

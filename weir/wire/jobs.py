@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -250,6 +250,10 @@ class WatchAnswer(Answer):
     gone: tuple[str, ...] = ()
     complete: bool = False
     server_time: float
+
+
+Scope = Literal["domain", "network"]
+"""What indicators cover: a domain with all that is under it, or the whole network that it sees."""
 
 
 class IndicatorAnswer(Answer):
