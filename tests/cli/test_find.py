@@ -62,9 +62,9 @@ LATENCY  SCORE (LOWER IS BETTER)
 NOT AT  POOL  BECAUSE
 East    cpu   DEVICE_NONE needed=1 best=0; REGION needed=north best=east
 
-REASON       POOLS  NEEDED  BEST  MEANING
-DEVICE_NONE      1  1       0     no accelerators
-REGION           1  north   east  elsewhere
+REASON       POOLS  NEEDED  BEST  THE POOL
+DEVICE_NONE      1  1       0     it has no accelerators
+REGION           1  north   east  it is in another region
 
 What would make it fit:
   REGION: any region instead of north admits 1 more pool

@@ -116,8 +116,8 @@ j-1 is waiting: no pool has a device with 80 GiB
 Pool npu is being kept free for it.
 Waiting does not help: no pool of the network would do, even empty and open.
 
-REASON         POOLS  NEEDED  BEST    MEANING
-DEVICE_MEMORY     41  80 GiB  64 GiB  a device has too little memory
+REASON         POOLS  NEEDED  BEST    THE POOL
+DEVICE_MEMORY     41  80 GiB  64 GiB  one of its accelerators has too little memory
 
 What would make it fit:
   DEVICE_MEMORY: 64 GiB instead of 80 GiB admits 41 more pools
