@@ -64,7 +64,7 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "weir.not_found", 405: "weir.method"}.get(error.status_code, "weir.http")
+    code = {404: "weir.not_found", 405: "weir.method", 413: "weir.too_large"}.get(error.status_code, "weir.http")
     detail = f"{request.method} {request.url.path}: {error.detail}; see /openapi.json"
     return problem(error.status_code, code, str(error.detail), detail)
 
