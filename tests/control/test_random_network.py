@@ -44,6 +44,9 @@ from weir.wire.exchange import Observation
 
 HOSTS = {"north": 2, "south": 1}
 NAMES = st.sampled_from(sorted(HOSTS))
+SOME = st.sets(NAMES, min_size=1)
+MOSTLY = st.sampled_from((True, True, True, False))
+WORKS = st.lists(st.sampled_from((0, 0, 1, 2, 9)), max_size=3)
 
 NEXT = {"accepted": ("started", "refused", "canceled"), "started": ("succeeded", "failed")}
 """What a cluster can do with a run of its own accord."""
@@ -79,8 +82,11 @@ class Truth:
         self.runs[run] = what
         self.unsaid += self.agent.seen(run, what)
 
+    def goes_on(self, run: str) -> bool:
+        return self.runs[run] in NEXT
+
     def holds(self) -> int:
-        return sum(s in NEXT for s in self.runs.values())
+        return sum(map(self.goes_on, self.runs))
 
 
 class Network(RuleBasedStateMachine):
@@ -128,82 +134,58 @@ class Network(RuleBasedStateMachine):
     def cancel(self, job: str) -> None:
         self.domain.cancel(job)
 
-    @rule()
-    def schedule(self) -> None:
-        self.domain.round()
-
-    @rule(seconds=st.sampled_from((1, 40, 100, 700, 700)), heard=st.sampled_from(("", *HOSTS)))
+    @rule(seconds=st.sampled_from((700, 1, 100)), heard=st.sampled_from(("", *HOSTS)))
     def time_goes_by(self, seconds: float, heard: str) -> None:
         """At the end of it, all but one are silent."""
         self.domain.clock.turn(seconds)
         if heard:
-            self.clusters[heard].agent.hear()
-            self.clusters[heard].agent.after = 0
+            self.clusters[heard].agent.exchange(want=False)
         self.domain.expire()
+        self.domain.round()
 
     # What the clusters do.
 
-    @rule(name=NAMES, takes=st.sampled_from((True, True, False)), tells=st.booleans())
-    def hear(self, name: str, takes: bool, tells: bool) -> None:
-        truth = self.clusters[name]
+    @rule(names=SOME, takes=MOSTLY, tells=MOSTLY, works=WORKS)
+    def live(self, names: set[str], takes: bool, tells: bool, works: list[int]) -> None:
+        """Some clusters listen, do what they are told, get on with their runs, and tell of it."""
+        for name in sorted(names):
+            truth = self.clusters[name]
+            self.listen(truth, takes, HOSTS[name])
+            for run, what in zip([r for r in truth.runs if truth.goes_on(r)], works, strict=False):
+                options = NEXT[truth.runs[run]]
+                if what < len(options):
+                    truth.does(run, options[what])
+            if tells:
+                self.tell(truth)
+        self.domain.round()
+
+    def listen(self, truth: Truth, takes: bool, hosts: int) -> None:
         answer = truth.agent.hear()
         for order in answer.orders:
             if order.run not in truth.runs:
-                room = takes and truth.holds() < HOSTS[name]
+                room = takes and truth.holds() < hosts
                 truth.does(order.run, "accepted" if room else "refused")
         for run in answer.cancels:
-            if truth.runs.get(run) in (*NEXT, None):
+            if run not in truth.runs or truth.goes_on(run):
                 truth.does(run, "canceled")
         for run in answer.recheck:
-            now = truth.runs.get(run)
-            if now is None:
-                truth.unsaid += truth.agent.seen(run, "vanished")
-            else:
-                truth.unsaid += truth.agent.seen(run, now)
-        if tells:
-            self.tell(name)
+            truth.unsaid += truth.agent.seen(run, truth.runs.get(run, "vanished"))
 
-    @rule(
-        name=NAMES,
-        choice=st.integers(0, 5),
-        which=st.sampled_from((0, 0, 1, 2)),
-        tells=st.booleans(),
-    )
-    def work(self, name: str, choice: int, which: int, tells: bool) -> None:
-        truth = self.clusters[name]
-        live = [r for r, state in truth.runs.items() if state in NEXT]
-        if live:
-            run = live[choice % len(live)]
-            options = NEXT[truth.runs[run]]
-            truth.does(run, options[which % len(options)])
-        if tells:
-            self.tell(name)
-
-    @rule(name=NAMES)
-    def tell(self, name: str) -> None:
-        truth = self.clusters[name]
+    def tell(self, truth: Truth) -> None:
         truth.agent.exchange(observations=tuple(truth.unsaid), want=False)
         truth.said, truth.unsaid = truth.unsaid, []
 
-    @rule(name=NAMES)
-    def tell_again(self, name: str) -> None:
-        """The answer was lost, so all of it is told once more, beside what is new."""
+    @rule(name=NAMES, trouble=st.sampled_from(("lost answer", "restart", "amnesia")))
+    def trouble(self, name: str, trouble: str) -> None:
+        """What was told is told again; the agent restarts; its machine was replaced."""
         truth = self.clusters[name]
-        truth.agent.exchange(observations=tuple(truth.said[-5:]), want=False)
-
-    @rule(name=NAMES)
-    def restart(self, name: str) -> None:
-        truth = self.clusters[name]
+        if trouble == "lost answer":
+            truth.agent.exchange(observations=tuple(truth.said[-5:]), want=False)
+            return
         truth.restarts += 1
-        truth.agent.hello(restarted=truth.restarts)
-        truth.agent.after = 0
-
-    @rule(name=NAMES)
-    def lose_all_memory(self, name: str) -> None:
-        truth = self.clusters[name]
-        truth.restarts += 1
-        truth.runs, truth.unsaid, truth.said = {}, [], []
-        truth.agent.seq, truth.agent.journal = 0, f"journal-{truth.restarts + 1}"
+        if trouble == "amnesia":
+            truth.runs, truth.unsaid, truth.said = {}, [], []
+            truth.agent.seq, truth.agent.journal = 0, f"journal-{truth.restarts + 1}"
         truth.agent.hello(restarted=truth.restarts)
         truth.agent.after = 0
 

@@ -11,14 +11,19 @@ GPU: dict[str, Any] = {"devices": {"count": 1, "models": ["nvidia-l20"]}}
 CAPACITY = 3
 
 
+UNDER = {"nation": (3, 3, 5), "region-a": (2, 2, 4), "region-b": (2, 2, 4), "works": (1, 1, 3)}
+"""Sites, pools and hosts under each domain: more in the two regions together than there are."""
+
+
 def test_it_counts_once_wherever_it_is_counted(country: Network) -> None:
-    for domain in ("nation", "region-a", "region-b", "works"):
-        value = {i.name: i.value for i in country[domain].indicators()}
-        assert (value["sites"], value["pools"], value["hosts"]) == (3, 3, 5), domain
-        assert value["devices"] == 2 + 3
-        assert value["cpu_cores"] == 4 + 8 + 3 * 8
-        assert value["pools_silent"] == 0
-        assert len({p.id for p in country[domain].pools()}) == 3
+    for domain, under in UNDER.items():
+        own = {i.name: i.value for i in country[domain].indicators()}
+        assert (own["sites"], own["pools"], own["hosts"]) == under, domain
+        seen = {i.name: i.value for i in country[domain].indicators("network")}
+        assert (seen["sites"], seen["pools"], seen["hosts"]) == UNDER["nation"], domain
+        assert (seen["devices"], seen["cpu_cores"]) == (2 + 3, 4 + 8 + 3 * 8)
+        assert seen["pools_silent"] == 0
+        assert len({p.id for p in country[domain].pools()}) == len(country[domain].pools()) == 3
     [shared] = [p for p in country["nation"].pools() if p.site_name == "shared"]
     assert shared.id.startswith(country.identifier("region-a").rpartition("-")[0])
 

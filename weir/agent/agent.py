@@ -42,7 +42,7 @@ class Agent:
         new_id: Callable[[str], str],
         pace: Pace = PACE,
     ) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = settings.name
         self._executor, self._now = executor, now
         self._journal = Journal(home / "journal.db", new_id("journal-"))

@@ -27,7 +27,7 @@ def make_agents(home: Path, config: Path) -> list[Agent]:
     agents = []
     for settings in found:
         place = home / settings.name
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
         executor = make_executor(settings.executor, place / "executor", time.time)
         agents.append(Agent(settings, executor, place, time.time, ids))
     return agents

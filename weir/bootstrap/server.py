@@ -41,7 +41,7 @@ def make_server(settings: ServerSettings) -> FastAPI:
     its owner only.
     """
     home = settings.home
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = open_store(settings.database or f"sqlite:///{home / 'weir.db'}")
     migrate(store)
     wakeups = Wakeups()

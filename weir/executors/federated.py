@@ -51,7 +51,7 @@ class FederatedExecutor:
     kind = "federated"
 
     def __init__(self, settings: FederatedSettings, home: Path, now: Callable[[], float]) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings, self._now = settings, now
         self._notes = _Notes(home / "federated.db")
         self._guard = threading.Lock()

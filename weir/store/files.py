@@ -7,6 +7,7 @@ again is written again in the same place, and one that comes late hides none tha
 from __future__ import annotations
 
 import hashlib
+import os
 from urllib.parse import quote
 
 import fsspec
@@ -22,9 +23,15 @@ class Files:
         self._fs, self._root = fsspec.core.url_to_fs(url, auto_mkdir=True)
 
     def put(self, run: str, name: str, offset: int, data: bytes) -> None:
-        """Keep a piece of a file that starts at `offset`."""
+        """Keep a piece of a file that starts at `offset`; it is on the disk when this returns.
+
+        The agent deletes its own copy once it is told that the piece has come.
+        """
         with self._fs.open(_piece(self._folder(run, name), offset, len(data)), "wb") as piece:
             piece.write(data)
+            if hasattr(piece, "fileno"):
+                piece.flush()
+                os.fsync(piece.fileno())
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
         """Up to `limit` bytes from `offset`; fewer at the end of what there is."""
