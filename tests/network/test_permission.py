@@ -1,6 +1,8 @@
 """Who may write: nobody without a token; and a token stands nowhere but where it was put."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,13 +19,18 @@ READS = [r for r in ROUTES if r not in WRITES and r.path not in OPEN]
 FOR_AGENTS = {"/v1/exchange"}
 
 
-def call(network: Network, route: Route, token: str | None) -> httpx.Response:
-    """Call a route of region A with an empty body: who calls is looked at first."""
+@pytest.fixture(scope="module")
+def http(country: Network) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=country.url("region-a"), trust_env=False) as client:
+        yield client
+
+
+def call(http: httpx.Client, route: Route, token: str | None) -> httpx.Response:
+    """Call a route with an empty body: who calls is looked at first."""
     path = route.path.replace("{name:path}", "stdout")
     path = path.format(job="j1", token="t1", identifier="x")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    url = network.url("region-a") + path
-    return httpx.request(route.method, url, headers=headers, trust_env=False)
+    return http.request(route.method, path, headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +46,11 @@ def agent(country: Network) -> str:
 
 
 @pytest.mark.parametrize("route", [*WRITES, *READS], ids=lambda r: f"{r.method} {r.path}")
-def test_nothing_is_done_for_a_caller_without_a_good_token(country: Network, route: Route) -> None:
+def test_nothing_is_done_for_a_caller_without_a_good_token(
+    http: httpx.Client, route: Route
+) -> None:
     for token in (None, "weir_person_made-up"):
-        answer = call(country, route, token)
+        answer = call(http, route, token)
         assert answer.status_code == 401
         assert answer.json()["code"] == "weir.auth.required"
         assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -49,34 +58,36 @@ def test_nothing_is_done_for_a_caller_without_a_good_token(country: Network, rou
 
 @pytest.mark.parametrize("route", WRITES, ids=lambda r: f"{r.method} {r.path}")
 def test_nothing_is_written_for_a_viewer_or_an_agent(
-    country: Network, route: Route, viewer: str, agent: str
+    http: httpx.Client, route: Route, viewer: str, agent: str
 ) -> None:
-    assert call(country, route, viewer).status_code == 403
+    assert call(http, route, viewer).status_code == 403
     if route.path not in FOR_AGENTS:
-        assert call(country, route, agent).status_code == 403
+        assert call(http, route, agent).status_code == 403
 
 
 def test_secrets_stand_in_no_log_no_command_line_no_database_and_no_job(
-    country: Network, viewer: str
+    country: Network, http: httpx.Client, viewer: str
 ) -> None:
     region = country["region-a"]
     used = region.create_join_token(JoinTokenRequest(kind="site", name="guest")).token
-    call(country, next(r for r in ROUTES if r.path == "/v1/join"), used)
+    call(http, next(r for r in ROUTES if r.path == "/v1/join"), used)
     made_up = "weir_person_" + "mistaken" * 4
-    call(country, WRITES[0], made_up)
+    call(http, WRITES[0], made_up)
     [spy] = country.submit("region-a", job("spy", "env; tr '\\0' ' ' < /proc/$PPID/cmdline"))
     assert country.ended("region-a", spy).state == JobState.SUCCEEDED
 
-    files = [p for p in country.folder.home.rglob("*.token") if p.is_file()]
-    secrets = {p.read_text().strip().encode() for p in files} | {
-        t.encode() for t in (viewer, used, made_up)
-    }
+    texts = dict(files_under(country.folder.home))
+    secrets = {text.strip() for path, text in texts.items() if path.suffix == ".token"}
     assert len(secrets) > 12
-    assert all(p.stat().st_mode & 0o077 == 0 for p in files)
+    secrets |= {secret.encode() for secret in (viewer, used, made_up)}
 
+    # What was given to somebody is kept as it came, in files that are only theirs.
+    kept = {
+        path for path in texts if path.suffix == ".token" or path.with_suffix(".token") in texts
+    }
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
     places = {
-        **{str(p): p.read_bytes() for p in country.folder.logs.iterdir()},
-        **{str(p): p.read_bytes() for p in country.folder.home.rglob("*.db*")},
+        **{str(path): text for path, text in texts.items() if path not in kept},
         **dict(command_lines()),
         "the job": country.read("region-a", spy).encode(),
     }
@@ -84,9 +95,15 @@ def test_secrets_stand_in_no_log_no_command_line_no_database_and_no_job(
     assert found == []
 
 
+def files_under(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Logs, databases, settings and all else; what goes away meanwhile is left out."""
+    for at, _, names in os.walk(folder):
+        for path in (Path(at, name) for name in names):
+            with suppress(OSError):
+                yield path, path.read_bytes()
+
+
 def command_lines() -> Iterator[tuple[str, bytes]]:
     for process in psutil.process_iter():
-        try:
+        with suppress(OSError):
             yield f"process {process.pid}", Path(f"/proc/{process.pid}/cmdline").read_bytes()
-        except OSError:
-            continue

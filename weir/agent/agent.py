@@ -16,6 +16,7 @@ from pathlib import Path
 from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
 from weir.agent.journal import Entry, Journal
 from weir.agent.uplink import PACE, Pace, Uplink
+from weir.client.http import Client
 from weir.core.errors import WeirError
 from weir.core.lifecycle import RunEvent, RunState
 from weir.executors.base import Executor, Seen
@@ -41,6 +42,7 @@ class Agent:
         now: Callable[[], float],
         new_id: Callable[[str], str],
         pace: Pace = PACE,
+        connect: Callable[[str, str], Client] = Client,
     ) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = settings.name
@@ -66,6 +68,7 @@ class Agent:
                 identifiers,
                 primary=index == 0,
                 pace=pace,
+                connect=connect,
                 key=u.cluster + " " + u.url,
             )
             for index, u in enumerate(settings.uplinks)

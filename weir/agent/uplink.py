@@ -71,6 +71,7 @@ class Uplink:
         primary: bool,
         key: str,
         pace: Pace = PACE,
+        connect: Callable[[str, str], Client] = Client,
     ) -> None:
         self.cluster = settings.cluster
         self.key = key  # names this parent in the journal
@@ -80,7 +81,7 @@ class Uplink:
         self._identifiers, self._primary, self._pace = identifiers, primary, pace
         self._url = settings.url
         token = settings.token_file.read_text(encoding="utf-8").strip()
-        self._client = Client(settings.url, token)
+        self._client = connect(settings.url, token)
         self._news = threading.Event()
         self._stopped = threading.Event()
         self._greeted = threading.Event()
