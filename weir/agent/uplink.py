@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weir import __version__
-from weir.agent.journal import Journal
+from weir.agent.journal import Entry, Journal
 from weir.client.http import Client
+from weir.client.problems import Unreachable
 from weir.core.errors import InventoryConflict, NotReady, Superseded, WeirError
 from weir.executors.base import Executor
 from weir.executors.settings import Uplink as UplinkSettings
@@ -289,14 +290,26 @@ class Uplink:
                 continue
             if budget <= 0:
                 break
-            budget, whole = self._pieces_of(run, budget, chunks, sizes)
+            try:
+                budget, whole = self._pieces_of(entry, budget, chunks, sizes)
+            except Unreachable:
+                raise
+            except WeirError as error:
+                # Files that are gone must not keep the end of the run from being told.
+                log.warning("the files of %s can't be read: %s", run, error.detail)
+                whole = True
             if entry.ended and whole:
                 complete.add(run)
         return chunks, sizes, complete
 
     def _pieces_of(
-        self, run: str, budget: int, chunks: list[FileChunk], sizes: dict[tuple[str, str], int]
+        self,
+        entry: Entry,
+        budget: int,
+        chunks: list[FileChunk],
+        sizes: dict[tuple[str, str], int],
     ) -> tuple[int, bool]:
+        run = entry.order.run
         sent = self._journal.sent(run)
         whole = True
         for file in self._executor.files(run):
@@ -304,6 +317,8 @@ class Uplink:
             while offset < file.size and budget > 0:
                 data = self._executor.read(run, file.name, offset, MAX_CHUNK_BYTES)
                 if not data:
+                    # Nothing more will come of a run that has ended, whatever its size was.
+                    offset = file.size if entry.ended else offset
                     break
                 text = base64.b64encode(data).decode()
                 chunks.append(FileChunk(run=run, name=file.name, offset=offset, data=text))
