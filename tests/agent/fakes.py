@@ -12,7 +12,7 @@ from weir.agent.agent import Agent
 from weir.agent.uplink import Pace
 from weir.client.http import Client
 from weir.client.problems import Unreachable
-from weir.core.errors import Superseded
+from weir.core.errors import BadInput, Superseded
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import RunFile, Seen
 from weir.executors.settings import AgentSettings, LocalSettings, Uplink
@@ -49,6 +49,7 @@ class ScriptedExecutor:
         self.canceled: list[str] = []
         self.forgotten: list[str] = []
         self.refuse: dict[str, str] = {}
+        self.unreadable: set[str] = set()
         self.contents: dict[tuple[str, str], bytes] = {}
         self.states: dict[str, Seen] = {}
         self._seen: list[Seen] = []
@@ -92,6 +93,8 @@ class ScriptedExecutor:
         return [self.states.get(r) or Seen(r, gone, 1000.0, reason="unknown") for r in runs]
 
     def files(self, run: str) -> Sequence[RunFile]:
+        if run in self.unreadable:
+            raise Unreachable("its server is away")
         return [RunFile(n, len(d)) for (r, n), d in self.contents.items() if r == run]
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
@@ -113,6 +116,7 @@ class ScriptedParent(Client):
         self.requests: list[ExchangeRequest] = []
         self.away = False
         self.lose_answers = 0
+        self.refuse_inventory = False
         self.superseded = False
         self.observed = 0
         self._guard = threading.Lock()
@@ -129,6 +133,8 @@ class ScriptedParent(Client):
             raise Unreachable("the parent is away")
         if self.superseded and not request.hello:
             raise Superseded("another agent has taken over")
+        if self.refuse_inventory and (request.inventory is not None or request.changed):
+            raise BadInput("a pool has a mistake")
         with self._guard:
             self.requests.append(request)
             for o in request.observations:
@@ -152,6 +158,7 @@ class ScriptedParent(Client):
         if request.wait_s and not (orders or cancels or recheck):
             time.sleep(0.01)
         return ExchangeAnswer(
+            domain="CN.R1-K",
             generation=1,
             acknowledged=self.observed,
             identifiers={"cpu": "CN.R1.S1.C1.P1-T"},

@@ -48,16 +48,15 @@ class Agent:
         self.name = settings.name
         self._executor, self._now = executor, now
         self._journal = Journal(home / "journal.db", new_id("journal-"))
-        self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer, float]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._error: WeirError | None = None
-        identifiers: dict[str, str] = {}
         incarnation = new_id("incarnation-")
-        self._uplinks = {
-            u.cluster + " " + u.url: Uplink(
-                u,
+        self._uplinks = [
+            Uplink(
+                settings_of_it,
                 executor,
                 self._journal,
                 incarnation,
@@ -65,14 +64,12 @@ class Agent:
                 self._take,
                 self._done.put,
                 self._fail,
-                identifiers,
                 primary=index == 0,
                 pace=pace,
                 connect=connect,
-                key=u.cluster + " " + u.url,
             )
-            for index, u in enumerate(settings.uplinks)
-        }
+            for index, settings_of_it in enumerate(settings.uplinks)
+        ]
 
     def run(self) -> WeirError | None:
         """Work until stopped."""
@@ -80,14 +77,14 @@ class Agent:
         threading.Thread(target=self._tidy, name="tidy", daemon=True).start()
         try:
             self._resume()
-            for uplink in self._uplinks.values():
+            for uplink in self._uplinks:
                 uplink.start()
             while not self._stopped.is_set():
                 self._wanted.wait(TURN_S if self._journal.open_runs() else IDLE_S)
                 self._wanted.clear()
                 self._turn()
         finally:
-            for uplink in self._uplinks.values():
+            for uplink in self._uplinks:
                 uplink.stop()
             self._executor.close()
             self._journal.close()
@@ -100,9 +97,9 @@ class Agent:
 
     # -- from the uplinks' threads -----------------------------------------------------------------
 
-    def _take(self, uplink: Uplink, answer: ExchangeAnswer) -> None:
+    def _take(self, uplink: Uplink, answer: ExchangeAnswer, heard_at: float) -> None:
         if answer.orders or answer.cancels or answer.recheck:
-            self._inbox.put((uplink, answer))
+            self._inbox.put((uplink, answer, heard_at))
             self._wanted.set()
 
     def _fail(self, error: WeirError) -> None:
@@ -127,16 +124,27 @@ class Agent:
             return
         log.info("%s resumes with %d runs", self.name, len(entries))
         states = {s.run: s for s in self._executor.status([e.order.run for e in entries])}
+        now = self._now()
         again: list[RunOrder] = []
         seen: list[Seen] = []
+        late: dict[str, str] = {}
         for entry in entries:
-            found = states.get(entry.order.run)
-            if entry.state is RunState.ACCEPTED and (
-                found is None or found.event is RunEvent.VANISHED
+            run, found = entry.order.run, states.get(entry.order.run)
+            lost = found is not None and found.event is RunEvent.VANISHED
+            if (
+                entry.state is RunState.ACCEPTED
+                and lost
+                and (entry.stopping or entry.start_by < now)
             ):
+                # Nothing of it was ever started, and now it must not be any more.
+                late |= {} if entry.stopping else {run: NOT_STARTED}
+                seen.append(Seen(run, RunEvent.CANCELED, now, reason=entry.stopping))
+            elif entry.state is RunState.ACCEPTED and (lost or found is None):
                 again.append(entry.order)
             elif found is not None:
                 seen.append(found)
+        if late:
+            self._journal.stopping(late)
         self._record(seen)
         self._executor.submit(again)
         self._executor.cancel([e.order.run for e in entries if e.stopping])
@@ -145,39 +153,53 @@ class Agent:
         """One turn."""
         while True:
             try:
-                uplink, answer = self._inbox.get_nowait()
+                uplink, answer, heard_at = self._inbox.get_nowait()
             except queue.Empty:
                 break
-            self._accept(uplink, answer.orders)
+            self._accept(uplink, answer.orders, heard_at)
             self._stop_runs(uplink, answer.cancels)
             self._answer(uplink, answer.recheck)
         self._record(self._executor.observe())
         late = overdue(self._journal.open_runs(), self._now())
         self._halt(dict.fromkeys(late, NOT_STARTED))
-        for uplink in self._uplinks.values():
+        for uplink in self._uplinks:
             uplink.tell()
 
-    def _accept(self, uplink: Uplink, orders: Iterable[RunOrder]) -> None:
+    def _accept(self, uplink: Uplink, orders: Sequence[RunOrder], heard_at: float) -> None:
         """Journal first, then act: a run that was accepted is found again whatever happens."""
-        wanted = list(orders)
-        if not wanted:
+        if not orders:
             return
-        active = [e.order for e in self._journal.open_runs() if not e.ended]
-        decided = sort_orders(wanted, active, self._journal.knows, self._executor.admit)
         now = self._now()
-        if decided.refused:
-            self._journal.refuse(uplink.key, decided.refused, now)
+        active = [e.order for e in self._journal.open_runs() if not e.ended]
+        late = {o.run for o in orders if heard_at + o.start_within_s < now}
+        decided = sort_orders(
+            [o for o in orders if o.run not in late],
+            active,
+            self._journal.knows,
+            self._executor.admit,
+        )
+        no = [(run, NOT_STARTED) for run in sorted(late) if not self._journal.knows(run)]
+        no += decided.refused
+        if no:
+            self._journal.refuse(uplink.key, no, now)
         if decided.taken:
-            self._journal.accept(uplink.key, decided.taken, now)
+            self._journal.accept(uplink.key, decided.taken, now, heard_at)
             uplink.tell()
             self._executor.submit(decided.taken)
+        # The parent may have lost the answer that it was given to what is known already.
+        known = [
+            o.run
+            for o in orders
+            if o.run not in {r for r, _ in no} | {t.run for t in decided.taken}
+        ]
+        self._answer(uplink, known)
 
     def _stop_runs(self, uplink: Uplink, runs: Iterable[str]) -> None:
         """Stop what the parent asked to stop; what was never heard of is canceled already."""
         wanted: dict[str, str] = {}
         unknown: list[Seen] = []
         for run in runs:
-            entry = self._journal.get(run)
+            entry = self._own(uplink, run)
             if entry is None:
                 unknown.append(self._word_on(run, RunEvent.CANCELED, "it was not started"))
             elif not entry.ended:
@@ -195,7 +217,7 @@ class Agent:
         """Tell a parent that asks how its runs stand."""
         answers = []
         for run in runs:
-            entry = self._journal.get(run)
+            entry = self._own(uplink, run)
             if entry is None:
                 word = self._word_on(run, RunEvent.VANISHED, "the agent does not know this run")
                 answers.append(word)
@@ -203,6 +225,11 @@ class Agent:
                 answers.append(seen)
         if answers:
             self._journal.answer(uplink.key, answers)
+
+    def _own(self, uplink: Uplink, run: str) -> Entry | None:
+        """An open run that this parent has sent: no parent has a say in another's runs."""
+        entry = self._journal.get(run)
+        return entry if entry is not None and entry.uplink == uplink.key else None
 
     def _word_on(self, run: str, otherwise: RunEvent, reason: str) -> Seen:
         """The end of a run that was told before; or, if it was never known, what that means."""

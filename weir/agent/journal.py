@@ -10,6 +10,7 @@ Laws:
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -128,11 +129,17 @@ class Journal:
             row = self._db.execute("SELECT last FROM run WHERE id = ?", (run,)).fetchone()
         return None if row is None or not row[0] else _seen(Observation.model_validate_json(row[0]))
 
-    def accept(self, uplink: str, orders: Sequence[RunOrder], now: float) -> None:
-        """Take runs on: journaled, and the parent is told so."""
+    def accept(
+        self, uplink: str, orders: Sequence[RunOrder], now: float, heard_at: float | None = None
+    ) -> None:
+        """Take runs on: journaled, and the parent is told so.
+
+        Their time to start counts from `heard_at`, at the latest now.
+        """
+        since = now if heard_at is None else min(now, heard_at)
         with self._transaction() as db:
             for order in orders:
-                start_by = now + order.start_within_s
+                start_by = since + order.start_within_s
                 db.execute(
                     "INSERT INTO run (id, uplink, state, spec, heard_at, start_by)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
@@ -149,15 +156,21 @@ class Journal:
         with self._guard:
             for order in orders:
                 self._open[order.run] = Entry(
-                    order, uplink, RunState.ACCEPTED, now, now + order.start_within_s, ""
+                    order, uplink, RunState.ACCEPTED, now, since + order.start_within_s, ""
                 )
 
     def refuse(self, uplink: str, refusals: Sequence[tuple[str, str]], now: float) -> None:
-        """Say no to runs: (run, reason). Nothing else is kept of them."""
+        """Say no to runs: (run, reason). It is remembered: a no that is told stays a no."""
         with self._transaction() as db:
             for run, reason in refusals:
                 seen = Seen(run, RunEvent.REFUSED, now, reason=reason)
-                self._tell(db, uplink, seen, final=False)
+                last = self._tell(db, uplink, seen, final=False)
+                db.execute(
+                    "INSERT OR IGNORE INTO run"
+                    " (id, uplink, state, spec, heard_at, start_by, last, ended_at, told)"
+                    " VALUES (?, ?, ?, '', ?, ?, ?, ?, 1)",
+                    (run, uplink, RunState.REFUSED, now, now, last, now),
+                )
 
     def answer(self, uplink: str, answers: Sequence[Seen]) -> None:
         """Tell the parent what it asked; the journal's own state stays as it is."""
@@ -198,6 +211,20 @@ class Journal:
         with self._guard:
             return [str(run) for (run,) in self._db.execute(query, (most,))]
 
+    @property
+    def identifiers(self) -> dict[str, str]:
+        """The pools' identifiers by name, as the first parent has issued them."""
+        with self._guard:
+            query = "SELECT value FROM fact WHERE name = 'identifiers'"
+            row = self._db.execute(query).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def keep_identifiers(self, identifiers: Mapping[str, str]) -> None:
+        """Learn identifiers; what was issued before stays."""
+        text = json.dumps(self.identifiers | dict(identifiers))
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO fact VALUES ('identifiers', ?)", (text,))
+
     def prune(self, now: float) -> None:
         """Forget runs that ended long ago."""
         with self._transaction() as db:
@@ -222,16 +249,28 @@ class Journal:
         return body
 
     def outgoing(self, uplink: str, limit: int) -> list[Outgoing]:
-        """What is to be told to a parent, oldest first."""
+        """What is to be told to a parent: first what has its number, and ends last.
+
+        Ends may wait for files; they must not fill the list.
+        """
+        query = (
+            "SELECT id, seq, run, final, body FROM outbox WHERE uplink = ?"
+            " ORDER BY seq IS NULL, seq, final, id LIMIT ?"
+        )
         with self._guard:
-            rows = self._db.execute(
-                "SELECT id, seq, run, final, body FROM outbox WHERE uplink = ? ORDER BY id LIMIT ?",
-                (uplink, limit),
-            ).fetchall()
+            rows = self._db.execute(query, (uplink, limit)).fetchall()
         return [
             Outgoing(i, seq, run, bool(final), Observation.model_validate_json(body))
             for i, seq, run, final, body in rows
         ]
+
+    def raise_number(self, uplink: str, heard: int) -> None:
+        """Go on from the highest number that the parent has heard, if that is beyond our own."""
+        with self._transaction() as db:
+            fact = f"seq {uplink}"
+            row = db.execute("SELECT value FROM fact WHERE name = ?", (fact,)).fetchone()
+            if heard > (int(row[0]) if row else 0):
+                db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (fact, str(heard)))
 
     def number(self, uplink: str, ready: Iterable[Outgoing]) -> list[Observation]:
         """Give numbers to those that have none yet; gives all of them in the order of numbers."""

@@ -1,41 +1,32 @@
 """One parent of an agent: a thread that listens for orders, and one that reports.
 
 The listener's call waits at the parent; the reporter calls whenever there is something to tell. A
-parent that is away costs nothing but tries: what is to be told stays in the journal.
+parent that is away costs nothing but tries: what is to be told stays in the journal. What can't be
+told of the pools keeps nothing from being told of the runs.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weir import __version__
-from weir.agent.journal import Entry, Journal
+from weir.agent.journal import Journal
+from weir.agent.news import News
+from weir.agent.stock import Stock, named
 from weir.client.http import Client
-from weir.client.problems import Unreachable
 from weir.core.errors import InventoryConflict, NotReady, Superseded, WeirError
 from weir.executors.base import Executor
 from weir.executors.settings import Uplink as UplinkSettings
-from weir.wire.exchange import (
-    MAX_CHUNK_BYTES,
-    ExchangeAnswer,
-    ExchangeRequest,
-    FileChunk,
-    Observation,
-)
-from weir.wire.pools import PoolReport
+from weir.wire.exchange import MAX_WAIT_S, ExchangeAnswer, ExchangeRequest
 
 log = logging.getLogger(__name__)
 
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-MAX_OBSERVATIONS = 1000
-MAX_BYTES = 2 * 2**20
-"""Bytes of files in one call."""
 
 LOOK_S = 1.0
 """How often the files of running jobs are looked at."""
@@ -55,8 +46,33 @@ class Pace:
 PACE = Pace()
 
 
+class Trouble:
+    """Tries that fail one after the other: waits longer each time, logs the first and the end."""
+
+    def __init__(self, what: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._now = what, now
+        self._failures = 0
+        self._since = 0.0
+
+    def failed(self, error: Exception) -> float:
+        """One more try has failed; gives the seconds to wait before the next."""
+        if not self._failures:
+            self._since = self._now()
+        if not self._failures or not isinstance(error, WeirError):
+            detail = error.detail if isinstance(error, WeirError) else repr(error)
+            log.warning("%s: %s", self._what, detail)
+        self._failures += 1
+        return RETRY_S[min(self._failures, len(RETRY_S)) - 1]
+
+    def over(self) -> None:
+        """A try has succeeded."""
+        if self._failures:
+            log.info("%s: works again after %.0f s", self._what, self._now() - self._since)
+        self._failures = 0
+
+
 class Uplink:
-    """The way to one parent."""
+    """The way to one parent. `key` names it in the journal: the parent's own identifier."""
 
     def __init__(
         self,
@@ -65,35 +81,31 @@ class Uplink:
         journal: Journal,
         incarnation: str,
         now: Callable[[], float],
-        inbox: Callable[[Uplink, ExchangeAnswer], None],
+        inbox: Callable[[Uplink, ExchangeAnswer, float], None],
         told: Callable[[Sequence[str]], None],
         fatal: Callable[[WeirError], None],
-        identifiers: dict[str, str],
         primary: bool,
-        key: str,
         pace: Pace = PACE,
         connect: Callable[[str, str], Client] = Client,
     ) -> None:
         self.cluster = settings.cluster
-        self.key = key  # names this parent in the journal
+        self.key = ""
         self._executor, self._journal, self._now = executor, journal, now
         self._incarnation, self._inbox, self._fatal = incarnation, inbox, fatal
-        self._told_all = told
-        self._identifiers, self._primary, self._pace = identifiers, primary, pace
+        self._told_all, self._primary, self._pace = told, primary, pace
         self._url = settings.url
-        token = settings.token_file.read_text(encoding="utf-8").strip()
-        self._client = connect(settings.url, token)
+        self._client = connect(
+            settings.url, settings.token_file.read_text(encoding="utf-8").strip()
+        )
+        self._to_tell, self._stock = News(journal, executor), Stock()
         self._news = threading.Event()
         self._stopped = threading.Event()
         self._greeted = threading.Event()
-        self._generation = 0
-        self._told: dict[str, str] = {}  # pool name or id -> digest of what the parent has
-        self._static: str = ""
-        self._lease_s = 30.0
-        self._after = 0
+        self._generation, self._after, self._lease_s = 0, 0, 30.0
         self._rtt_us: int | None = None
-        self._ping_at = float("-inf")
+        self._ping_at = self._look_at = self._stock_at = float("-inf")
         self._ping_every_s = FIRST_PING_S
+        self._trouble = {n: Trouble(f"{self._url}, {n}") for n in ("reports", "orders", "pools")}
         self._reporter = threading.Thread(
             target=self._report_loop, name=f"report {self.cluster}", daemon=True
         )
@@ -122,85 +134,135 @@ class Uplink:
 
     def _listen_loop(self) -> None:
         self._greeted.wait()
-        failures = 0
         while not self._stopped.is_set():
+            wait_s = min(MAX_WAIT_S, self._lease_s / 3)
+            called = self._now()
             try:
                 answer = self._client.exchange(
-                    self._request(after=self._after, wait_s=self._lease_s / 3, want=True)
+                    self._request(after=self._after, wait_s=wait_s, want=True)
                 )
             except Exception as error:
-                failures = self._failed(error, failures)
+                self._failed("orders", error)
                 continue
-            failures = 0
+            self._trouble["orders"].over()
             self._after, self._lease_s = answer.revision, answer.lease_s
-            self._inbox(self, answer)
+            self._inbox(self, answer, called + wait_s)
             if answer.resend:
-                self._static = ""
+                self._stock.forget()
                 self._news.set()
             if answer.recheck or answer.resend:
                 self._stopped.wait(0.2)  # time for the answer to be told before asking again
 
-    def _failed(self, error: Exception, failures: int) -> int:
+    def _failed(self, what: str, error: Exception) -> None:
         if self._stopped.is_set():
-            return failures
+            return
         if isinstance(error, Superseded):
             self._stopped.set()
             self._fatal(error)
-            return failures
-        if isinstance(error, WeirError):
-            log.warning("%s: %s", self._url, error.detail)
-        else:
-            log.exception("the exchange with %s failed", self._url, exc_info=error)
-        self._stopped.wait(RETRY_S[min(failures, len(RETRY_S) - 1)])
-        return failures + 1
+            return
+        self._stopped.wait(self._trouble[what].failed(error))
 
     # -- reporting ---------------------------------------------------------------------------------
 
     def _report_loop(self) -> None:
-        failures = 0
         while not self._stopped.is_set():
             try:
                 if not self._greeted.is_set():
                     self._greet()
-                    self._greeted.set()
-                    failures = 0
                 self._news.wait(self._idle_s())
                 if self._stopped.is_set():
                     return
                 self._news.clear()
                 self._report_all()
-                failures = 0
+                self._trouble["reports"].over()
             except InventoryConflict:
                 self._greeted.clear()  # learn the parent's generation, then tell everything again
-            except NotReady as error:
-                log.info("%s", error.detail)
-                self._stopped.wait(0.1)
-                self._news.set()
             except Exception as error:
-                failures = self._failed(error, failures)
+                self._failed("reports", error)
                 self._news.set()
 
-    def _idle_s(self) -> float | None:
+    def _idle_s(self) -> float:
         """Until files are to be looked at; without runs, until the next ping."""
         busy = any(e.uplink == self.key for e in self._journal.open_runs())
-        return self._pace.look_s if busy else min(self._ping_every_s, self._pace.ping_s)
+        until = self._pace.look_s if busy else min(self._ping_every_s, self._pace.ping_s)
+        again = self._stock_at - time.monotonic()
+        return min(until, again) if again > 0 else until
 
     def _greet(self) -> None:
         """The first call of this process: take over, and hear what stands."""
+        called = self._now()
         answer = self._client.exchange(self._request(hello=True, want=True))
+        self.key = f"{self.cluster} {answer.domain}"
+        # A journal that was put back from a copy may count from lower numbers than it was heard.
+        self._journal.raise_number(self.key, answer.acknowledged)
         self._generation, self._lease_s = answer.generation, answer.lease_s
-        self._static = ""
         self._after = answer.revision
+        self._stock.forget()
         self._learn(answer.identifiers)
         self._acknowledge(answer)
-        self._inbox(self, answer)
+        self._inbox(self, answer, called)
+        self._greeted.set()
         self._news.set()  # the inventory may be another than the last process told
 
     def _report_all(self) -> None:
-        self._ping()
-        self._report_inventory()
-        while self._report_once() and not self._stopped.is_set():
+        look = time.monotonic() >= self._look_at
+        if look:
+            self._look_at = time.monotonic() + self._pace.look_s
+        while not self._stopped.is_set() and self._report_once(look):
             pass
+        self._report_stock()
+        self._ping()
+
+    def _report_once(self, look: bool) -> bool:
+        """One call with observations and files; True if there is more to tell at once."""
+        batch = self._to_tell.collect(self.key, look)
+        if batch is None:
+            return False
+        answer = self._client.exchange(
+            self._request(observations=batch.observations, chunks=batch.chunks)
+        )
+        self._journal.keep_sent(batch.sizes)
+        self._acknowledge(answer)
+        return batch.more
+
+    def _acknowledge(self, answer: ExchangeAnswer) -> None:
+        self._told_all(self._journal.acknowledged(self.key, answer.acknowledged))
+
+    def _report_stock(self) -> None:
+        """Tell of pools that are new or look different; if that fails, again later."""
+        if time.monotonic() < self._stock_at:
+            return
+        try:
+            self._tell_stock()
+            self._trouble["pools"].over()
+        except (InventoryConflict, Superseded):
+            raise
+        except WeirError as error:
+            self._stock_at = time.monotonic() + self._trouble["pools"].failed(error)
+
+    def _tell_stock(self) -> None:
+        own = [e.order for e in self._journal.open_runs() if e.uplink == self.key and not e.ended]
+        reports = named(self._executor.pools(own), self._journal.identifiers)
+        if not self._primary and any(not r.id for r in reports):
+            raise NotReady("the first parent has not issued the pools' identifiers yet")
+        change = self._stock.change(reports)
+        if change is None:
+            return
+        answer = self._client.exchange(
+            self._request(inventory=change.inventory, changed=change.changed)
+        )
+        self._generation = answer.generation
+        if self._learn(answer.identifiers):
+            reports = named(reports, self._journal.identifiers)
+        self._stock.told(reports)
+
+    def _learn(self, identifiers: Mapping[str, str]) -> bool:
+        """Take over the pools' identifiers, by name; only the first parent's count."""
+        if not identifiers or not self._primary:
+            return False
+        self._journal.keep_identifiers(identifiers)
+        self._executor.name_pools(self._journal.identifiers)
+        return True
 
     def _ping(self) -> None:
         """The round trip to the parent: the quickest of three small calls, now and then."""
@@ -216,149 +278,14 @@ class Uplink:
         self._ping_at = time.monotonic() + self._ping_every_s
         self._ping_every_s = min(2 * self._ping_every_s, self._pace.ping_s)
 
-    def _report_inventory(self) -> None:
-        """Tell pools that are new or look different since they were last told."""
-        mine = [
-            e.order for e in self._journal.open_runs() if e.uplink == self.key and (not e.ended)
-        ]
-        reports = [self._named(r) for r in self._executor.pools(mine)]
-        if not self._primary and any(not r.id for r in reports):
-            raise NotReady("the first parent has not issued the pools' identifiers yet")
-        static = _digest([r.model_copy(update={"free": ()}) for r in reports])
-        digests = {r.id or r.name: _digest([r]) for r in reports}
-        if static == self._static:
-            changed = [
-                r for r in reports if self._told.get(r.id or r.name) != digests[r.id or r.name]
-            ]
-            if not changed:
-                return
-            request = self._request(changed=tuple(changed))
-        else:
-            request = self._request(inventory=tuple(reports))
-        answer = self._client.exchange(request)
-        self._generation = answer.generation
-        if self._learn(answer.identifiers):
-            reports = [self._named(r) for r in reports]
-            static = _digest([r.model_copy(update={"free": ()}) for r in reports])
-            digests = {r.id or r.name: _digest([r]) for r in reports}
-        self._static, self._told = static, digests
-
-    def _learn(self, identifiers: Mapping[str, str]) -> bool:
-        """Take over the pools' identifiers, by name; only the first parent's count."""
-        if not identifiers or not self._primary:
-            return False
-        self._identifiers.update(identifiers)
-        self._executor.name_pools(self._identifiers)
-        return True
-
-    def _named(self, report: PoolReport) -> PoolReport:
-        """A pool with the identifier that the first parent has issued."""
-        if report.id or report.name not in self._identifiers:
-            return report
-        return report.model_copy(update={"id": self._identifiers[report.name]})
-
-    def _report_once(self) -> bool:
-        """One call with files and observations; True if there is more to tell at once."""
-        waiting = self._journal.outgoing(self.key, MAX_OBSERVATIONS)
-        ending = {o.run for o in waiting if o.final}
-        chunks, sizes, complete = self._pieces(ending)
-        ready = [o for o in waiting if not o.final or o.run in complete]
-        if not ready and not chunks:
-            return False
-        observations = self._journal.number(self.key, ready)
-        answer = self._client.exchange(
-            self._request(observations=tuple(observations), chunks=tuple(chunks))
-        )
-        self._journal.keep_sent(sizes)
-        self._acknowledge(answer)
-        return len(ready) < len(waiting) or len(waiting) == MAX_OBSERVATIONS
-
-    def _acknowledge(self, answer: ExchangeAnswer) -> None:
-        self._told_all(self._journal.acknowledged(self.key, answer.acknowledged))
-
-    def _pieces(
-        self, ending: set[str]
-    ) -> tuple[list[FileChunk], dict[tuple[str, str], int], set[str]]:
-        """Pieces of files that the parent lacks, and the ended runs that these complete."""
-        chunks: list[FileChunk] = []
-        sizes: dict[tuple[str, str], int] = {}
-        complete: set[str] = set()
-        budget = MAX_BYTES
-        for entry in self._journal.open_runs():
-            run = entry.order.run
-            if entry.uplink != self.key or (entry.ended and run not in ending):
-                continue
-            if budget <= 0:
-                break
-            try:
-                budget, whole = self._pieces_of(entry, budget, chunks, sizes)
-            except Unreachable:
-                raise
-            except WeirError as error:
-                # Files that are gone must not keep the end of the run from being told.
-                log.warning("the files of %s can't be read: %s", run, error.detail)
-                whole = True
-            if entry.ended and whole:
-                complete.add(run)
-        return chunks, sizes, complete
-
-    def _pieces_of(
-        self,
-        entry: Entry,
-        budget: int,
-        chunks: list[FileChunk],
-        sizes: dict[tuple[str, str], int],
-    ) -> tuple[int, bool]:
-        run = entry.order.run
-        sent = self._journal.sent(run)
-        whole = True
-        for file in self._executor.files(run):
-            offset = sent.get(file.name, 0)
-            while offset < file.size and budget > 0:
-                data = self._executor.read(run, file.name, offset, MAX_CHUNK_BYTES)
-                if not data:
-                    # Nothing more will come of a run that has ended, whatever its size was.
-                    offset = file.size if entry.ended else offset
-                    break
-                text = base64.b64encode(data).decode()
-                chunks.append(FileChunk(run=run, name=file.name, offset=offset, data=text))
-                offset += len(data)
-                budget -= len(data)
-                sizes[(run, file.name)] = offset
-            whole = whole and offset >= file.size
-        return budget, whole
-
-    def _request(
-        self,
-        *,
-        hello: bool = False,
-        inventory: Sequence[PoolReport] | None = None,
-        changed: Sequence[PoolReport] = (),
-        observations: Sequence[Observation] = (),
-        chunks: Sequence[FileChunk] = (),
-        after: int = 0,
-        wait_s: float = 0,
-        want: bool = False,
-    ) -> ExchangeRequest:
+    def _request(self, **said: Any) -> ExchangeRequest:
         return ExchangeRequest(
             cluster=self.cluster,
             incarnation=self._incarnation,
-            hello=hello,
             journal=self._journal.name,
             sent_at=self._now(),
             version=__version__,
             rtt_us=self._rtt_us,
             generation=self._generation,
-            inventory=None if inventory is None else tuple(inventory),
-            changed=tuple(changed),
-            observations=tuple(observations),
-            chunks=tuple(chunks),
-            after=after,
-            wait_s=wait_s,
-            want=want,
+            **({"want": False} | said),
         )
-
-
-def _digest(reports: Sequence[PoolReport]) -> str:
-    text = "\n".join(r.model_dump_json() for r in reports)
-    return hashlib.sha256(text.encode()).hexdigest()

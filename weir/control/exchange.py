@@ -217,6 +217,7 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
         named = request.hello or request.inventory is not None
         names = _pool_names(tx, row) if named else {}
     return ExchangeAnswer(
+        domain=domain.id or domain.name,
         generation=row.generation,
         acknowledged=row.observed,
         identifiers=names,

@@ -19,6 +19,9 @@ from weir.wire.base import Wire
 from weir.wire.jobspec import JobSpec
 from weir.wire.pools import PoolReport
 
+MAX_WAIT_S = 60.0
+"""Longest that a call waits for orders, in seconds."""
+
 MAX_CHUNK_BYTES = 256 * 2**10
 """Largest piece of a file in one exchange."""
 
@@ -60,7 +63,7 @@ class ExchangeRequest(Wire):
     observations: Annotated[tuple[Observation, ...], Field(max_length=5000)] = ()
     chunks: Annotated[tuple[FileChunk, ...], Field(max_length=5000)] = ()
     after: int = 0
-    wait_s: Annotated[float, Field(ge=0, le=60)] = 0
+    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = 0
     want: bool = Field(True, description="answer with assignments; false when only reporting")
 
 
@@ -90,8 +93,9 @@ class RunOrder(Wire):
 
 
 class ExchangeAnswer(Wire):
-    """What the parent says back."""
+    """What the parent says back. `domain` is the parent's identifier."""
 
+    domain: str
     generation: int
     acknowledged: int
     identifiers: dict[str, str] = {}
