@@ -39,6 +39,7 @@ from weir.wire.jobs import (
     WatchAnswer,
     WhyAnswer,
 )
+from weir.wire.jobspec import JobSpec
 from weir.wire.joining import (
     IdentityRequest,
     JoinAnswer,
@@ -46,7 +47,6 @@ from weir.wire.joining import (
     JoinTokenRequest,
     UplinkRequest,
 )
-from weir.wire.jobspec import JobSpec
 from weir.wire.pools import Free, PoolAnswer, PoolReport, Shape
 
 GIB = 2**30
@@ -106,18 +106,15 @@ def foreign(name: str, of: str = "CN-F", site: int = 1, **fields: Any) -> PoolRe
     """A pool of the `site`th site of another domain, as a link passes it on."""
     place = identifiers.issue(of, identifiers.Kind.SITE, site)
     cluster = identifiers.issue(place, identifiers.Kind.CLUSTER, 1)
-    own = {"site": place, "site_name": f"site {site}", "cluster": cluster}
-    return pool(name, id=identifiers.issue(cluster, identifiers.Kind.POOL, 1), **own, **fields)
+    fields |= {"site": place, "site_name": f"site {site}", "cluster": cluster}
+    return pool(name, id=identifiers.issue(cluster, identifiers.Kind.POOL, 1), **fields)
 
 
 def spec(name: str = "job", devices: int = 8, count: int = 1, **fields: Any) -> JobSpec:
-    """A job of `count` tasks with `devices` devices each; fields of tasks are told by their name."""
-    own = {k: fields.pop(k) for k in ("cpu", "memory", "command", "variants") if k in fields}
-    tasks = {"count": count, "cpu": "1", "memory": "1GiB", **own}
+    """A job of `count` tasks with so many devices each; `fields` are of the job."""
+    tasks: dict[str, Any] = {"count": count, "cpu": "1", "memory": "1GiB", "command": ["true"]}
     if devices:
         tasks["devices"] = {"count": devices}
-    if "variants" not in tasks:
-        tasks.setdefault("command", ["true"])
     return JobSpec.model_validate({"name": name, "tasks": [tasks], **fields})
 
 
@@ -145,6 +142,7 @@ class Domain:
         name: str = "nation",
         kind: str = "national",
         clock: Clock | None = None,
+        wake: Callable[[str], None] | None = None,
         **settings: Any,
     ) -> None:
         self.clock = clock or Clock()
@@ -156,7 +154,7 @@ class Domain:
             now=self.clock,
             new_id=lambda kind: f"{kind}{next(numbers):08}",
             new_secret=lambda: f"secret-{next(numbers)}",
-            wake=self.woken.append,
+            wake=wake or self.woken.append,
             settings=DomainSettings(**settings),
             version="test",
         )
@@ -181,7 +179,7 @@ class Domain:
             authenticate(self.ctx, token.token),
             JoinRequest(
                 cluster=cluster,
-                executor="local",
+                executor="federated" if request.get("kind") == "domain" else "local",
                 identifier=brought.get("as_identifier"),
                 url=brought.get("url"),
             ),
@@ -243,8 +241,8 @@ class Domain:
 
     # What there is to see.
 
-    def job(self, job: str) -> JobDetailAnswer:
-        return show_job(self.ctx, job)
+    def job(self, job: str, who: Principal = OPERATOR) -> JobDetailAnswer:
+        return show_job(self.ctx, who, job)
 
     def state(self, job: str) -> JobState:
         return self.job(job).state

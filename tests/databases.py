@@ -101,7 +101,7 @@ class Server:
     def start(cls, home: Path) -> Server:
         """Make a cluster under `home`, start it, and return once it answers."""
         bin_ = find_postgres()
-        as_user = NOBODY if os.geteuid() == 0 else []
+        as_user: list[str | Path] = [*NOBODY] if os.geteuid() == 0 else []
         if as_user:
             shutil.chown(home, "nobody", "nogroup")
         data = home / "data"

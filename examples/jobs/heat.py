@@ -1,9 +1,10 @@
 """How a hot spot, say of a weld, spreads in a plate: the 2-D heat equation, explicit in time.
 
 The plate is a square meter of steel, its edges kept at 20 degrees Celsius. Every SAVE_EVERY steps
-the field is saved to the file that HEAT_CHECKPOINT names (checkpoint.npz here, if it names none),
-and a run that finds one goes on from there; put it on shared storage for a job that may move. The
-end goes to result.json, and a picture in characters to field.txt.
+the field is saved to the file that HEAT_CHECKPOINT names (checkpoint.npz in the job's own folder,
+if it names none), and a start that finds one goes on from there. A retry has a fresh folder, so
+only a file outside of it, on a center's shared storage, is found again. The end goes to
+result.json, and a picture in characters to field.txt.
 """
 
 import json

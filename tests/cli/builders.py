@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from tests.client.builders import URL, FakeServer
 from weir.cli.main import main
 from weir.cli.session import Session
+from weir.core.identifiers import Kind, issue, root
 from weir.core.lifecycle import JobState, RunState
 from weir.wire.jobs import (
     CandidateAnswer,
@@ -19,6 +20,7 @@ from weir.wire.jobs import (
     TermAnswer,
 )
 from weir.wire.jobspec import JobSpec
+from weir.wire.pools import Free, Place, PoolAnswer, Shape
 
 NOW = 1_700_000_000.0
 """The fake clock's time: 2023-11-14 22:13:20 UTC."""
@@ -29,6 +31,9 @@ SPEC = JobSpec.model_validate(
         "tasks": [{"command": ["python", "train.py"], "count": 2, "devices": {"count": 4}}],
     }
 )
+
+
+SITE = issue(root("CN"), Kind.SITE, 1)
 
 
 def a_job(job: str = "j-1", **changes: Any) -> JobAnswer:
@@ -80,6 +85,41 @@ def a_candidate(pool: str = "npu", **changes: Any) -> CandidateAnswer:
         "cost": 0.3525,
     }
     return CandidateAnswer.model_validate(fields | changes)
+
+
+def a_pool(**changes: Any) -> PoolAnswer:
+    fields = {
+        "id": "CN.S1.C1.P1-U",
+        "name": "npu",
+        "site": SITE,
+        "site_name": "North Center",
+        "cluster": "CN.S1.C1-5",
+        "hosts": 4,
+        "shape": Shape(cpu_milli=64_000, memory_bytes=2**39, devices=8),
+        "free": (Free(hosts=1, cpu_milli=64_000, memory_bytes=2**39, devices=((1000, 8),)),),
+        "free_devices_milli": 8500,
+        "free_cpu_milli": 64_000,
+        "device_model": "huawei-ascend-910b",
+        "emulated": True,
+        "open": True,
+        "silent": False,
+        "fabric": "hccs",
+        "fabric_gbps": 392,
+        "traits": (),
+        "location": Place(),
+        "industries": (),
+        "domains": (),
+        "hops": 0,
+        "latency_us": 3250,
+        "price_micro_per_device_hour": 8_000_000,
+        "price_micro_per_core_hour": 50_000,
+        "currency": "CNY",
+        "max_walltime_s": None,
+        "measured_gflops": (),
+        "runs": 3,
+        "heard_at": NOW - 3,
+    }
+    return PoolAnswer.model_validate(fields | changes)
 
 
 def weir(

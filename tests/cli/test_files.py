@@ -60,6 +60,46 @@ def test_fetch_all(folder: Path) -> None:
     assert (folder / "j-1/out/m.bin").read_bytes() == b"\0" * 2048
 
 
+RESULTS = FilesAnswer(
+    run="r-1",
+    files=(FileAnswer(name="stdout", size=6), FileAnswer(name="output/result.json", size=2)),
+)
+
+
+def test_a_result_is_found_by_its_name_alone(folder: Path) -> None:
+    replies = {
+        "GET /v1/jobs/j-1/files": RESULTS,
+        "GET /v1/jobs/j-1/files/output/result.json": piece(b"{}", 2, True),
+    }
+    result = weir(replies, "fetch", "j-1", "result.json")
+    assert result.stdout == "j-1/output/result.json  2 B\n"
+    assert weir(replies, "logs", "j-1", "--file", "result.json").stdout == "{}"
+
+
+def test_a_file_of_that_very_name_comes_first() -> None:
+    both = (FileAnswer(name="m", size=1), FileAnswer(name="output/m", size=2))
+    replies = {
+        "GET /v1/jobs/j-1/files": FilesAnswer(run="r-1", files=both),
+        "GET /v1/jobs/j-1/files/m": piece(b"1", 1, True),
+    }
+    assert weir(replies, "logs", "j-1", "--file", "m").stdout == "1"
+
+
+def test_a_file_that_is_not_there_is_told_with_those_that_are() -> None:
+    result = weir({"GET /v1/jobs/j-1/files": RESULTS}, "fetch", "j-1", "resul.json")
+    assert result.exit_code == 1
+    assert "j-1 has no file resul.json; there are: stdout, output/result.json" in result.stderr
+
+
+def test_an_empty_output_says_so() -> None:
+    replies = {
+        "GET /v1/jobs/j-1/files/stdout": piece(b"", 0, False),
+        "GET /v1/jobs/j-1": a_detail(),
+    }
+    result = weir(replies, "logs", "j-1")
+    assert (result.stdout, result.stderr) == ("", "stdout of j-1 is empty; it is running\n")
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "a\\evil"])
 def test_fetch_stays_in_its_folder(folder: Path, name: str) -> None:
     listed = FilesAnswer(run="r-1", files=(FileAnswer(name=name, size=1),))

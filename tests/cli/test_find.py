@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.builders import a_candidate, weir
+from tests.cli.builders import a_candidate, a_pool, weir
 from tests.client.builders import FakeServer
 from weir.wire.jobs import ChangeAnswer, FindAnswer, ReasonAnswer, RejectionAnswer
 
@@ -55,20 +55,26 @@ train: 2 of 3 pools can take it (policy balanced)
 #  SITE          POOL  DEVICES                            TASKS           PRICE  START   \
 LATENCY  SCORE (LOWER IS BETTER)
 1  North Center  npu   8 x huawei-ascend-910b (emulated)  2         64.00 CNY/h  now     \
-3.25 ms  0.352 = price 0.320 + latency 0.033
+ 3.2 ms  0.352 = price 0.320 + latency 0.033
 2  南方中心      gpu   8 x nvidia-h100-sxm5               2 (cuda)  64.00 CNY/h  in 2 h  \
-3.25 ms  0.610 = price 0.320 + latency 0.033
+ 3.2 ms  0.610 = price 0.320 + latency 0.033
 
-NOT AT  POOL  BECAUSE
-East    cpu   DEVICE_NONE needed=1 best=0; REGION needed=north best=east
+NOT AT  POOL            BECAUSE
+East    cpu (emulated)  DEVICE_NONE needed=1 best=0; REGION needed=north best=east
 
 REASON       POOLS  NEEDED  BEST  THE POOL
 DEVICE_NONE      1  1       0     it has no accelerators
 REGION           1  north   east  it is in another region
 
-What would make it fit:
+What would admit more:
   REGION: any region instead of north admits 1 more pool
 """
+
+
+REPLIES = {
+    "POST /v1/find": ANSWER,
+    "GET /v1/pools": [a_pool(id="CN.S2.C1.P1"), a_pool(emulated=False)],
+}
 
 
 @pytest.fixture
@@ -79,9 +85,35 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_yes_the_no_and_what_would_help(job: str) -> None:
-    result = weir({"POST /v1/find": ANSWER}, "find", job)
+    result = weir(REPLIES, "find", job)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == GOLDEN
+
+
+def test_nothing_fits(job: str) -> None:
+    memory = ReasonAnswer(
+        reason="DEVICE_MEMORY", pools=1, needed="64 GiB", best="unknown", text="too little"
+    )
+    no = RejectionAnswer(
+        pool="CN.S2.C1.P1",
+        pool_name="npu",
+        site_name="East",
+        reasons=("DEVICE_MEMORY needed=64 GiB best=unknown",),
+    )
+    changes = {"candidates": (), "reasons": (memory,), "rejections": (no,)}
+    result = weir(REPLIES | {"POST /v1/find": ANSWER.model_copy(update=changes)}, "find", job)
+    assert result.exit_code == 1
+    assert "DEVICE_MEMORY needed=64 GiB, and its memory is not known\n" in result.stdout
+    assert "What would make it fit:" in result.stdout
+
+
+def test_nobody_to_ask(job: str) -> None:
+    nobody = FindAnswer(policy="balanced", candidates=(), rejections=(), reasons=(), changes=())
+    result = weir({"POST /v1/find": nobody}, "find", job)
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "train: no center has joined yet, so there is no pool to ask\n",
+    )
 
 
 def test_json_is_the_wire_model(job: str) -> None:
@@ -98,7 +130,7 @@ def test_fields_can_be_set_and_the_policy_chosen(job: str) -> None:
 
 
 def test_a_job_on_the_standard_input() -> None:
-    assert weir({"POST /v1/find": ANSWER}, "find", "-", stdin=JOB).exit_code == 0
+    assert weir(REPLIES, "find", "-", stdin=JOB).exit_code == 0
 
 
 def test_mistakes_are_named_with_file_and_line(job: str) -> None:

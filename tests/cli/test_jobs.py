@@ -158,7 +158,7 @@ tasks               2                                  2
 price               64.00 CNY/h                        80.00 CNY/h
 start               now                                unknown
 price term          64 CNY/h costs 0.320               64 CNY/h costs 0.320
-latency term        3.25 ms costs 0.033                3.25 ms costs 0.033
+latency term        3.2 ms costs 0.033                 3.2 ms costs 0.033
 score (lower wins)  0.352                              0.610
 """
 
@@ -179,6 +179,17 @@ def test_why_it_runs_there() -> None:
     )
     replies = {"GET /v1/jobs/j-1/why": answer, "GET /v1/jobs/j-1": a_detail()}
     assert weir(replies, "why", "j-1").stdout == WHY_PLACED
+
+
+def test_why_says_how_it_ended_once() -> None:
+    text = "It ran on pool P: the only one that fit. It is failed: exit code 3."
+    for said, shown in (
+        (text, "It ran on pool P: the only one that fit. Exit code 3."),
+        ("It is failed: exit code 3.", "exit code 3."),
+    ):
+        answer = WhyAnswer(job="j-1", state=JobState.FAILED, text=said)
+        replies = {"GET /v1/jobs/j-1/why": answer}
+        assert weir(replies, "why", "j-1").stdout == f"j-1 has failed: {shown}\n"
 
 
 def test_why_without_a_runner_up() -> None:

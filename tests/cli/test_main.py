@@ -67,6 +67,10 @@ def test_servers_are_named_and_chosen(tmp_path: Path) -> None:
     assert [line.split()[0] for line in listed[1:]] == ["north", "*"]
     assert "my-secret" not in "".join(listed)
 
+    weir({}, "server", "add", "east", "http://east.test/", env=env)
+    assert weir({}, "server", "remove", "east", env=env).stdout == "east is forgotten\n"
+    assert weir({}, "server", "remove", "east", env=env).exit_code == 2
+
     server = FakeServer({"GET /v1/pools": []})
     for arguments in (("pools",), ("-s", "north", "pools"), ("pools", "--server", "north")):
         weir(server, *arguments, env=env)

@@ -8,55 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.cli.builders import NOW, weir
+from tests.cli.builders import NOW, SITE, a_pool, weir
 from tests.client.builders import FakeServer
-from weir.core.identifiers import Kind, issue, root
+from weir.core.identifiers import root
 from weir.wire.jobs import ClusterAnswer, IdentifierAnswer, IndicatorAnswer
-from weir.wire.pools import Free, Place, PoolAnswer, Shape
-
-SITE = issue(root("CN"), Kind.SITE, 1)
-
-
-def a_pool(**changes: Any) -> PoolAnswer:
-    fields = {
-        "id": "CN.S1.C1.P1-U",
-        "name": "npu",
-        "site": SITE,
-        "site_name": "North Center",
-        "cluster": "CN.S1.C1-5",
-        "hosts": 4,
-        "shape": Shape(cpu_milli=64_000, memory_bytes=2**39, devices=8),
-        "free": (Free(hosts=1, cpu_milli=64_000, memory_bytes=2**39, devices=((1000, 8),)),),
-        "free_devices_milli": 8500,
-        "free_cpu_milli": 64_000,
-        "device_model": "huawei-ascend-910b",
-        "emulated": True,
-        "open": True,
-        "silent": False,
-        "fabric": "hccs",
-        "fabric_gbps": 392,
-        "traits": (),
-        "location": Place(),
-        "industries": (),
-        "domains": (),
-        "hops": 0,
-        "latency_us": 3250,
-        "price_micro_per_device_hour": 8_000_000,
-        "price_micro_per_core_hour": 50_000,
-        "currency": "CNY",
-        "max_walltime_s": None,
-        "measured_gflops": (),
-        "runs": 3,
-        "heard_at": NOW - 3,
-    }
-    return PoolAnswer.model_validate(fields | changes)
-
+from weir.wire.pools import PoolAnswer, Shape
 
 POOLS = """\
 ID             SITE          POOL  DEVICES                                  FREE   CPU FREE  \
 PER DEVICE    PER CORE  LATENCY  STATE   RUNS
 CN.S1.C1.P1-U  North Center  npu   32 x huawei-ascend-910b (emulated)  8.5 of 32  64 of 256  \
-8.00 CNY/h  0.05 CNY/h  3.25 ms  open       3
+8.00 CNY/h  0.05 CNY/h   3.2 ms  open       3
 CN.S1.C1.P2-U  North Center  cpu   -                                           -   0 of 256  \
          -  0.05 CNY/h  unknown  silent     0
 """
@@ -109,6 +71,12 @@ def test_clusters() -> None:
     assert "-0.0 s" in lines[1]
 
 
+def test_a_cluster_is_removed_by_its_id() -> None:
+    server = FakeServer({"DELETE /v1/clusters/CN.S1.C1-5": {}})
+    result = weir(server, "cluster", "remove", "CN.S1.C1-5")
+    assert (result.exit_code, result.stdout) == (0, "CN.S1.C1-5 is removed\n")
+
+
 def an_indicator(name: str, value: float | int | None, **by: float | int | None) -> IndicatorAnswer:
     return IndicatorAnswer(
         name=name,
@@ -132,6 +100,12 @@ def test_indicators_say_unknown_and_never_0() -> None:
         "        south  unknown\n"
         "pue   The pue  unknown  weighted mean\n"
     )
+
+
+def test_indicators_of_accelerators_say_how_many_are_emulated() -> None:
+    every = [an_indicator("devices", 12, npu=12), an_indicator("devices_emulated", 8)]
+    result = weir({"GET /v1/indicators": every}, "indicators", "devices", "--by")
+    assert "The devices (8 accelerators emulated)" in result.stdout
 
 
 def test_an_indicator_that_is_not_there() -> None:
@@ -169,6 +143,21 @@ def test_an_identifier_is_followed_without_the_token() -> None:
         f"under    {root('CN')}\nsource   register\ntold by  http://nation.test\npools    2\n"
     )
     assert ["authorization" in r.headers for r in server.asked] == [True, False]
+
+
+def test_facts_are_shown_as_people_read_them() -> None:
+    facts = {"tier": "national", "issued_at": NOW, "domains": [], "region": None}
+    answer = an_answer(id=root("CN"), kind="national", name="top", known=True, facts=facts)
+    result = weir({f"GET /v1/identifiers/{root('CN')}": answer}, "id", "resolve", root("CN"))
+    assert result.stdout.splitlines() == [
+        "CN-F is the national domain top",
+        "under    CN-F",
+        "issued   2023-11-15 06:13:20",
+        "domains  none",
+    ]
+    pool = an_answer(known=True, kind="pool", name="npu", facts={"emulated": True})
+    text = weir({f"GET /v1/identifiers/{SITE}": pool}, "id", "resolve", SITE).stdout
+    assert text.startswith(f"{SITE} is the pool npu (emulated)\n")
 
 
 def test_referrals_in_a_circle_end() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weir.cli.network_file import NetworkFile, read_network, read_network_file
-from weir.cli.network_join import pool_fields
+from weir.cli.pool_entries import pool_fields
 from weir.core.errors import BadInput
 from weir.wire.pools import Place, Shape
 

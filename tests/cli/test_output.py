@@ -45,6 +45,23 @@ def test_a_very_narrow_terminal_gets_records_with_nothing_cut() -> None:
     assert [line.split()[0] for line in lines if line] == ["ID", "WHAT", "FREE"] * 2
 
 
+def test_what_says_the_least_is_left_out_first_and_that_is_said() -> None:
+    sheet, file = (
+        Sheet((Column("ID", least=1), Column("WHAT"), Column("FREE", least=2))),
+        io.StringIO(),
+    )
+    sheet.add(LONG_ID, "a pool of devices", "8")
+    narrow = Console(file=file, width=30, force_terminal=True, color_system=None)
+    show_sheet(sheet, to=narrow)
+    assert file.getvalue().splitlines() == [
+        "WHAT               FREE",
+        "a pool of devices  8",
+        "without ID; --wide shows all",
+    ]
+    show_sheet(sheet, to=narrow, wide=True)
+    assert f"{LONG_ID}  a pool of devices  8" in file.getvalue()
+
+
 def test_markup_is_text() -> None:
     assert "[red]" in printed(80, ("a", "[red]x[/red] :smile:", "1"))[1]
 

@@ -47,10 +47,13 @@ def test_the_key_of_one_file_is_used_as_it_is() -> None:
     assert (job["key"], job["spec"]["name"]) == ("today", "trial")
 
 
-def test_an_array_prints_its_id_and_its_members() -> None:
-    replies = answers(("j-1", "j-2")) | {"GET /v1/jobs/j-1": a_detail(array="a-7", array_index=0)}
+def test_of_an_array_its_own_id_is_printed_and_the_rest_is_said_aside() -> None:
+    replies = {"POST /v1/jobs": SubmitAnswer(ids=(("j-1", "j-2"),), arrays=("a-7",))}
     result = weir(replies, "submit", "sweep.yaml")
-    assert result.stdout == "array a-7 (2 jobs)\nj-1\nj-2\n"
+    assert result.stdout == "a-7\n"
+    assert result.stderr == "sweep is the array a-7 of 2 jobs; `weir jobs --array a-7`\n"
+    older = answers(("j-1", "j-2")) | {"GET /v1/jobs/j-1": a_detail(array="a-7", array_index=0)}
+    assert weir(older, "submit", "sweep.yaml").stdout == "a-7\n"
 
 
 def test_all_mistakes_of_all_files_and_nothing_is_sent() -> None:
@@ -66,7 +69,8 @@ def test_submit_and_wait_says_how_it_ended() -> None:
     replies = answers(("j-1",)) | {"GET /v1/jobs/j-1": Turns([a_detail(), a_detail(**DONE)])}
     result = weir(replies, "submit", "a.yaml", "--wait")
     assert result.exit_code == 0
-    assert result.stdout == "j-1\nj-1 train succeeded after 40s, exit code 0\n"
+    assert result.stdout == "j-1\n"
+    assert result.stderr == "j-1 train succeeded after 40s, exit code 0\n"
 
 
 def test_the_servers_own_mistakes_are_listed() -> None:
@@ -124,6 +128,34 @@ def test_cancel_an_array_leaves_what_has_ended() -> None:
     result = weir(server, "cancel", "--array", "a-1", "--json")
     assert result.exit_code == 0
     assert [job["id"] for job in json.loads(result.stdout)] == ["j-1"]
+
+
+def test_a_job_that_runs_is_asked_to_stop() -> None:
+    result = weir({"POST /v1/jobs/j-1/cancel": a_job("j-1")}, "cancel", "j-1")
+    assert result.stdout == "j-1 is running, and is asked to stop\n"
+
+
+def test_a_server_that_goes_away_is_asked_again_for_a_minute() -> None:
+    away = httpx.ConnectError("refused")
+    replies = {"GET /v1/jobs/j-1": Turns([a_detail(), away, away, a_detail(**DONE)])}
+    result = weir(replies, "wait", "j-1")
+    assert (result.exit_code, result.stderr.count("trying again for 60 s")) == (0, 1)
+    gone = weir({"GET /v1/jobs/j-1": Turns([a_detail(), away])}, "wait", "j-1")
+    assert gone.exit_code == 3
+
+
+def test_ctrl_c_is_silent() -> None:
+    def interrupted(_request: httpx.Request) -> Any:
+        raise KeyboardInterrupt
+
+    result = weir({"GET /v1/jobs/j-1": interrupted}, "wait", "j-1")
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_an_exit_code_is_said_once() -> None:
+    ended: dict[str, Any] = {"ended_at": NOW - 2, "exit_code": 3, "reason": "exit code 3"}
+    replies = {"GET /v1/jobs/j-1": a_detail("j-1", state=JobState.FAILED, **ended)}
+    assert weir(replies, "wait", "j-1").stdout == "j-1 train failed after 40s: exit code 3\n"
 
 
 def test_cancel_what() -> None:

@@ -4,8 +4,15 @@ import socket
 from pathlib import Path
 
 from tests.cli.builders import weir
+from tests.client.builders import URL, FakeServer
+from weir.cli.network_file import read_network
+from weir.cli.network_join import Folder, Server
 from weir.cli.processes import Children, alone_in
 from weir.cli.up import stop
+from weir.cli.up_context import write_servers
+from weir.client.context import add_server, read_context
+from weir.client.http import Client
+from weir.wire.joining import TokenAnswer
 
 GOOD = "network: small\ndomains: [{name: top, kind: national}]\n"
 
@@ -37,6 +44,29 @@ def test_a_wanted_port_that_is_taken_is_told_before_anything_starts(tmp_path: Pa
     assert result.exit_code == 1
     assert f"port {port} for top is taken" in result.output
     assert not (tmp_path / "home" / "small" / "logs").exists()
+
+
+def test_a_home_that_can_not_be_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(GOOD)
+    result = weir({}, "up", str(file), "--home", str(file))
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {file}/small: Not a directory\n"
+
+
+def test_servers_of_others_and_a_default_stay_in_the_context_file(tmp_path: Path) -> None:
+    file = read_network(GOOD, "net.yaml")
+    fake = FakeServer({"POST /v1/tokens": TokenAnswer(id="t-1", token="secret")})
+    servers = {"top": Server("top", URL, Client(URL, transport=fake.transport))}
+    folder = Folder(tmp_path / "small")
+    folder.home.mkdir()
+    add_server(tmp_path, "top", "http://work.test")
+    for _ in range(2):
+        assert write_servers(file, tmp_path, folder, servers) == {"top": "small-top"}
+    context = read_context(tmp_path)
+    assert (context.default, context.servers["top"].url) == ("top", "http://work.test")
+    assert context.servers["small-top"].url == URL
+    assert len(fake.asked) == 1
 
 
 def test_the_processes_are_stopped_where_nobody_listens_any_more(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from weir.cli.processes import (
     PORTS,
+    RESTARTS,
     Children,
     Died,
     alone_in,
@@ -80,7 +81,7 @@ def test_a_death_by_signal_names_the_signal(tmp_path: Path) -> None:
     children = Children(tmp_path, SH)
     children.start("victim", ["kill -KILL $$"])
     until(lambda: not _alive(children))
-    with pytest.raises(Died, match="by signal SIGKILL"):
+    with pytest.raises(Died, match="victim ended by SIGKILL"):
         children.check()
 
 
@@ -90,6 +91,21 @@ def _alive(children: Children) -> bool:
     except Died:
         return False
     return True
+
+
+def test_what_dies_is_started_again_but_not_for_ever(tmp_path: Path) -> None:
+    children, said = Children(tmp_path, SH), list[str]()
+    children.start("site-x", ["echo once more; kill -KILL $$"])
+    for _ in range(RESTARTS):
+        until(lambda: not _alive(children))
+        children.revive(said.append, now=100.0)
+    assert said == ["site-x ended by SIGKILL; started again"] * RESTARTS
+    until(lambda: not _alive(children))
+    with pytest.raises(Died, match="started again 5 times within 60 s") as caught:
+        children.revive(said.append, now=101.0)
+    assert [m.message for m in caught.value.mistakes] == ["once more"]
+    children.revive(said.append, now=161.0)
+    assert len(said) == RESTARTS + 1
 
 
 @pytest.mark.skipif(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from weir.client.context import (
+    Context,
     NoServer,
     Server,
     add_server,
@@ -37,9 +38,20 @@ def asked(home: Path, server: str | None = None, **more: str) -> tuple[str, str 
     return target.url, target.token
 
 
-def test_home_is_of_the_environment_or_of_the_person() -> None:
+def test_home_is_of_the_environment_or_of_the_person_or_of_a_folder_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, below = tmp_path / "person", tmp_path / "work" / "deep"
+    for folder in (person, below):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(person))
+    monkeypatch.chdir(below)
     assert weir_home({"WEIR_HOME": "/data/weir"}) == Path("/data/weir")
-    assert weir_home({}) == Path.home() / ".weir"
+    assert weir_home({}) == person / ".weir"
+    write_context(tmp_path / "work" / ".weir", Context())
+    assert weir_home({}) == tmp_path / "work" / ".weir"
+    write_context(person / ".weir", Context())
+    assert weir_home({}) == person / ".weir"
 
 
 def test_the_file_is_private_and_reads_back(home: Path) -> None:

@@ -24,7 +24,9 @@ from weir.wire.exchange import ExchangeAnswer, ExchangeRequest, Observation
 from weir.wire.jobs import JobsAnswer, Submission, SubmitAnswer, SubmitRequest
 from weir.wire.jobspec import JobSpec
 
-EXCHANGED = ExchangeAnswer(generation=2, acknowledged=7, lease_s=30, server_time=1000.0)
+EXCHANGED = ExchangeAnswer(
+    domain="CN-F", generation=2, acknowledged=7, lease_s=30, server_time=1000.0
+)
 
 
 def client_of(server: FakeServer, token: str | None = "secret") -> Client:
@@ -210,3 +212,9 @@ def test_a_file_without_its_size_is_not_understood() -> None:
     server = FakeServer({"GET /v1/jobs/j/files/stdout": httpx.Response(200, content=b"abc")})
     with pytest.raises(NotUnderstood):
         client_of(server).read_file("j", "stdout")
+
+
+def test_a_cluster_is_removed_by_its_identifier() -> None:
+    server = FakeServer({"DELETE /v1/clusters/CN.S1.C1-5": httpx.Response(204)})
+    client_of(server).remove_cluster("CN.S1.C1-5")
+    assert [r.method for r in server.asked] == ["DELETE"]

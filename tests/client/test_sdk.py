@@ -15,7 +15,7 @@ from weir.client.files import pieces
 from weir.client.problems import NotUnderstood
 from weir.core.errors import BadInput, NotFound
 from weir.core.lifecycle import JobState
-from weir.wire.jobs import JobsAnswer, SubmitAnswer
+from weir.wire.jobs import FileAnswer, FilesAnswer, JobsAnswer, SubmitAnswer
 
 HELLO = {"name": "hello", "tasks": [{"command": ["echo", "hello"]}]}
 GONE = problem(404, "weir.not_found", "no such file yet")
@@ -139,3 +139,23 @@ def test_wait_gives_up_when_the_time_is_over() -> None:
     with pytest.raises(TimeoutError, match="still running after 1 s"):
         weir_of(server).wait("j-1", 1.0, sleep=clock.sleep, clock=clock)
     assert clock.now == pytest.approx(1.0)
+
+
+def test_a_result_is_found_by_its_name_alone_also_once_it_comes() -> None:
+    there = FilesAnswer(run="r-1", files=(FileAnswer(name="output/m.json", size=2),))
+    empty = FilesAnswer(run=None, files=())
+    server = FakeServer(
+        {
+            "GET /v1/jobs/j-1": a_detail("j-1"),
+            "GET /v1/jobs/j-1/files": Turns([empty, there]),
+            "GET /v1/jobs/j-1/files/output/m.json": piece(b"{}", 2, True),
+        }
+    )
+    weir = weir_of(server)
+    with pytest.raises(NotFound, match=r"has no file m\.json; there are: none yet"):
+        weir.fetch("j-1", "m.json")
+    assert weir.fetch("j-1", "m.json") == b"{}"
+    assert weir.fetch("j-1", "output/m.json") == b"{}"
+    server.replies["GET /v1/jobs/j-1/files"] = Turns([empty, there])
+    said = weir.logs("j-1", "m.json", follow=True, sleep=Clock().sleep)
+    assert "".join(said) == "{}"

@@ -14,6 +14,7 @@ from weir.control.join import (
     revoke_token,
     set_identity,
 )
+from weir.control.show import list_clusters
 from weir.core import identifiers
 from weir.core.errors import (
     BadInput,
@@ -102,7 +103,7 @@ def test_an_identifier_from_elsewhere_is_let_in_only_if_the_token_names_it(
 
 def test_a_domain_comes_in_only_as_the_one_that_the_token_names(domain: Domain) -> None:
     fields = {"kind": "domain", "domain_kind": "regional", "as_identifier": "CN.R2-I"}
-    with pytest.raises(NotAllowed, match="does not let north in as CN.R2-I"):
+    with pytest.raises(NotAllowed, match=r"does not let north in as CN\.R2-I"):
         domain.let_in("north", **fields)
     joined = domain.let_in("north", identifier="CN.R2-I", **fields)
     assert joined.identifier == "CN.R2-I"
@@ -116,10 +117,33 @@ def test_a_refused_newcomer_has_not_spent_its_token(domain: Domain) -> None:
     assert join(domain.ctx, authenticate(domain.ctx, token), MAIN).identifier == "CN.S1-G"
 
 
+@pytest.mark.parametrize(
+    ("kind", "request_"),
+    [
+        ("site", JoinRequest(cluster="north", executor="federated", url="http://north")),
+        ("site", JoinRequest(cluster="north", executor="federated")),
+        ("site", JoinRequest(cluster="main", executor="local", url="http://north")),
+        ("domain", MAIN),
+    ],
+)
+def test_a_token_of_the_wrong_kind_lets_nobody_in_and_is_not_spent(
+    domain: Domain, kind: str, request_: JoinRequest
+) -> None:
+    asked = {"kind": kind, "name": "north", "domain_kind": "regional"}
+    token = make_join_token(domain.ctx, JoinTokenRequest.model_validate(asked)).token
+    said = {"site": "lets the site north in, and no", "domain": "links the domain north, and lets"}
+    with pytest.raises(NotAllowed, match=said[kind]):
+        join(domain.ctx, authenticate(domain.ctx, token), request_)
+    assert list_clusters(domain.ctx) == []
+    link = JoinRequest(cluster="north", executor="federated", url="http://north")
+    join(domain.ctx, authenticate(domain.ctx, token), MAIN if kind == "site" else link)
+    assert len(list_clusters(domain.ctx)) == 1
+
+
 def test_a_domain_without_an_identifier_lets_nobody_in_yet(make_domain: MakeDomain) -> None:
     north = make_domain("north", "regional")
-    with pytest.raises(NotReady, match="join it to its parent first"):
-        north.let_in("site")
+    with pytest.raises(NotReady, match=r"^north is not linked to a parent yet; .*weir agent link"):
+        make_join_token(north.ctx, JoinTokenRequest(kind="site", name="site"))
     with pytest.raises(NotReady, match="set it first"):
         make_uplink(north.ctx, UplinkRequest(parent="CN-F", parent_name="nation"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tests.builders import Domain, pool, spec
@@ -73,20 +74,17 @@ def test_schedulers_agents_and_users_at_once(domain: Domain) -> None:
     north = domain.site("north", pool("gpu", hosts=2, devices=8))
     ids = domain.submit_all(*[Submission(spec=spec(devices=8)) for _ in range(6)])
     twin = another_process(domain)
+
+    def work() -> None:
+        for order in north.orders():
+            north.say(order.run, "accepted", "started", "succeeded")
+
     for job in ids:
-        at_once(
-            domain.round,
-            twin.round,
-            lambda: [north.say(o.run, "accepted", "started", "succeeded") for o in north.orders()],
-            lambda job=job: domain.cancel(job),
-            domain.expire,
-        )
+        at_once(domain.round, twin.round, work, partial(domain.cancel, job), domain.expire)
     for _ in ids:
         domain.round()
-        answer = north.hear()
-        for order in answer.orders:
-            north.say(order.run, "accepted", "started", "succeeded")
-        for run in answer.cancels:
+        work()
+        for run in north.hello(restarted=1).cancels:
             north.say(run, "canceled")
     assert {domain.state(i) for i in ids} <= {JobState.SUCCEEDED, JobState.CANCELED}
     assert all(domain.story(i).count("submitted") == 1 for i in ids)

@@ -1,8 +1,8 @@
 """Anything that can happen, in any order: what must always hold, holds.
 
 Two clusters tell the truth about what they do, but late, twice, after silence and after losing
-their memory; rounds, cancels and time come in between. A failure prints the shortest steps that
-lead to it, and how to replay them.
+their memory; rounds, cancels and time come in between. A failure prints the seed that replays it,
+and the steps.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -25,6 +27,7 @@ from weir.core.lifecycle import (
     JOB_FINAL,
     JOB_TRANSITIONS,
     RUN_ACTIVE,
+    RUN_FINAL,
     RUN_TRANSITIONS,
     JobState,
     RunState,
@@ -35,6 +38,7 @@ from weir.store.rows import JobRow, RunRow, fetch, select_as
 from weir.wire.exchange import Observation
 
 HOSTS = {"north": 2, "south": 1}
+STEPS = 60
 
 NEXT = {"accepted": ("started", "refused", "canceled"), "started": ("succeeded", "failed")}
 """What a cluster can do with a run of its own accord."""
@@ -111,9 +115,9 @@ class Network:
 
     # What the clusters do.
 
-    def live(self, names: set[str], takes: bool, tells: bool, works: list[int]) -> None:
+    def live(self, names: list[str], takes: bool, tells: bool, works: list[int]) -> None:
         """Some clusters listen, do what they are told, get on with their runs, and tell of it."""
-        for name in sorted(names):
+        for name in names:
             truth = self.clusters[name]
             self.listen(truth, takes, HOSTS[name])
             for run, what in zip([r for r in truth.runs if truth.goes_on(r)], works, strict=False):
@@ -187,7 +191,8 @@ class Network:
                 assert (was, RunState(run.state)) in RUN_WAYS
 
     def _no_pool_is_overbooked(self, attempts: dict[str, RunRow]) -> None:
-        held = Counter(r.cluster for r in attempts.values() if r.state in RUN_ACTIVE)
+        # A lost run may still be where it was.
+        held = Counter(r.cluster for r in attempts.values() if r.state not in RUN_FINAL)
         for name, truth in self.clusters.items():
             assert held[truth.agent.id] <= HOSTS[name], f"{name} holds {held[truth.agent.id]}"
             assert truth.holds() <= HOSTS[name]
@@ -206,25 +211,31 @@ class Network:
                 assert job.ended_at is not None
 
 
-NAMES = st.sampled_from(sorted(HOSTS))
-MOSTLY = st.sampled_from((True, True, True, False))
-WORKS = st.lists(st.sampled_from((0, 0, 0, 1, 2, 9)), max_size=3)
-STEPS = {
-    "live": st.tuples(st.sets(NAMES, min_size=1), MOSTLY, MOSTLY, WORKS),
-    "submit": st.tuples(
-        st.sampled_from((0, 0, 1)), MOSTLY, st.sampled_from((None, None, None, "5m"))
-    ),
-    "silence": st.tuples(st.sampled_from((700, 100, 1)), st.sampled_from(("", *HOSTS))),
-    "cancel": st.tuples(st.integers(0, 9)),
-    "trouble": st.tuples(NAMES, st.sampled_from(("lost answer", "restart", "amnesia"))),
-}
-OFTEN = ("live",) * 9 + ("submit",) * 4 + ("silence",) * 4 + ("cancel", "trouble")
+def steps(chance: Random) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """What happens, for ever: mostly life goes on."""
+    often = {"live": 9, "submit": 4, "silence": 3, "cancel": 1, "trouble": 1}
+    while True:
+        [name] = chance.choices(list(often), list(often.values()))
+        yield name, _arguments(name, chance)
 
 
-@st.composite
-def steps(draw: st.DrawFn) -> tuple[str, tuple[Any, ...]]:
-    name = draw(st.sampled_from(OFTEN))
-    return name, draw(STEPS[name])
+def _arguments(name: str, chance: Random) -> tuple[Any, ...]:
+    clusters, mostly = sorted(HOSTS), (True, True, True, False)
+    if name == "live":
+        who = chance.choice((clusters, clusters, clusters[:1], clusters[1:]))
+        works = chance.choices((0, 1, 2, 9), (6, 1, 1, 4), k=3)
+        return who, chance.choice(mostly), chance.choice(mostly), works
+    if name == "submit":
+        return (
+            chance.choice((0, 0, 1)),
+            chance.choice(mostly),
+            chance.choice((None, None, None, "5m")),
+        )
+    if name == "silence":
+        return chance.choice((700, 100, 1)), chance.choice(("", *clusters))
+    if name == "cancel":
+        return (chance.randrange(9),)
+    return chance.choice(clusters), chance.choice(("lost answer", "restart", "amnesia"))
 
 
 @contextmanager
@@ -236,12 +247,21 @@ def network(template: Path) -> Iterator[Network]:
         domain.ctx.store.close()
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck), print_blob=True)
-@given(st.lists(steps(), min_size=30, max_size=45))
-def test_a_random_network_keeps_its_laws(
-    sqlite_template: Path, happened: list[tuple[str, tuple[Any, ...]]]
-) -> None:
+@settings(
+    max_examples=12,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # the seed says all; a shorter one less
+)
+@given(seed=st.integers(0, 2**32))
+def test_a_random_network_keeps_its_laws(sqlite_template: Path, seed: int) -> None:
     with network(sqlite_template) as net:
-        for name, arguments in happened:
-            getattr(net, name)(*arguments)
-            net.nothing_is_wrong()
+        happened = []
+        for step in islice(steps(Random(seed)), STEPS):
+            happened.append(step)
+            try:
+                getattr(net, step[0])(*step[1])
+                net.nothing_is_wrong()
+            except Exception as error:
+                told = "\n".join(f"  {name}{arguments}" for name, arguments in happened)
+                error.add_note(f"seed {seed}, after these steps:\n{told}")
+                raise

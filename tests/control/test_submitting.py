@@ -104,7 +104,7 @@ def test_a_run_handed_over_twice_is_one_job(north: Domain, up: Cluster) -> None:
 
 def test_a_job_never_comes_back_to_where_it_has_been(north: Domain, up: Cluster) -> None:
     site = north.site("site", pool("a"))
-    with pytest.raises(Conflict, match="CN-F -> CN.R1-K -> CN.R1-K"):
+    with pytest.raises(Conflict, match=r"CN-F -> CN\.R1-K -> CN\.R1-K"):
         hand_over(up, "p1-1", site.named["a"], "CN-F", "CN.R1-K")
 
 
@@ -134,9 +134,7 @@ def test_a_job_pinned_to_a_pool_that_is_not_here_goes_back(north: Domain, up: Cl
     )
 
 
-def test_the_counts_of_groups_are_those_that_the_parent_decided(
-    north: Domain, up: Cluster
-) -> None:
+def test_the_counts_of_groups_are_those_that_the_parent_decided(north: Domain, up: Cluster) -> None:
     site = north.site("site", pool("a", hosts=4))
     total = {"total_performance": {"precision": "fp16", "value": "4 PFLOPS"}}
     job = spec(devices=0).model_dump()

@@ -63,9 +63,7 @@ def test_performance_is_by_precision_and_never_one_total() -> None:
 
 
 def test_unknown_performance_is_null_and_counted_apart() -> None:
-    unknown = next(
-        m.name for m in devices.all_models() if m.nominal.get(Precision.FP64) is None
-    )
+    unknown = next(m.name for m in devices.all_models() if m.nominal.get(Precision.FP64) is None)
     known = now(pool("a", hosts=1, devices=8, model=H100))
     missing = now(pool("b", hosts=1, devices=4, model=unknown))
     assert nominal_gflops(missing.pool, Precision.FP64) is None

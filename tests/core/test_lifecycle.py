@@ -70,9 +70,9 @@ def test_from_every_state_an_end_can_be_reached(
 
 
 def test_a_state_is_active_final_or_lost() -> None:
-    assert RUN_ACTIVE | RUN_FINAL | {RunState.LOST} == set(RunState)
+    assert set(RunState) == RUN_ACTIVE | RUN_FINAL | {RunState.LOST}
     assert not RUN_ACTIVE & RUN_FINAL
-    assert JOB_ACTIVE | JOB_FINAL == set(JobState)
+    assert set(JobState) == JOB_ACTIVE | JOB_FINAL
     assert not JOB_ACTIVE & JOB_FINAL
 
 

@@ -28,7 +28,7 @@ def http(country: Network) -> Iterator[httpx.Client]:
 def call(http: httpx.Client, route: Route, token: str | None) -> httpx.Response:
     """Call a route with an empty body: who calls is looked at first."""
     path = route.path.replace("{name:path}", "stdout")
-    path = path.format(job="j1", token="t1", identifier="x")
+    path = path.format(job="j1", token="t1", identifier="x", cluster="c")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return http.request(route.method, path, headers=headers)
 

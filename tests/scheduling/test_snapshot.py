@@ -13,7 +13,12 @@ def test_a_route_that_is_heard_wins_over_a_shorter_silent_one() -> None:
     far = state(pool("p", hops=2), claim(devices=2), cluster="far")
     (chosen,) = choose_routes([near, far])
     assert chosen.cluster == "far"
-    assert chosen.claims == (claim(devices=2), claim(devices=1))
+
+
+def test_the_claims_of_another_route_are_not_added_to_the_chosen_one() -> None:
+    near = state(pool("p", hops=1), claim(devices=1), cluster="near")
+    far = state(pool("p", hops=2), claim(devices=2), cluster="far")
+    assert choose_routes([near, far]) == (near,)
 
 
 def test_of_two_routes_that_are_heard_the_shorter_wins_then_the_lower_cluster() -> None:

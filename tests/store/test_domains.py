@@ -47,6 +47,6 @@ def test_the_longest_names_have_room(tx: Connection) -> None:
 
 def test_a_domain_is_one_row(tx: Connection) -> None:
     assert this_domain(tx) is None
-    make_domain(tx, DomainRow(None, "north", "regional", None, 1.5))
+    make_domain(tx, DomainRow(None, "north", "regional", None, 1.5, "d1"))
     set_identity(tx, "CN.R1-K", "CN-F")
-    assert this_domain(tx) == DomainRow("CN.R1-K", "north", "regional", "CN-F", 1.5)
+    assert this_domain(tx) == DomainRow("CN.R1-K", "north", "regional", "CN-F", 1.5, "d1")

@@ -21,9 +21,13 @@ def store(new_store: NewStore) -> Iterator[Store]:
 
 
 def test_what_fails_leaves_nothing_behind(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as tx:
-        raise_count(tx, "seq")
-        raise ZeroDivisionError
+    def fail() -> None:
+        with store.write() as tx:
+            raise_count(tx, "seq")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with store.read() as tx:
         assert count(tx, "seq") == 0
 
@@ -56,11 +60,16 @@ def test_writers_wait_for_one_another_and_none_is_lost(store: Store) -> None:
 @pytest.mark.real
 def test_two_writers_of_one_key_meet_in_a_conflict(postgres: Server) -> None:
     store = open_store(postgres.new_database())
-    with pytest.raises(Conflict, match="another writer was faster"), store.write() as second:
-        assert count(second, "a") == 0
-        with store.write() as first:
-            first.execute(insert(counter).values(name="a", value=1))
-        second.execute(insert(counter).values(name="a", value=1))
+
+    def meet() -> None:
+        with store.write() as second:
+            assert count(second, "a") == 0
+            with store.write() as first:
+                first.execute(insert(counter).values(name="a", value=1))
+            second.execute(insert(counter).values(name="a", value=1))
+
+    with pytest.raises(Conflict, match="another writer was faster"):
+        meet()
     store.close()
 
 

@@ -1,6 +1,7 @@
 """The register: an identifier is stable by name, and none is ever given twice."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -46,10 +47,10 @@ def test_a_retired_identifier_stays_in_the_register_and_is_not_given_again(tx: C
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([Kind.SITE, Kind.REGIONAL]))))
 def test_names_and_identifiers_are_one_to_one(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_template: object, wanted: list[tuple[str, Kind]]
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, wanted: list[tuple[str, Kind]]
 ) -> None:
     path = tmp_path_factory.mktemp("register") / "weir.db"
-    store = sqlite_copy(sqlite_template, path)  # type: ignore[arg-type]
+    store = sqlite_copy(sqlite_template, path)
     with store.write() as tx:
         given_ = [(name, kind, issue(tx, "CN-F", kind, name, 1.0)) for name, kind in wanted]
     store.close()

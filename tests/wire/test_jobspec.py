@@ -77,7 +77,9 @@ def test_total_performance_leaves_the_number_of_tasks_to_the_model() -> None:
     assert group.device == DeviceRequest(precision=Precision.BF16, total_gflops=2_000_000)
 
 
-@pytest.mark.parametrize(("wish", "milli"), [({}, 1000), ({"count": 8}, 8000), ({"share": 0.3}, 300)])
+@pytest.mark.parametrize(
+    ("wish", "milli"), [({}, 1000), ({"count": 8}, 8000), ({"share": 0.3}, 300)]
+)
 def test_devices_come_whole_or_as_a_share_of_one(wish: dict[str, Any], milli: int) -> None:
     assert Devices.model_validate(wish).milli == milli
 
@@ -90,7 +92,7 @@ def test_devices_come_whole_or_as_a_share_of_one(wish: dict[str, Any], milli: in
         ({"walltime": "0s"}, "must be more than 0"),
         ({"priority": 101}, "less than or equal to 100"),
         ({"array": {"count": 0}}, "greater than or equal to 1"),
-        ({"constraints": {"max_latency": "20"}}, "is not a latency; write for example 20ms"),
+        ({"constraints": {"max_latency": "20"}}, "is not a latency"),
         ({"constraints": {"max_latency": "0ms"}}, "is not a latency"),
         ({"constraints": {"max_latency": "many ms"}}, "is not a latency"),
         ({"walltime": True}, "is neither text nor a number"),

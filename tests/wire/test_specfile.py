@@ -1,10 +1,13 @@
 """A job file and its mistakes: all of them at once, each with its line and a way out."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from weir.core.errors import BadInput, Mistake
+from weir.wire.jobspec import JobSpec
+from weir.wire.mistakes import FORMS
 from weir.wire.specfile import read_job, read_job_file
 
 FILE = """\
@@ -88,6 +91,45 @@ def test_what_is_no_job_is_said_plainly(text: str, told: str) -> None:
     assert mistakes(text) == [told]
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "command: python x.py 3",
+            "tasks[0].command: must be a list of words; write [python, x.py, 3]",
+        ),
+        ("command: 3", "tasks[0].command: must be a list of words; write [python, x.py]"),
+        (
+            "command: [x]\n    devices: {total_performance: 2 PFLOPS}",
+            "tasks[0].devices.total_performance: must be fields with values; "
+            "write {precision: bf16, value: 2 PFLOPS}",
+        ),
+    ],
+)
+def test_a_wrong_form_is_told_with_a_right_one(line: str, told: str) -> None:
+    (found,) = mistakes(f"name: a\ntasks:\n  - cpu: 1\n    {line}\n")
+    assert found.endswith(told)
+
+
+def test_a_pattern_is_told_in_words() -> None:
+    found = mistakes("name: My Job\ntasks: [{command: [x], environment: {1A: b}}]\n")
+    assert found[0].startswith("line 1, name: 'My Job' is no name: 1 to 63 of a-z, 0-9")
+    assert "is no variable's name" in found[1]
+
+
+def test_every_pattern_of_a_job_file_has_words() -> None:
+    found: set[str] = set()
+    todo: list[Any] = [JobSpec.model_json_schema()]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            found |= {part["pattern"]} if isinstance(part.get("pattern"), str) else set()
+            found |= set(part.get("patternProperties", {}))
+        todo += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+    assert found
+    assert found <= set(FORMS)
+
+
 def test_a_mistake_inside_a_list_is_told_and_not_the_list_as_well() -> None:
     found = mistakes("name: a\ntasks:\n  - cpu: frogs\n    command: [x]\n")
     assert len(found) == 1
@@ -114,7 +156,7 @@ def test_sources_are_taken_along_as_text_or_bytes(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_is_told_among_the_other_mistakes(tmp_path: Path) -> None:
     text = "name: A\ntasks: [{command: [x]}]\ninputs:\n  - path: t\n    source: gone.txt\n"
     assert mistakes(text, tmp_path)[1] == (
-        "line 5, inputs.source: gone.txt can't be read: No such file or directory"
+        "line 5, inputs[0].source: gone.txt can't be read: No such file or directory"
     )
     alone = text.replace("A", "a", 1)
     assert len(mistakes(alone, tmp_path)) == 1

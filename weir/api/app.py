@@ -13,14 +13,13 @@ from weir.api.rounds import Rounds
 from weir.api.wakeups import Wakeups
 from weir.control.context import SCHEDULE, Context
 
-
 MAX_BODY_BYTES = 64 * 2**20
 """Largest request: an inventory of some ten thousand pools, a batch of jobs with their scripts."""
 
 
 def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
     """The app over a context whose `wake` is that of `wakeups`."""
-    every = max(0.2, min(4.0, ctx.settings.lease_s / 6, ctx.settings.avoid_s))
+    every = max(0.2, min(4.0, ctx.settings.lease_s / 6))
     rounds = Rounds(ctx, every_s=every)
 
     @asynccontextmanager
@@ -37,10 +36,10 @@ def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
         version=ctx.version,
         description="One domain of a compute network: its resources, its jobs, its links.",
         lifespan=life,
-        max_body_size=MAX_BODY_BYTES,
+        max_body_size=2 * MAX_BODY_BYTES,  # for requests that state no size; see SizeLimit
     )
     app.state.context = ctx
     app.state.wakeups = wakeups
-    problems.install(app)
+    problems.install(app, MAX_BODY_BYTES)
     routes.install(app)
     return app

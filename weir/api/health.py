@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and its numbers for a scraper."""
+"""What is this, is it alive, is it ready, and its numbers for a scraper."""
 
 from __future__ import annotations
 
@@ -11,9 +11,22 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 
 from weir.api.calls import context
 from weir.control.context import Context
+from weir.control.join import describe
 from weir.control.measure import measure
 
 UNITS = {"%": "ratio", "bytes": "bytes"}
+
+
+def root(request: Request) -> dict[str, str | None]:
+    """Who this server is, and where its API is described."""
+    found = describe(context(request))
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "id": found.id,
+        "version": found.version,
+        "api": "/openapi.json",
+    }
 
 
 def healthz() -> dict[str, str]:

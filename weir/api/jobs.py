@@ -54,9 +54,9 @@ def list_jobs(
     return reply(found)
 
 
-def show_job(request: Request, job: str, _who: Principal = allowed(Action.READ)) -> Response:
-    """One job with its runs and history."""
-    return reply(show.show_job(context(request), job))
+def show_job(request: Request, job: str, who: Principal = allowed(Action.READ)) -> Response:
+    """One job with its runs and history; its spec only for its owner, operators, its own link."""
+    return reply(show.show_job(context(request), who, job))
 
 
 def why_job(request: Request, job: str, _who: Principal = allowed(Action.READ)) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from weir.api.calls import allowed, context, reply, reply_list
-from weir.control import show
+from weir.control import remove, show
 from weir.control.authorize import Action, Principal
 from weir.control.measure import measure
 from weir.control.resolve import resolve
@@ -21,6 +21,14 @@ def list_pools(request: Request, _who: Principal = allowed(Action.READ)) -> Resp
 def list_clusters(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
     """This domain's clusters, and its links to other domains."""
     return reply_list(ClusterAnswer, show.list_clusters(context(request)))
+
+
+def remove_cluster(
+    request: Request, cluster: str, _who: Principal = allowed(Action.OPERATE)
+) -> Response:
+    """Remove a cluster or a link that has no live runs: its tokens end, its pools are gone."""
+    remove.remove_cluster(context(request), cluster)
+    return Response(status_code=204)
 
 
 def list_indicators(

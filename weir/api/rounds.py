@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from weir.control.avoid import next_try_s
 from weir.control.context import Context
 from weir.control.expire import expire
 from weir.control.schedule import schedule_round
@@ -42,10 +43,11 @@ class Rounds:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        expired_at = 0.0
+        expired_at, pause_s = 0.0, self._every_s
         while not self._stopped.is_set():
-            if self._wanted.wait(self._every_s):
+            if self._wanted.wait(pause_s):
                 self._stopped.wait(GATHER_S)
+            pause_s = self._every_s
             self._wanted.clear()
             if self._stopped.is_set():
                 return
@@ -54,6 +56,7 @@ class Rounds:
                     expired_at = time.monotonic()
                     self._expire()
                 schedule_round(self._ctx)
+                pause_s = self._pause_s()
             except WeirError as error:
                 log.warning("this round comes to nothing: %s", error.detail)
                 self._stopped.wait(0.2)
@@ -61,6 +64,11 @@ class Rounds:
             except Exception:
                 log.exception("a round has failed; the next one starts from what is stored")
                 self._stopped.wait(1.0)
+
+    def _pause_s(self) -> float:
+        """Until the next round if nobody asks: sooner if a refused job may be tried again."""
+        next_s = next_try_s(self._ctx)
+        return self._every_s if next_s is None else min(self._every_s, next_s + GATHER_S)
 
     def _expire(self) -> None:
         """Expire, knowing since when this server has been there to hear others.

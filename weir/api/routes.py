@@ -57,6 +57,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/schema/job", jobs.job_schema, None, "jobs"),
     Route("GET", "/v1/pools", network.list_pools, list[PoolAnswer], "network"),
     Route("GET", "/v1/clusters", network.list_clusters, list[ClusterAnswer], "network"),
+    Route("DELETE", "/v1/clusters/{cluster}", network.remove_cluster, None, "network", 204),
     Route("GET", "/v1/indicators", network.list_indicators, list[IndicatorAnswer], "network"),
     Route(
         "GET",
@@ -74,13 +75,14 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/tokens/{token}", joining.revoke_token, None, "joining", 204),
     Route("POST", "/v1/exchange", exchange.exchange, ExchangeAnswer, "agents"),
     Route("GET", "/v1/watch", exchange.watch, WatchAnswer, "agents"),
+    Route("GET", "/", health.root, None, "health"),
     Route("GET", "/healthz", health.healthz, None, "health"),
     Route("GET", "/readyz", health.readyz, None, "health"),
     Route("GET", "/metrics", health.metrics, None, "health"),
 )
 
 OPEN = frozenset(
-    {"/v1/identifiers/{identifier}", "/v1/schema/job", "/healthz", "/readyz", "/metrics"}
+    {"/", "/v1/identifiers/{identifier}", "/v1/schema/job", "/healthz", "/readyz", "/metrics"}
 )
 """Paths that take no token. They only read; a test holds every other route to asking for one."""
 

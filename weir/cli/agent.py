@@ -14,8 +14,8 @@ import click
 from weir.agent.agent import Agent
 from weir.bootstrap.agent import make_agents
 from weir.cli.agent_join import join, link
-from weir.cli.output import exit_code, print_error
-from weir.core.errors import WeirError
+from weir.cli.output import exit_code, print_error, say
+from weir.core.errors import BadInput, WeirError
 
 
 @click.group()
@@ -33,10 +33,10 @@ def agent() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
-    help="The agent's settings: YAML, one agent or a list under `agents`.",
+    help="The agent's settings: YAML, one agent or a list under `agents`; HOME/agents.yaml without "
+    "it.",
 )
-def run(home: Path, config: Path) -> None:
+def run(home: Path, config: Path | None) -> None:
     """Run one or more agents in this process, until it is told to stop.
 
     After a kill or a crash, start it again with the same HOME: it finds its runs again.
@@ -44,9 +44,11 @@ def run(home: Path, config: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        agents = make_agents(home, config)
+        agents = make_agents(home, _settings(home, config))
     except WeirError as error:
         _give_up(error)
+    for one in agents:
+        say(f"agent {one.name} runs, with its data in {home / one.name}; Ctrl-C ends it")
     errors: list[WeirError] = []
     over = threading.Event()
 
@@ -76,6 +78,13 @@ def run(home: Path, config: Path) -> None:
 
 agent.add_command(join)
 agent.add_command(link)
+
+
+def _settings(home: Path, config: Path | None) -> Path:
+    found = config or home / "agents.yaml"
+    if not found.is_file():
+        raise BadInput(f"there is no {found}; `weir agent join` or `weir agent link` writes it")
+    return found
 
 
 def _give_up(error: WeirError) -> NoReturn:

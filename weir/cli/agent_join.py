@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from weir.cli.network_join import Joined, Server, link_agent, this_machine, write_agents
 from weir.cli.output import say
+from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.client.context import write_private
 from weir.client.http import Client
 from weir.core.errors import BadInput, Conflict
-from weir.executors.settings import AgentFile, AgentSettings, LocalSettings, Uplink
+from weir.executors.settings import (
+    AgentFile,
+    AgentSettings,
+    FederatedSettings,
+    LocalSettings,
+    Uplink,
+)
 from weir.wire.joining import IdentityRequest, JoinAnswer, JoinRequest, UplinkRequest
+from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import read_yaml, validated
-from weir.wire.pools import PoolFields
+from weir.wire.pools import Place
 
 HOME = click.option(
     "--home",
@@ -44,16 +54,28 @@ TOKEN_FILE = click.option(
 @click.option(
     "--pools",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="YAML with a list `pools`; this machine's CPUs and memory without it.",
+    help="YAML with a list `pools` as in a network file of `weir up`; without it one pool, `cpu`: "
+    "this machine's CPUs and memory.",
 )
-def join(url: str, home: Path, token_file: Path | None, cluster: str, pools: Path | None) -> None:
+@click.option("--region", help="Where it is: the region's name, as jobs ask for it.")
+@click.option("--country", help="The country's two letters.")
+@click.option("--latitude", type=click.FloatRange(-90, 90), help="Degrees north.")
+@click.option("--longitude", type=click.FloatRange(-180, 180), help="Degrees east.")
+@click.option("--price-per-core-hour", metavar="PRICE", help="As in 0.15; nothing without it.")
+@click.option("--price-per-device-hour", metavar="PRICE", help="As in 12.50; nothing without it.")
+def join(
+    url: str, home: Path, token_file: Path | None, cluster: str, pools: Path | None, **terms: Any
+) -> None:
     """Join this machine to the domain at URL, which has made a token: `weir join-token create`.
 
+    What is said of place and prices holds for every pool that does not say otherwise in --pools.
     Called again with the same HOME and the token of another domain, the same cluster joins that one
-    too, under the identifier that it has; it still counts once.
+    too, under the identifier that it has; it still counts once, and what is said of pools is as
+    it was.
     """
     path = home / "agents.yaml"
     known = _known(path)
+    executor = known.executor if known else _local(pools, terms)
     _make(home)  # before the token is spent: it can be only once
     request = JoinRequest(
         cluster=cluster,
@@ -64,9 +86,9 @@ def join(url: str, home: Path, token_file: Path | None, cluster: str, pools: Pat
     kept = home / f"{answer.parent}.token"
     write_private(kept, answer.token)
     uplink = Uplink(url=url, token_file=kept.absolute(), cluster=answer.cluster)
-    write_agents(path, [_settings(known, cluster, uplink, pools)])
+    write_agents(path, [_settings(known, cluster, executor, uplink)])
     say(f"joined {answer.parent_name} as cluster {answer.cluster} of site {answer.identifier}")
-    say(f"now run: weir agent run --home {home} --config {path}")
+    say(f"now run: weir agent run --home {home}")
 
 
 @click.command()
@@ -118,7 +140,7 @@ def link(
             ],
         )
     say(f"{described.name} is {answer.identifier}, under {answer.parent_name}")
-    say(f"now run: weir agent run --home {home} --config {path}")
+    say(f"now run: weir agent run --home {home}")
 
 
 def _make(home: Path) -> None:
@@ -149,19 +171,36 @@ def _known(path: Path) -> AgentSettings | None:
 
 
 def _settings(
-    known: AgentSettings | None, cluster: str, uplink: Uplink, pools: Path | None
+    known: AgentSettings | None,
+    cluster: str,
+    executor: LocalSettings | FederatedSettings,
+    uplink: Uplink,
 ) -> AgentSettings:
     if known is not None:
         others = tuple(u for u in known.uplinks if u.url != uplink.url)
         return known.model_copy(update={"uplinks": (*others, uplink)})
-    return AgentSettings(name=cluster, executor=_local(pools), uplinks=(uplink,))
+    return AgentSettings(name=cluster, executor=executor, uplinks=(uplink,))
 
 
-def _local(pools: Path | None) -> LocalSettings:
-    """The pools of a file; or one pool, this machine."""
+def _local(pools: Path | None, terms: Mapping[str, Any]) -> LocalSettings:
+    """The pools of a file, or one pool, this machine; `terms` hold where the file says nothing.
+
+    Raises `BadInput` with every mistake.
+    """
+    data: Any = {"pools": [{"name": "cpu", "detect": True}]}
+    lines: Mapping[FieldPath, int] = {}
+    what = "weir agent join"
     if pools is not None:
-        text = pools.read_text(encoding="utf-8")
-        data, lines = read_yaml(text, str(pools))
-        return validated(LocalSettings, data, str(pools), lines)
-    here = PoolFields(name="cpu", hosts=1, shape=this_machine())
-    return LocalSettings(pools=(here,), path=(str(Path(sys.executable).parent),))
+        what = str(pools)
+        data, lines = read_yaml(pools.read_text(encoding="utf-8"), what)
+    given = {name: value for name, value in terms.items() if value is not None}
+    place = {name: given.pop(name) for name in Place.model_fields if name in given}
+    if isinstance(data, dict):
+        data = given | data
+        data.setdefault("location", place or None)
+    found = validated(PoolsFile, data, what, lines)
+    machine = this_machine()
+    return LocalSettings(
+        pools=tuple(pool_fields(found, pool, machine) for pool in found.pools),
+        path=(str(Path(sys.executable).parent),),
+    )

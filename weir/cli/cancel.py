@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import click
 
+from weir.cli.arrays import is_array, members
 from weir.cli.output import print_error, print_json, say
 from weir.cli.session import Session, prints
 from weir.cli.values import style_of
 from weir.client.http import Client, Unreachable
-from weir.client.sdk import Weir
 from weir.core.errors import WeirError
 from weir.core.lifecycle import JOB_FINAL
 from weir.wire.jobs import JobAnswer
@@ -18,10 +18,10 @@ from weir.wire.jobs import JobAnswer
 
 @click.command()
 @click.argument("jobs", nargs=-1)
-@click.option("--array", metavar="ID", help="Cancel the members of this array.")
+@click.option("--array", metavar="ID", help="Cancel the jobs of this array.")
 @prints
 def cancel(session: Session, jobs: tuple[str, ...], array: str | None, as_json: bool) -> None:
-    """Cancel JOBS. One that has ended stays as it ended.
+    """Cancel JOBS, or all jobs of an array. One that has ended stays as it ended.
 
     Goes on after a job that can't be canceled; the exit code is then 1.
     """
@@ -41,18 +41,24 @@ def cancel(session: Session, jobs: tuple[str, ...], array: str | None, as_json: 
                 continue
             done.append(found)
             if not as_json:
-                say(f"{found.id} is {found.state}", style_of(found.state))
+                say(_outcome(found), style_of(found.state))
     if as_json:
         print_json(done, list[JobAnswer])
     if failed:
         raise click.exceptions.Exit(1)
 
 
+def _outcome(job: JobAnswer) -> str:
+    if job.state in JOB_FINAL:
+        return f"{job.id} is {job.state}"
+    return f"{job.id} is {job.state}, and is asked to stop"
+
+
 def _all(client: Client, jobs: tuple[str, ...], array: str | None) -> Iterator[str]:
-    """The jobs named, and those of the array that can still be canceled."""
-    yield from jobs
-    if array is not None:
-        members = list(Weir.over(client).jobs(array=array))
-        if not members:
-            say(f"array {array} has no jobs")
-        yield from (member.id for member in members if member.state not in JOB_FINAL)
+    """The jobs named, and those of arrays that can still be canceled."""
+    for name in (*jobs, *([array] if array is not None else [])):
+        if name == array or is_array(name):
+            found = members(client, name)
+            yield from (member.id for member in found if member.state not in JOB_FINAL)
+        else:
+            yield name

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from weir.cli.output import Column, Sheet, print_json, show_sheet
-from weir.cli.session import Session, prints
+from weir.cli.output import Column, Sheet, print_json, say, show_sheet
+from weir.cli.session import Session, asks, prints, wide_option
 from weir.cli.values import NONE, ago, latency
 from weir.wire.jobs import ClusterAnswer
 
 
 @click.command()
+@wide_option
 @prints
-def clusters(session: Session, as_json: bool) -> None:
+def clusters(session: Session, wide: bool, as_json: bool) -> None:
     """List the clusters, their agents and when those were last heard."""
     with session.client() as client:
         found = client.clusters()
@@ -21,16 +22,16 @@ def clusters(session: Session, as_json: bool) -> None:
         return
     sheet = Sheet(
         (
-            Column("ID"),
+            Column("ID", least=4),
             Column("NAME"),
             Column("SITE", wraps=True),
-            Column("EXECUTOR"),
-            Column("WAY"),
+            Column("EXECUTOR", least=3),
+            Column("WAY", least=5),
             Column("POOLS", right=True),
             Column("HEARD", right=True),
             Column("LATENCY", right=True),
-            Column("CLOCK OFF", right=True),
-            Column("VERSION"),
+            Column("CLOCK OFF", right=True, least=2),
+            Column("VERSION", least=1),
             Column("STATE"),
         )
     )
@@ -50,4 +51,23 @@ def clusters(session: Session, as_json: bool) -> None:
             "silent" if c.silent else "heard",
             style="red" if c.silent else "",
         )
-    show_sheet(sheet, empty="no clusters")
+    show_sheet(sheet, empty="no clusters", wide=wide)
+
+
+@click.group()
+def cluster() -> None:
+    """Remove a cluster or a link."""
+
+
+@cluster.command()
+@click.argument("cluster_id", metavar="ID")
+@asks
+def remove(session: Session, cluster_id: str) -> None:
+    """Remove the cluster or the link with this ID, as `weir clusters` shows it.
+
+    Its agent's token is void from then on, and its identifiers are never used for anything else. It
+    can't be removed while jobs run there.
+    """
+    with session.client() as client:
+        client.remove_cluster(cluster_id)
+    say(f"{cluster_id} is removed")

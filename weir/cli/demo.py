@@ -26,6 +26,7 @@ import weir
 from weir.cli.network_file import NetworkFile, read_network_file
 from weir.cli.processes import child_environment, interruptible
 from weir.cli.up import Network, Say, network_up, watch
+from weir.cli.up_context import exports
 from weir.cli.values import candidate_device, marked, price, took, where
 from weir.client.context import weir_home
 from weir.client.sdk import Job, Weir
@@ -140,7 +141,7 @@ def show_jobs(network: Network, folder: Path, say: Say) -> None:
     say(f"\n{count} jobs submitted at {len({p.domain for p in PARTS})} of the domains")
     for number, one in enumerate(submitted, 1):
         say(f"\n{number}. {one.spec.name}: {one.part.about}")
-        ended = _wait(network, one, began + JOBS_TAKE_S)
+        ended = _wait(network, one, began + JOBS_TAKE_S, say)
         _tell(one, ended, say)
     say(f"\nall {count} jobs succeeded, {time.monotonic() - began:.1f} s after the first went in")
 
@@ -151,10 +152,10 @@ def _submit(network: Network, part: Part, folder: Path) -> Submitted:
     return Submitted(part, spec, asked, tuple(asked.submit_all([spec])))
 
 
-def _wait(network: Network, one: Submitted, until: float) -> list[JobDetailAnswer]:
+def _wait(network: Network, one: Submitted, until: float, say: Say) -> list[JobDetailAnswer]:
     """All jobs of a part, ended well. Raises `DemoFailed` with the reason if one is not."""
     while True:
-        network.children.check()
+        network.children.revive(say, time.monotonic())
         found = [job.show() for job in one.jobs]
         bad = next((j for j in found if j.state in JOB_FINAL - {JobState.SUCCEEDED}), None)
         if bad is not None:
@@ -238,10 +239,10 @@ def _line(result: str, most: int = 6) -> str:
 
 def show_find(network: Network, folder: Path, say: Say) -> None:
     """Print what `weir find` prints."""
-    file = folder / ASKED.file
-    say(f"\n{ASKED.about}\n$ weir -s {ASKED.domain} find {_short(file)}")
+    file, server = folder / ASKED.file, network.name_of(ASKED.domain)
+    say(f"\n{ASKED.about}\n$ weir -s {server} find {_short(file)}")
     asked = subprocess.run(
-        [sys.executable, "-m", "weir", "-s", ASKED.domain, "find", str(file)],
+        [sys.executable, "-m", "weir", "-s", server, "find", str(file)],
         env=child_environment(os.environ) | {"WEIR_HOME": str(network.home)},
         capture_output=True,
         text=True,
@@ -253,16 +254,17 @@ def show_find(network: Network, folder: Path, say: Say) -> None:
 
 
 def _tell_more(network: Network, examples: Path, say: Say) -> None:
-    shown = "" if network.home == weir_home() else f"WEIR_HOME={network.home} "
-    say("\nIt stays up. In another terminal, for instance:")
+    east, top = network.name_of("region-east"), network.name_of("national")
+    say("\nIt stays up. In another terminal, first the first line, then for instance:")
+    say(f"  {exports(network.home)}")
     for command in (
-        "pools",
-        "-s national jobs",
-        f"submit {_short(examples / 'jobs' / 'sweep.yaml')}",
-        f"find {_short(examples / 'jobs' / 'big.yaml')}",
-        "indicators",
+        f"-s {east} pools",
+        f"-s {top} jobs",
+        f"-s {east} submit {_short(examples / 'jobs' / 'sweep.yaml')}",
+        f"-s {east} find {_short(examples / 'jobs' / 'big.yaml')}",
+        f"-s {top} indicators --by",
     ):
-        say(f"  {shown}weir {command}")
+        say(f"  weir {command}")
     say("")
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import click
 
 from weir.cli.inputs import read_specs
 from weir.cli.output import Column, Sheet, print_json, say, show_sheet
-from weir.cli.reasons import show_changes, show_reasons
+from weir.cli.reasons import show_changes, show_reasons, spoken
 from weir.cli.session import Session, prints
 from weir.cli.values import (
     candidate_device,
     candidate_latency,
     candidate_start,
     candidate_tasks,
+    marked,
     price,
     terms,
 )
@@ -32,19 +35,31 @@ def find(
 
     Shows every pool that can take it, best first; then every other pool with all its reasons; then
     the reasons counted, and what would make the job fit. FILE may be - for the standard input.
+    The exit code is 1 if no pool can take it.
     """
     spec = read_specs([file], settings)[0]
     with session.client() as client:
         answer = client.find(FindRequest(spec=spec, policy=policy))
+        emulated: set[str] = set()
+        if answer.rejections and not as_json:
+            emulated = {pool.id for pool in client.pools() if pool.emulated}
     if as_json:
         print_json(answer)
     else:
-        show_answer(answer, spec)
+        show_answer(answer, spec, emulated)
+    if not answer.candidates:
+        raise click.exceptions.Exit(1)
 
 
-def show_answer(answer: FindAnswer, spec: JobSpec) -> None:
-    """Print the yes, the no, the counted reasons, and what would help."""
+def show_answer(answer: FindAnswer, spec: JobSpec, emulated: Collection[str]) -> None:
+    """Print the yes, the no, the counted reasons, and what would help.
+
+    `emulated` are the ids of the emulated pools among those that say no.
+    """
     yes, no = len(answer.candidates), len(answer.rejections)
+    if not yes + no:
+        say(f"{spec.name}: no center has joined yet, so there is no pool to ask")
+        return
     pools = "pool" if yes + no == 1 else "pools"
     say(f"{spec.name}: {yes} of {yes + no} {pools} can take it (policy {answer.policy})")
     if answer.candidates:
@@ -52,13 +67,13 @@ def show_answer(answer: FindAnswer, spec: JobSpec) -> None:
         show_sheet(_candidates(answer, spec))
     if answer.rejections:
         say()
-        show_sheet(_rejections(answer))
+        show_sheet(_rejections(answer, emulated))
     if answer.reasons:
         say()
         show_reasons(answer.reasons)
     if answer.changes:
         say()
-        say("What would make it fit:")
+        say("What would admit more:" if yes else "What would make it fit:")
         show_changes(answer.changes)
 
 
@@ -92,8 +107,9 @@ def _candidates(answer: FindAnswer, spec: JobSpec) -> Sheet:
     return sheet
 
 
-def _rejections(answer: FindAnswer) -> Sheet:
+def _rejections(answer: FindAnswer, emulated: Collection[str]) -> Sheet:
     sheet = Sheet((Column("NOT AT", wraps=True), Column("POOL"), Column("BECAUSE", wraps=True)))
     for rejection in answer.rejections:
-        sheet.add(rejection.site_name, rejection.pool_name, "; ".join(rejection.reasons))
+        pool = marked(rejection.pool_name, rejection.pool in emulated)
+        sheet.add(rejection.site_name, pool, "; ".join(map(spoken, rejection.reasons)))
     return sheet

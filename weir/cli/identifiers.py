@@ -8,9 +8,12 @@ import click
 
 from weir.cli.output import print_json, say, show_card
 from weir.cli.session import Session, prints
+from weir.cli.values import marked, stamp
 from weir.core.errors import BadInput, NotFound
-from weir.core.identifiers import BadIdentifier, Identifier, parse
+from weir.core.identifiers import BadIdentifier, Identifier, Kind, parse
 from weir.wire.jobs import IdentifierAnswer
+
+DOMAIN_KINDS = (Kind.NATIONAL, Kind.REGIONAL, Kind.INDUSTRY)
 
 MOST_REFERRALS = 8
 """Servers asked after the first: more tiers than any network has."""
@@ -40,8 +43,14 @@ def resolve(session: Session, text: str, as_json: bool) -> None:
     if not answer.known:
         raise NotFound(f"{wanted.text} is well formed, and not known to {', '.join(asked)}")
     retired = " (retired)" if answer.retired else ""
-    say(f"{answer.id} is the {answer.kind} {answer.name or '(no name)'}{retired}")
-    facts = [(name, _shown(value)) for name, value in answer.facts.items()]
+    kind = f"{answer.kind} domain" if answer.kind in DOMAIN_KINDS else answer.kind
+    mark = marked("", answer.facts.get("emulated") is True)
+    say(f"{answer.id} is the {kind} {answer.name or '(no name)'}{mark}{retired}")
+    facts = [
+        (name.removesuffix("_at").replace("_", " "), _shown(name, value))
+        for name, value in answer.facts.items()
+        if value is not None and (name, value) != ("tier", answer.kind)
+    ]
     told = asked[-1] if len(asked) > 1 else ""
     show_card(
         [("under", answer.parent or ""), ("source", answer.source), ("told by", told), *facts]
@@ -62,5 +71,12 @@ def _resolved(session: Session, wanted: Identifier) -> tuple[IdentifierAnswer, l
     return answer, asked
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
+    """A fact as people read it: a moment as a date, a list by its items."""
+    if name.endswith("_at") and isinstance(value, int | float):
+        return stamp(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

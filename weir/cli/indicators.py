@@ -6,9 +6,12 @@ import click
 
 from weir.cli.output import Column, Sheet, print_json, show_sheet
 from weir.cli.session import Session, prints
-from weir.cli.values import UNKNOWN, amount
+from weir.cli.values import UNKNOWN, amount, number
 from weir.core.errors import NotFound
 from weir.wire.jobs import IndicatorAnswer, Scope
+
+OF_DEVICES = ("devices", "performance_nominal", "performance_unknown", "devices_allocated")
+"""The indicators that count emulated accelerators among the rest."""
 
 
 @click.command()
@@ -52,15 +55,23 @@ def indicators(
         columns.append(Column("DEFINITION", wraps=True))
     sheet = Sheet(columns)
     for indicator in found:
-        _add(sheet, indicator, by, definitions)
+        _add(sheet, indicator, by, definitions, _mark(indicator, every))
     show_sheet(sheet, empty="no indicators")
 
 
-def _add(sheet: Sheet, found: IndicatorAnswer, by: bool, definitions: bool) -> None:
+def _mark(found: IndicatorAnswer, every: list[IndicatorAnswer]) -> str:
+    """How many of the accelerators that an indicator counts are emulated."""
+    emulated = next((i.value for i in every if i.name == "devices_emulated"), None)
+    if not emulated or found.name not in OF_DEVICES:
+        return ""
+    return f" ({number(emulated)} accelerators emulated)"
+
+
+def _add(sheet: Sheet, found: IndicatorAnswer, by: bool, definitions: bool, mark: str) -> None:
     more = (found.definition,) if definitions else ()
     style = "dim" if found.value is None and not found.by else ""
     value = UNKNOWN if found.value is None and not found.by else _value(found)
-    sheet.add(found.name, found.label, value, found.law, *more, style=style)
+    sheet.add(found.name, found.label + mark, value, found.law, *more, style=style)
     # What has no total is nothing without its parts.
     for part, value_of in found.by.items() if by or found.value is None else ():
         blank = ("",) if definitions else ()

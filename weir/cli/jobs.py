@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from weir.cli.arrays import label
 from weir.cli.output import Column, Sheet, note, print_json, show_sheet
 from weir.cli.session import Session, prints
 from weir.cli.values import NONE, ago, style_of, took, where
 from weir.core.lifecycle import JobState
-from weir.wire.jobs import JobsAnswer
+from weir.wire.jobs import JobAnswer
 
 
 @click.command()
@@ -21,7 +24,7 @@ from weir.wire.jobs import JobsAnswer
 )
 @click.option("--submitter", metavar="WHO", help="Only this person's.")
 @click.option("--name", help="Only jobs of this name.")
-@click.option("--array", metavar="ID", help="Only the members of this array.")
+@click.option("--array", metavar="ID", help="Only the jobs of this array.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most.")
 @click.option("--before", metavar="ID", help="The page after this job.")
 @prints
@@ -48,13 +51,13 @@ def jobs(
     if as_json:
         print_json(page)
         return
-    show_sheet(sheet(page, session.clock()), empty="no jobs")
+    show_sheet(sheet(page.jobs, session.clock()), empty="no jobs")
     if page.next is not None:
         note(f"there are more: --before {page.next}")
 
 
-def sheet(page: JobsAnswer, now: float) -> Sheet:
-    """The table of a page of jobs."""
+def sheet(found: Sequence[JobAnswer], now: float) -> Sheet:
+    """The table of some jobs."""
     table = Sheet(
         (
             Column("ID"),
@@ -67,11 +70,10 @@ def sheet(page: JobsAnswer, now: float) -> Sheet:
             Column("BY", wraps=True),
         )
     )
-    for job in page.jobs:
-        index = "" if job.array_index is None else f"[{job.array_index}]"
+    for job in found:
         table.add(
             job.id,
-            job.name + index,
+            label(job),
             job.state.value,
             where(job),
             ago(job.submitted_at, now),

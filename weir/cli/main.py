@@ -1,6 +1,7 @@
 """The `weir` command: the table of its verbs. A verb's code is loaded when it is called.
 
-Exit codes: 0 done; 1 it failed; 2 the command or its input has mistakes; 3 no server answers.
+Exit codes: 0 done; 1 it failed; 2 the command or its input has mistakes; 3 no server answers;
+124 the time is over; 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import click
 from weir import __version__
 from weir.cli.session import Session, server_option
 from weir.core.errors import WeirError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 class Verb(NamedTuple):
@@ -40,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
     "The network": {
         "pools": Verb("weir.cli.pools:pools", "List pools, what is free in them, and their price."),
         "clusters": Verb("weir.cli.clusters:clusters", "List clusters and their agents' health."),
+        "cluster": Verb("weir.cli.clusters:cluster", "Remove a cluster or a link."),
         "indicators": Verb("weir.cli.indicators:indicators", "The network in numbers."),
         "id": Verb("weir.cli.identifiers:identifier", "Look identifiers up."),
         "device": Verb("weir.cli.device:device", "The catalog of accelerators, with sources."),
@@ -97,11 +102,16 @@ def reported(ctx: click.Context, work: Callable[[], Any]) -> Any:
     """`work()`; an expected error is printed with a way out, and becomes the exit code."""
     try:
         return work()
-    except WeirError as error:
-        from weir.cli.output import exit_code, print_error
+    except KeyboardInterrupt:
+        ctx.exit(INTERRUPTED)
+    except (WeirError, OSError) as error:
+        from weir.cli.output import exit_code, of_system, print_error
 
-        print_error(error)
-        ctx.exit(exit_code(error))
+        found = of_system(error)
+        if found is None:
+            raise
+        print_error(found)
+        ctx.exit(exit_code(found))
 
 
 def _near(name: str) -> str | None:
@@ -123,6 +133,6 @@ def main(ctx: click.Context) -> None:
     """Weir joins computing centers into one compute network.
 
     The server to talk to is --server, or WEIR_URL with WEIR_TOKEN_FILE, or the default of
-    ~/.weir/context.json.
+    context.json in WEIR_HOME, in ~/.weir, or in the nearest .weir at or above this folder.
     """
     ctx.ensure_object(Session)

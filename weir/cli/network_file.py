@@ -10,38 +10,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
-from weir.core.devices import Precision
+from weir.cli.pool_entries import OfferEntry, PoolEntry, Some
 from weir.core.errors import BadInput, Mistake
 from weir.wire.base import Wire
-from weir.wire.jobspec import (
-    Bytes,
-    Cpu,
-    DeviceName,
-    Duration,
-    Latency,
-    Name,
-    Performance,
-    Price,
-)
+from weir.wire.jobspec import Name
 from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import read_yaml, show_path, validated
-from weir.wire.pools import Place
 
-T = TypeVar("T")
-
-
-def _not_empty(items: tuple[T, ...]) -> tuple[T, ...]:
-    """Unlike `min_length`, this says nothing of items that have mistakes themselves."""
-    if not items:
-        raise ValueError("needs at least one entry")
-    return items
-
-
-Some = Annotated[tuple[T, ...], AfterValidator(_not_empty)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 DomainKind = Literal["national", "regional", "industry"]
 
@@ -60,53 +39,6 @@ class DomainEntry(Wire):
     kind: DomainKind
     parent: Name | None = None
     port: Port | None = Field(None, description="left out: a free one is found and kept")
-
-
-class OfferEntry(Wire):
-    """On which terms a pool is offered; a site gives them for all its pools, a pool for itself."""
-
-    location: Place | None = None
-    industries: tuple[Name, ...] | None = None
-    latency: Latency | None = None
-    price_per_device_hour: Price | None = None
-    price_per_core_hour: Price | None = None
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    max_walltime: Duration | None = None
-
-
-class PoolEntry(OfferEntry):
-    """Equal hosts: what one host has, and how many there are.
-
-    `emulated` hosts have what is written, and their processes run on this machine. A pool with
-    `detect` is this machine with the CPUs and the memory that it really has.
-    """
-
-    name: Name
-    hosts: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    cpu: Cpu | None = None
-    memory: Bytes | None = None
-    storage: Bytes | None = None
-    devices: Annotated[int, Field(ge=0, le=1024)] = 0
-    device_model: DeviceName | None = None
-    emulated: bool = False
-    detect: bool = False
-    open: bool = True
-    fabric: Name | None = None
-    fabric_gbps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    traits: tuple[Name, ...] = ()
-    measured: dict[Precision, Performance] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if self.detect and (self.emulated or self.hosts > 1):
-            raise ValueError("detect takes this machine as it is: one host, and not emulated")
-        if self.detect and (self.cpu is not None or self.memory is not None):
-            raise ValueError("detect finds cpu and memory: leave them out")
-        if not self.detect and (self.cpu is None or self.memory is None):
-            raise ValueError("needs cpu and memory of one host, or detect: true")
-        if bool(self.devices) != (self.device_model is not None):
-            raise ValueError("devices (how many per host) and device_model go together")
-        return self
 
 
 class ClusterEntry(Wire):

@@ -20,13 +20,11 @@ from pydantic import ValidationError
 from weir.cli.network_file import (
     ClusterEntry,
     DomainEntry,
-    OfferEntry,
-    PoolEntry,
     SiteEntry,
 )
+from weir.cli.pool_entries import pool_fields
 from weir.client.context import write_private
 from weir.client.http import Client
-from weir.core import units
 from weir.executors.settings import AgentSettings, FederatedSettings, LocalSettings, Uplink
 from weir.wire.joining import (
     IdentityRequest,
@@ -36,7 +34,7 @@ from weir.wire.joining import (
     UplinkAnswer,
     UplinkRequest,
 )
-from weir.wire.pools import Place, PoolFields, Shape
+from weir.wire.pools import Shape
 
 A = TypeVar("A", JoinAnswer, UplinkAnswer)
 
@@ -209,57 +207,3 @@ def this_machine() -> Shape:
     usable = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None
     cpus = usable or psutil.cpu_count() or 1
     return Shape(cpu_milli=cpus * 1000, memory_bytes=psutil.virtual_memory().total)
-
-
-def pool_fields(site: SiteEntry, pool: PoolEntry, machine: Shape) -> PoolFields:
-    """A pool as the agent's settings want it; `machine` is what `detect` finds."""
-    offer = {
-        name: getattr(pool, name) if getattr(pool, name) is not None else getattr(site, name)
-        for name in OfferEntry.model_fields
-    }
-    return PoolFields(
-        name=pool.name,
-        hosts=pool.hosts,
-        shape=_shape(pool, machine),
-        device_model=pool.device_model,
-        emulated=pool.emulated,
-        open=pool.open,
-        fabric=pool.fabric or "",
-        fabric_gbps=pool.fabric_gbps,
-        traits=pool.traits,
-        location=offer["location"] or Place(),
-        industries=offer["industries"] or (),
-        latency_us=_microseconds(offer["latency"]),
-        price_micro_per_device_hour=_micro(offer["price_per_device_hour"]),
-        price_micro_per_core_hour=_micro(offer["price_per_core_hour"]),
-        currency=offer["currency"] or "CNY",
-        max_walltime_s=offer["max_walltime"] and units.parse_duration_s(offer["max_walltime"]),
-        measured_gflops=tuple(
-            (precision.value, units.parse_gflops(value))
-            for precision, value in pool.measured.items()
-        ),
-    )
-
-
-def _shape(pool: PoolEntry, machine: Shape) -> Shape:
-    return Shape(
-        cpu_milli=units.parse_cpu_milli(pool.cpu) if pool.cpu else machine.cpu_milli,
-        memory_bytes=units.parse_bytes(pool.memory) if pool.memory else machine.memory_bytes,
-        devices=pool.devices,
-        storage_bytes=units.parse_bytes(pool.storage) if pool.storage else 0,
-    )
-
-
-def _micro(price: str | None) -> int:
-    return 0 if price is None else units.parse_price_micro(price)
-
-
-def _microseconds(latency: str | None) -> int | None:
-    """Microseconds of what `Latency` has let through: a number with us, ms or s."""
-    if latency is None:
-        return None
-    text = latency.strip().lower()
-    suffix, factor = next(
-        u for u in (("us", 1), ("ms", 1_000), ("s", 1_000_000)) if text.endswith(u[0])
-    )
-    return round(float(text[: -len(suffix)]) * factor)

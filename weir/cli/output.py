@@ -1,8 +1,9 @@
 """Print tables, cards, JSON and errors.
 
 Laws:
-- Nothing is cut off. A table that is too wide wraps the columns that may wrap; one that still does
-  not fit is shown a record at a time. Where the output is no terminal, a row is one line.
+- No cell is cut off. A table that is too wide wraps the columns that may wrap, then leaves out
+  columns that say the least, and says so; one that still does not fit is shown a record at a time.
+  Where the output is no terminal, or with `--wide`, every column is there and a row is one line.
 - Text from elsewhere can't steer the terminal: control characters are shown, not obeyed.
 - Answers go to stdout; errors, notes and progress go to stderr.
 """
@@ -39,11 +40,15 @@ LEAST_WRAP = 16
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, whether it is a number, and whether its cells may wrap."""
+    """A column: its heading, whether it is a number, and whether its cells may wrap.
+
+    Where the terminal is too narrow, columns with a `least` are left out, the lowest first.
+    """
 
     name: str
     right: bool = False
     wraps: bool = False
+    least: int = 0
 
 
 @dataclass(slots=True)
@@ -88,21 +93,52 @@ def note(text: str) -> None:
     console(err=True).print(Text(clean(text), style="dim"))
 
 
-def show_sheet(sheet: Sheet, empty: str = "none", to: Console | None = None) -> None:
-    """Print a table, or `empty` if it has no rows."""
+def show_sheet(
+    sheet: Sheet, empty: str = "none", to: Console | None = None, *, wide: bool = False
+) -> None:
+    """Print a table, or `empty` if it has no rows. With `wide` it takes the room that it needs."""
     out = to or console()
     if not sheet.rows:
         out.print(Text(empty))
         return
-    widths = _widths(sheet)
-    room = out.width if out.is_terminal else sum(widths) + GAP * len(widths)
-    fixed = [w for w, c in zip(widths, sheet.columns, strict=True) if not c.wraps]
-    wrapping = [w for w, c in zip(widths, sheet.columns, strict=True) if c.wraps]
-    least = sum(fixed) + sum(min(w, LEAST_WRAP) for w in wrapping) + GAP * (len(widths) - 1)
-    if least > room:
+    narrow = out.is_terminal and not wide
+    shown = _narrowed(sheet, out.width) if narrow else sheet
+    widths = _widths(shown)
+    room = out.width if narrow else sum(widths) + GAP * len(widths)
+    if _least(shown) > room:
         _records(sheet, out)
-    else:
-        _print_lines(_table(sheet, widths), out, room)
+        return
+    _print_lines(_table(shown, widths), out, room)
+    left_out = [c.name for c in sheet.columns if c not in shown.columns]
+    if left_out:
+        (to or console(err=True)).print(
+            Text(f"without {', '.join(left_out)}; --wide shows all", style="dim")
+        )
+
+
+def _least(sheet: Sheet) -> int:
+    """The least width of a table, its wrapping columns as narrow as they may be."""
+    cells = [
+        min(w, LEAST_WRAP) if c.wraps else w
+        for w, c in zip(_widths(sheet), sheet.columns, strict=True)
+    ]
+    return sum(cells) + GAP * (len(cells) - 1)
+
+
+def _narrowed(sheet: Sheet, room: int) -> Sheet:
+    """A table without the columns that say the least, as few of them as it takes to fit."""
+    kept = list(range(len(sheet.columns)))
+    small = sheet
+    for number in sorted((c.least, i) for i, c in enumerate(sheet.columns) if c.least):
+        if _least(small) <= room:
+            break
+        kept.remove(number[1])
+        small = Sheet(
+            [sheet.columns[i] for i in kept],
+            [tuple(row[i] for i in kept) for row in sheet.rows],
+            sheet.styles,
+        )
+    return small if _least(small) <= room else sheet
 
 
 def show_card(pairs: Sequence[tuple[str, str]], to: Console | None = None) -> None:
@@ -144,6 +180,13 @@ def print_error(error: WeirError) -> None:
     hint = next((h for kind, h in _WAYS_OUT if isinstance(error, kind)), "")
     if hint:
         out.print(Text(hint))
+
+
+def of_system(error: WeirError | OSError) -> WeirError | None:
+    """The error to print; None for one of the system that names no file, such as a closed pipe."""
+    if isinstance(error, WeirError):
+        return error
+    return BadInput(f"{error.filename}: {error.strerror}") if error.filename else None
 
 
 def exit_code(error: WeirError) -> int:
@@ -206,7 +249,7 @@ def _print_lines(table: Table, out: Console, room: int) -> None:
     for line in out.render_lines(table, out.options.update_width(room), pad=False):
         text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
         text.rstrip()
-        out.print(text)
+        out.print(text, soft_wrap=True)
 
 
 def _records(sheet: Sheet, out: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from weir.cli.output import Column, Sheet, print_json, show_sheet
-from weir.cli.session import Session, prints
+from weir.cli.session import Session, prints, wide_option
 from weir.cli.values import NONE, device, latency, price
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.units import show_cpu_milli, show_devices_milli
@@ -13,8 +13,9 @@ from weir.wire.pools import PoolAnswer
 
 
 @click.command()
+@wide_option
 @prints
-def pools(session: Session, as_json: bool) -> None:
+def pools(session: Session, wide: bool, as_json: bool) -> None:
     """List the pools, what is free in them, and what they cost."""
     with session.client() as client:
         found = client.pools()
@@ -23,23 +24,23 @@ def pools(session: Session, as_json: bool) -> None:
         return
     sheet = Sheet(
         (
-            Column("ID"),
+            Column("ID", least=1),
             Column("SITE", wraps=True),
             Column("POOL"),
             Column("DEVICES", wraps=True),
             Column("FREE", right=True),
-            Column("CPU FREE", right=True),
-            Column("PER DEVICE", right=True),
-            Column("PER CORE", right=True),
-            Column("LATENCY", right=True),
+            Column("CPU FREE", right=True, least=6),
+            Column("PER DEVICE", right=True, least=5),
+            Column("PER CORE", right=True, least=2),
+            Column("LATENCY", right=True, least=3),
             Column("STATE"),
-            Column("RUNS", right=True),
+            Column("RUNS", right=True, least=4),
         )
     )
     for pool in found:
         state, style = _state(pool)
         sheet.add(*_row(pool), state, str(pool.runs), style=style)
-    show_sheet(sheet, empty="no pools")
+    show_sheet(sheet, empty="no pools", wide=wide)
 
 
 def _row(pool: PoolAnswer) -> tuple[str, ...]:

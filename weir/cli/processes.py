@@ -4,7 +4,8 @@ Laws:
 - Each process is `python -m weir ...` with its own session and log file, and no secret among its
   arguments. On Linux it gets SIGTERM when the process that started it dies, whatever killed that.
 - Processes must be started from the main thread: the kernel ties that SIGTERM to the thread.
-- Nothing is started again by itself: a death is told, with the end of the log.
+- While a network comes up a death is its end, told with the end of the log. After that a process
+  that dies is started again, but not for ever: one that keeps dying ends the network too.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from weir.core.errors import Conflict, Mistake, WeirError
 PORTS = range(20_000, 32_000)
 """Where free ports are looked for: below the ports that outgoing connections get."""
 
+RESTARTS, RESTARTS_S = 5, 60.0
+"""So often within so many seconds is a process started again."""
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -50,12 +54,14 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     log_from: int
+    arguments: tuple[str, ...] = ()
+    started_again: tuple[float, ...] = ()
 
     def end(self) -> str:
-        """How it ended."""
+        """How it ended: `site-x ended by SIGKILL`."""
         code = self.process.returncode
-        how = f"with status {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
-        return f"{self.name} ended {how}, see {self.log}"
+        how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+        return f"{self.name} ended {how}"
 
     def last_words(self, lines: int = 12) -> list[Mistake]:
         """The last lines that it wrote since it was started."""
@@ -75,6 +81,9 @@ class Children:
 
     def start(self, name: str, arguments: Sequence[str], stage: int = 0) -> None:
         """Start a process; its output goes to the end of its log."""
+        self._children.append(self._started(name, tuple(arguments), stage))
+
+    def _started(self, name: str, arguments: tuple[str, ...], stage: int) -> Child:
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
@@ -88,14 +97,28 @@ class Children:
                 start_new_session=True,
                 preexec_fn=_dies_with(os.getpid()),
             )
-        self._children.append(Child(name, stage, process, log, log_from))
+        return Child(name, stage, process, log, log_from, arguments)
 
     def check(self) -> None:
         """Raises `Died` if a process has ended by itself."""
         ended = [c for c in self._children if c.process.poll() is not None]
         if ended:
             told = [mistake for child in ended for mistake in child.last_words()]
-            raise Died("; ".join(child.end() for child in ended), told)
+            raise Died("; ".join(f"{c.end()}, see {c.log}" for c in ended), told)
+
+    def revive(self, say: Callable[[str], None], now: float) -> None:
+        """Start again what has ended by itself. Raises `Died` for what has done so too often."""
+        for place, child in enumerate(self._children):
+            if child.process.poll() is None:
+                continue
+            recent = tuple(at for at in child.started_again if now - at < RESTARTS_S)
+            if len(recent) >= RESTARTS:
+                often = f"it was started again {RESTARTS} times within {RESTARTS_S:g} s"
+                raise Died(f"{child.end()}, see {child.log}; {often}", child.last_words())
+            say(f"{child.end()}; started again")
+            fresh = self._started(child.name, child.arguments, child.stage)
+            fresh.started_again = (*recent, now)
+            self._children[place] = fresh
 
     def stop(self, grace_s: float = 15.0) -> int:
         """Stop all, those of the latest stage first; how many had to be killed."""

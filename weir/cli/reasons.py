@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weir.cli.output import Column, Sheet, say, show_sheet
-from weir.core.plan import MEANINGS
+from weir.core.plan import MEANINGS, Reason
 from weir.wire.jobs import ChangeAnswer, ReasonAnswer
+
+NO_MEMORY_KNOWN = "its memory is not known"
+"""Said of a pool whose accelerators' memory nobody has told."""
 
 
 def show_reasons(reasons: Sequence[ReasonAnswer]) -> None:
@@ -21,14 +24,23 @@ def show_reasons(reasons: Sequence[ReasonAnswer]) -> None:
         )
     )
     for r in reasons:
-        sheet.add(r.reason, str(r.pools), r.needed, r.best, _meaning(r.reason))
+        sheet.add(r.reason, str(r.pools), r.needed, r.best, _meaning(r))
     show_sheet(sheet)
 
 
-def _meaning(reason: str) -> str:
+def _meaning(found: ReasonAnswer) -> str:
     """The reason in words; a newer server may have one that is not known here."""
+    if (found.reason, found.best) == (Reason.DEVICE_MEMORY, "unknown"):
+        return NO_MEMORY_KNOWN
     known = {str(r): words for r, words in MEANINGS.items()}
-    return known.get(reason, "")
+    return known.get(found.reason, "")
+
+
+def spoken(reason: str) -> str:
+    """A pool's reason as the server writes it; what is not known is said to be that."""
+    if reason.startswith(f"{Reason.DEVICE_MEMORY} ") and reason.endswith(" best=unknown"):
+        return f"{reason.removesuffix(' best=unknown')}, and {NO_MEMORY_KNOWN}"
+    return reason
 
 
 def show_changes(changes: Sequence[ChangeAnswer]) -> None:

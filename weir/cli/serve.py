@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from socket import socket
 from types import FrameType
 
 import click
 import uvicorn
 
 from weir.bootstrap.server import ServerSettings, make_server
+from weir.cli.output import say
 from weir.control.context import DomainSettings
 
 
@@ -93,6 +96,7 @@ def serve(
         policy=policy,
         url=url or f"http://{host}:{port}",
     )
+    first = not (home / "operator.token").exists()
     app = make_server(
         ServerSettings(
             home=home,
@@ -112,11 +116,31 @@ def serve(
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
-    _Server(config).run()
+    # Written once per domain, so a token that is new was made by this start.
+    token = home / "operator.token" if first else None
+    _Server(config, lambda address: _introduce(name, kind, url or address, token)).run()
+
+
+def _introduce(name: str, kind: str, url: str, token: Path | None) -> None:
+    """Say where the server is, and at its first start how to go on."""
+    say(f"{name} ({kind}) answers at {url}")
+    if token is not None and token.exists():
+        say(f"its operator's token is in {token}; to use it from here:")
+        say(f"  weir server add {name} {url} --token-file {token}")
 
 
 class _Server(uvicorn.Server):
-    """Answers the calls that wait as soon as it is told to end."""
+    """Says when it listens, and answers the calls that wait as soon as it is told to end."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.config.app.state.wakeups.close()  # type: ignore[union-attr]

@@ -54,12 +54,31 @@ def add(name: str, url: str, token_file: Path | None, is_default: bool) -> None:
 def use(name: str) -> None:
     """Talk to the server NAME unless told otherwise."""
     home = weir_home()
+    context = _known(home, name)
+    write_context(home, Context(default=name, servers=context.servers))
+    say(f"{name} is the default")
+
+
+@server.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Forget the server NAME. The server itself goes on, and your token stays in its file."""
+    home = weir_home()
+    context = _known(home, name)
+    left = {other: entry for other, entry in context.servers.items() if other != name}
+    default = None if context.default == name else context.default
+    write_context(home, Context(default=default, servers=left))
+    none = "; there is no default now, see `weir server use`" if default is None and left else ""
+    say(f"{name} is forgotten{none}")
+
+
+def _known(home: Path, name: str) -> Context:
+    """The context file, if it has a server of that name. Raises `BadInput`."""
     context = read_context(home)
     if name not in context.servers:
         known = ", ".join(context.servers) or "none"
         raise BadInput(f"no server is named {name!r} (known: {known}); see `weir server add`")
-    write_context(home, Context(default=name, servers=context.servers))
-    say(f"{name} is the default")
+    return context
 
 
 def _mark(context: Context, name: str) -> str:

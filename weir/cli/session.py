@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import httpx
 
     from weir.client.http import Client
+    from weir.client.patience import Patience
+    from weir.core.errors import WeirError
+
+AWAY_S = 60.0
+"""How long a server that is away is asked again by what waits for a job, in seconds."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +42,16 @@ class Session:
 
         target = resolve(self.server)
         return Client(target.url, target.token, self.timeout_s, transport=self.transport)
+
+    def patience(self) -> Patience:
+        """For a question that is asked until a job ends: a server that is away may come back."""
+        from weir.cli.output import note
+        from weir.client.patience import Patience
+
+        def tell(error: WeirError) -> None:
+            note(f"{error.detail.split('. ')[0]}; trying again for {AWAY_S:g} s")
+
+        return Patience(AWAY_S, tell, self.sleep, self.clock)
 
     def anonymous(self, url: str) -> Client:
         """A connection to some other server, which is told no token."""
@@ -61,6 +76,7 @@ server_option = click.option(
 """Stands at the command as well as before it: `weir -s north jobs`, `weir jobs -s north`."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+wide_option = click.option("--wide", is_flag=True, help="Show all columns, however wide.")
 pass_session = click.make_pass_decorator(Session, ensure=True)
 
 

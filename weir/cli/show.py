@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 
+from weir.cli.arrays import is_array, members
+from weir.cli.jobs import sheet as jobs_sheet
 from weir.cli.output import Column, Sheet, print_json, say, show_card, show_sheet
 from weir.cli.session import Session, prints
 from weir.cli.values import NONE, ago, device, roughly, stamp, style_of, took, where
-from weir.wire.jobs import JobDetailAnswer
+from weir.wire.jobs import JobAnswer, JobDetailAnswer
 from weir.wire.jobspec import JobSpec, Tasks
 
 
@@ -15,13 +19,31 @@ from weir.wire.jobspec import JobSpec, Tasks
 @click.argument("job")
 @prints
 def show(session: Session, job: str, as_json: bool) -> None:
-    """Show JOB: what it is, its path through the tiers, its runs, and its history."""
+    """Show JOB: what it is, its path through the tiers, its runs, and its history.
+
+    Of an array, show a table of its jobs.
+    """
     with session.client() as client:
+        if is_array(job):
+            show_members(members(client, job), session.clock(), as_json=as_json)
+            return
         found = client.job(job)
     if as_json:
         print_json(found)
     else:
         show_job(found, session.clock())
+
+
+def show_members(found: list[JobAnswer], now: float, *, as_json: bool) -> None:
+    """Print the members of an array."""
+    if as_json:
+        print_json(found, list[JobAnswer])
+        return
+    counts = Counter(member.state.value for member in found)
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    say(f"{found[0].array} {found[0].name} has {len(found)} jobs: {said}")
+    say()
+    show_sheet(jobs_sheet(found, now))
 
 
 def show_job(job: JobDetailAnswer, now: float) -> None:
@@ -65,7 +87,7 @@ def _summary(job: JobDetailAnswer, now: float) -> list[tuple[str, str]]:
     sent = f"{stamp(job.submitted_at)} ({ago(job.submitted_at, now)}) by {job.submitter}"
     ran = f"{ago(job.started_at, now)}, ran {took(job.started_at, job.ended_at, now)}"
     return [
-        ("asks for", wish(job.spec)),
+        ("asks for", "" if job.spec is None else wish(job.spec)),
         ("at", where(job)),
         ("path", " > ".join(job.place)),
         ("came by", " > ".join(job.path)),
@@ -73,7 +95,7 @@ def _summary(job: JobDetailAnswer, now: float) -> list[tuple[str, str]]:
         ("started", "" if job.started_at is None else ran),
         ("ended", "" if job.ended_at is None else stamp(job.ended_at)),
         ("exit code", "" if job.exit_code is None else str(job.exit_code)),
-        ("reason", job.reason),
+        ("reason", "" if job.reason == f"exit code {job.exit_code}" else job.reason),
         ("priority", str(job.priority)),
         ("array", f"{job.array}{index}" if job.array else ""),
         ("root job", job.root_job if job.root_job != job.id else ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from weir.cli.inputs import read_specs
-from weir.cli.output import print_json
+from weir.cli.output import note, print_json
 from weir.cli.session import Session, prints
 from weir.cli.wait import finish
 from weir.client.http import Client
@@ -28,7 +28,9 @@ def submit(
     waits: bool,
     as_json: bool,
 ) -> None:
-    """Submit the jobs in FILES, all of them or none, and print their ids.
+    """Submit the jobs in FILES, all of them or none, and print their ids, one a line.
+
+    Of an array its own id is printed; every command that takes a job takes it too.
 
     A file may be - for the standard input. --set changes a field in every file, as in --set
     name=trial or --set tasks[0].count=4. With --wait, the exit code is 0 only if all succeed.
@@ -43,13 +45,17 @@ def submit(
         else:
             _show(client, answer, specs)
         if waits:
-            finish(session, client, [i for ids in answer.ids for i in ids], quiet=as_json)
+            finish(session, client, [i for ids in answer.ids for i in ids], aside=True)
 
 
 def _show(client: Client, answer: SubmitAnswer, specs: list[JobSpec]) -> None:
-    """An id a line; before an array's members a line with the array's own."""
-    for ids, spec in zip(answer.ids, specs, strict=True):
-        if spec.array is not None and ids:
-            click.echo(f"array {client.job(ids[0]).array} ({len(ids)} jobs)")
-        for job in ids:
-            click.echo(job)
+    """An id a line, an array's own for its members; what else there is to say goes to stderr."""
+    arrays = answer.arrays or (None,) * len(answer.ids)
+    for ids, array, spec in zip(answer.ids, arrays, specs, strict=True):
+        if spec.array is None or not ids:
+            for job in ids:
+                click.echo(job)
+            continue
+        name = array or client.job(ids[0]).array or ids[0]
+        note(f"{spec.name} is the array {name} of {len(ids)} jobs; `weir jobs --array {name}`")
+        click.echo(name)

@@ -7,14 +7,11 @@ context file gets the network's servers, so that `weir find` and the rest just w
 
 from __future__ import annotations
 
-import getpass
-import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -33,18 +30,13 @@ from weir.cli.processes import (
     write_numbers,
 )
 from weir.cli.status_view import Status, changes, draw, read_status, stamped
+from weir.cli.up_context import exports, write_servers
 from weir.client.context import (
-    Context,
-    read_context,
     read_token,
     weir_home,
-    write_context,
-    write_private,
 )
-from weir.client.context import Server as KnownServer
 from weir.client.http import Client
 from weir.core.errors import NotReady, WeirError
-from weir.wire.joining import TokenRequest
 
 SERVERS_START_S = 30.0
 """Longest wait until every server is ready."""
@@ -69,6 +61,11 @@ class Network:
     folder: Folder
     servers: Mapping[str, Server]
     children: Children
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, domain: str) -> str:
+        """What the context file calls a domain's server."""
+        return self.names.get(domain, domain)
 
     def first(self) -> Server:
         """The server that people talk to if they name none: the first region's."""
@@ -84,7 +81,8 @@ def up(file: Path, home: Path | None, plain: bool) -> None:
     """Start the network that FILE describes, and keep it up until Ctrl-C.
 
     The processes run on this machine; what FILE calls emulated are hosts and devices that it does
-    not have. A second `weir up` with the same home goes on with the same identifiers and jobs.
+    not have. A process that dies is started again: kill an agent while jobs run, and see. A second
+    `weir up` with the same home goes on with the same identifiers and jobs.
     """
     network = read_network_file(file)
     console = Console(highlight=False, soft_wrap=True)
@@ -111,9 +109,9 @@ def network_up(file: NetworkFile, home: Path, say: Say) -> Iterator[Network]:
         for server in servers.values():
             ending.callback(server.client.close)
         _start_agents(file, folder, servers, children)
-        _write_context(file, home, folder, servers)
+        names = write_servers(file, home, folder, servers)
         _wait_for_all(file, servers, children, clock)
-        network = Network(file, home, folder, servers, children)
+        network = Network(file, home, folder, servers, children, names)
         _introduce(network, time.monotonic() - began, say)
         yield network
 
@@ -187,33 +185,6 @@ def _agent(at: Path) -> list[str]:
     return ["agent", "run", "--home", str(at), "--config", str(at / "agents.yaml")]
 
 
-def _write_context(
-    file: NetworkFile, home: Path, folder: Folder, servers: Mapping[str, Server]
-) -> None:
-    """Put the servers into the context file, with a person's token for each."""
-    known = {}
-    for name, server in servers.items():
-        token_file = folder.home / "people" / f"{name}.token"
-        if not token_file.exists():
-            request = TokenRequest(subject=_person(), roles=("user", "operator"))
-            token_file.parent.mkdir(mode=0o700, exist_ok=True)
-            write_private(token_file, server.client.create_token(request).token)
-        relative = os.path.relpath(token_file, home.absolute())
-        known[name] = KnownServer(url=server.url, token_file=relative)
-    default = file.first_domain("regional") or file.domains_from_the_top()[0]
-    old = read_context(home).servers
-    write_context(home, Context(default=default.name, servers={**old, **known}))
-
-
-def _person() -> str:
-    """This person's login name, as a name of the network."""
-    try:
-        login = getpass.getuser()
-    except (KeyError, OSError):
-        login = ""
-    return re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-")[:60] or "me"
-
-
 def _wait_for_all(
     file: NetworkFile, servers: Mapping[str, Server], children: Children, began: float
 ) -> None:
@@ -270,29 +241,37 @@ def _introduce(network: Network, seconds: float, say: Say) -> None:
     )
     for domain in file.domains_from_the_top():
         say(f"  {domain.name:<16} {domain.kind:<9} {network.servers[domain.name].url}")
-    shown = "" if network.home == weir_home() else f"WEIR_HOME={network.home} "
-    say(f"In another terminal: {shown}weir pools; {shown}weir -s {network.first().name} jobs")
     say(f"Logs are in {network.folder.logs}")
+    say("In another terminal, first this line:")
+    say(f"  {exports(network.home)}")
+    server = network.name_of(network.first().name)
+    say(f"and then for instance `weir -s {server} pools`, or `weir -s {server} jobs`")
 
 
 def watch(network: Network, console: Console, *, plain: bool) -> None:
-    """Show what the network does until interrupted. Raises `Died` if a process ends."""
+    """Show what the network does until interrupted, and start again what dies.
+
+    Raises `Died` if a process keeps dying.
+    """
     if plain:
         _tell(network, console)
     with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
-            network.children.check()
+            network.children.revive(partial(live.console.print, markup=False), time.monotonic())
             status = read_status(network.servers)
             live.update(draw(network.file, network.servers, status), refresh=True)
             time.sleep(REFRESH_S)
 
 
 def _tell(network: Network, console: Console) -> None:
+    def told(line: str) -> None:
+        console.print(stamped(line, time.time()), markup=False)
+
     old = Status()
     while True:
-        network.children.check()
+        network.children.revive(told, time.monotonic())
         new = read_status(network.servers)
         for line in changes(old, new):
-            console.print(stamped(line, time.time()), markup=False)
+            told(line)
         old = new
         time.sleep(REFRESH_S)

@@ -75,8 +75,12 @@ def price(micro_per_hour: int, currency: str) -> str:
 
 
 def latency(microseconds: int | float | None) -> str:
-    """A round trip: `20 ms`, `0.35 ms`."""
-    return UNKNOWN if microseconds is None else f"{number(microseconds / 1000)} ms"
+    """A round trip, to a tenth of a millisecond: `20 ms`, `3.2 ms`, `0 ms` only for none at all."""
+    if microseconds is None:
+        return UNKNOWN
+    if 0 < microseconds < 50:
+        return "< 0.1 ms"
+    return f"{number(round(microseconds / 1000, 1))} ms"
 
 
 def number(value: float | int | None) -> str:
@@ -152,6 +156,8 @@ def term_value(term: TermAnswer) -> str:
         return UNKNOWN
     if term.unit in ("us", "µs"):
         return latency(term.value)
+    if term.unit == "ms":
+        return latency(term.value * 1000)
     return f"{number(term.value)} {term.unit}".rstrip()
 
 

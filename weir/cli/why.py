@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from weir.cli.arrays import is_array, members
 from weir.cli.output import Column, Sheet, print_json, say, show_sheet
 from weir.cli.reasons import show_changes, show_reasons
 from weir.cli.session import Session, prints
@@ -16,16 +17,23 @@ from weir.cli.values import (
     style_of,
     term_value,
 )
-from weir.wire.jobs import CandidateAnswer, WhyAnswer
+from weir.core.lifecycle import JobState
+from weir.wire.jobs import CandidateAnswer, JobAnswer, WhyAnswer
 from weir.wire.jobspec import JobSpec
+
+MOST_NUMBERS = 8
+"""So many members of an array are named beside what is said of them."""
 
 
 @click.command()
 @click.argument("job")
 @prints
 def why(session: Session, job: str, as_json: bool) -> None:
-    """Why does JOB wait, or run where it runs?"""
+    """Why does JOB wait, or run where it runs? Of an array: how many of its jobs."""
     with session.client() as client:
+        if is_array(job):
+            _show_array([(m, client.why(m.id)) for m in members(client, job)], as_json)
+            return
         answer = client.why(job)
         if as_json:
             print_json(answer)
@@ -34,10 +42,33 @@ def why(session: Session, job: str, as_json: bool) -> None:
     show_answer(answer, spec)
 
 
+def _show_array(answers: list[tuple[JobAnswer, WhyAnswer]], as_json: bool) -> None:
+    """Print each sentence once, with the members that it is said of."""
+    if as_json:
+        print_json([answer for _, answer in answers], list[WhyAnswer])
+        return
+    said: dict[tuple[str, str], list[str]] = {}
+    for member, answer in answers:
+        said.setdefault((answer.state.value, said_once(answer)), []).append(str(member.array_index))
+    sheet = Sheet(
+        (
+            Column("STATE"),
+            Column("JOBS", right=True),
+            Column("NUMBERS", wraps=True),
+            Column("WHY", wraps=True),
+        )
+    )
+    for (state, text), numbers in said.items():
+        shown = ", ".join(numbers[:MOST_NUMBERS]) + (", ..." if numbers[MOST_NUMBERS:] else "")
+        sheet.add(state, str(len(numbers)), shown, text or NONE)
+    show_sheet(sheet)
+
+
 def show_answer(answer: WhyAnswer, spec: JobSpec | None) -> None:
     """Print the state, then the reasons and changes, or the terms of the choice."""
-    colon = f": {answer.text}" if answer.text else ""
-    say(f"{answer.job} is {answer.state}{colon}", style_of(answer.state))
+    text = said_once(answer)
+    colon = f": {text}" if text else ""
+    say(f"{answer.job} {_state(answer.state)}{colon}", style_of(answer.state))
     if answer.ahead:
         say("1 job is ahead." if answer.ahead == 1 else f"{answer.ahead} jobs are ahead of it.")
     if answer.held_pool is not None:
@@ -56,6 +87,19 @@ def show_answer(answer: WhyAnswer, spec: JobSpec | None) -> None:
         show_sheet(_choice(answer.chosen, answer.runner_up, spec))
         if answer.runner_up is None:
             say("No other pool could take it.")
+
+
+def said_once(answer: WhyAnswer) -> str:
+    """The server's text without the state, which stands before it already."""
+    text = answer.text.replace(f" It is {answer.state}: ", " ")
+    text = text.removeprefix(f"It is {answer.state}: ").removeprefix(f"It is {answer.state}; ")
+    return text.replace("exit code", "Exit code", 1) if ". exit code" in text else text
+
+
+def _state(state: JobState) -> str:
+    """`has failed`, `is running`."""
+    ended = (JobState.SUCCEEDED, JobState.FAILED)
+    return f"has {state}" if state in ended else f"is {state}"
 
 
 def _choice(chosen: CandidateAnswer, other: CandidateAnswer | None, spec: JobSpec | None) -> Sheet:

@@ -1,4 +1,4 @@
-"""Which servers this person talks to: `$WEIR_HOME/context.json`, and how one of them is chosen.
+"""Which servers this person talks to: `context.json` in `weir_home`, and how one is chosen.
 
     {"default": "national",
      "servers": {"national": {"url": "http://127.0.0.1:7500", "token_file": "tokens/me"}}}
@@ -28,6 +28,7 @@ from weir.wire.base import Wire
 from weir.wire.mistakes import read_yaml, validated
 
 FILE_NAME = "context.json"
+FOLDER = ".weir"
 
 
 class NoServer(WeirError):
@@ -60,9 +61,24 @@ class Target:
 
 
 def weir_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Weir's folder of this person: `$WEIR_HOME`, or `~/.weir`."""
+    """Weir's folder: `$WEIR_HOME`; else `~/.weir`, or the `.weir` here or above that has a context
+    file where that one has none.
+    """
     chosen = environ.get("WEIR_HOME")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".weir"
+    if chosen:
+        return Path(chosen).expanduser()
+    usual = Path.home() / FOLDER
+    here = Path.cwd()
+    places = [usual, *(folder / FOLDER for folder in (here, *here.parents))]
+    return next((place for place in places if _is_ours(place / FILE_NAME)), usual)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether there is such a file, and nobody else has put it there."""
+    try:
+        return path.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def read_context(home: Path) -> Context:

@@ -144,6 +144,10 @@ class Client(Transport):
         """Every cluster that talks to the server."""
         return self._ask(list[ClusterAnswer], "GET", "/v1/clusters")
 
+    def remove_cluster(self, cluster: str) -> None:
+        """Remove a cluster or a link that has no live runs."""
+        self._send("DELETE", f"/v1/clusters/{path_part(cluster)}")
+
     def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The defined quantities with their values."""
         query = {"scope": None if scope == "domain" else scope}

@@ -23,6 +23,7 @@ import httpx
 from weir.client.context import resolve
 from weir.client.files import pieces
 from weir.client.http import Client
+from weir.client.patience import NONE, Patience
 from weir.core.errors import BadInput
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.wire.jobs import (
@@ -179,21 +180,26 @@ class Weir:
         *,
         follow: bool = False,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = NONE,
     ) -> Iterator[str]:
         """The text of a job's file as it comes; with `follow` until the file can't grow any more.
+
+        With `patience` a server that gives no answer for a while is asked again.
 
         >>> for text in weir.logs(job, follow=True):  # doctest: +SKIP
         ...     print(text, end="")
         """
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        for piece in pieces(self.client, _id(job), file, follow=follow, sleep=sleep):
+        read = pieces(self.client, _id(job), file, follow=follow, sleep=sleep, patience=patience)
+        for piece in read:
             if text := decoder.decode(piece):
                 yield text
         if text := decoder.decode(b"", final=True):
             yield text
 
     def fetch(self, job: Job | str, file: str) -> bytes:
-        """The content of a job's file, as far as it is there.
+        """The content of a job's file, as far as it is there; results are in `output/`, which may
+        be left out.
 
         >>> model = weir.fetch(job, "model.json")  # doctest: +SKIP
         """
@@ -206,14 +212,17 @@ class Weir:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        patience: Patience = NONE,
     ) -> JobDetailAnswer:
         """Wait until a job has ended, well or not. Raises `TimeoutError` after `timeout_s` seconds.
+
+        With `patience` a server that gives no answer for a while is asked again.
 
         >>> weir.wait(job, timeout_s=3600).exit_code  # doctest: +SKIP
         """
         until = None if timeout_s is None else clock() + timeout_s
         for pause in _pauses():
-            found = self.client.job(_id(job))
+            found = patience.ask(lambda: self.client.job(_id(job)))
             if found.state in JOB_FINAL:
                 return found
             left = pause if until is None else until - clock()

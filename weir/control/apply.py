@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -39,7 +39,7 @@ class _Drafts:
     seen_runs: dict[str, RunRow]
     seen_jobs: dict[str, JobRow]
     history: list[dict[str, object]] = field(default_factory=list)
-    avoid: list[tuple[str, str, float, str]] = field(default_factory=list)
+    avoid: list[tuple[str, str, float, int, str]] = field(default_factory=list)
     cancel: set[str] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
 
@@ -55,7 +55,7 @@ def apply_happenings(
     found = runs.some(tx, {run for run, _ in happenings})
     known = jobs.some(tx, {row.job for row in found.values()})
     drafts = _Drafts(dict(found), dict(known), found, known)
-    rules = {j: rules_of(ctx, row) for j, row in known.items()}
+    rules = _rules(ctx, tx, known)
     for run_id, happened in happenings:
         run = drafts.runs.get(run_id)
         if run is not None:
@@ -64,9 +64,17 @@ def apply_happenings(
     return _write(tx, drafts)
 
 
-def rules_of(ctx: Context, job: JobRow) -> Rules:
-    """The few fields of a job's spec that an event's consequence depends on."""
-    spec = json.loads(job.spec)
+def _rules(ctx: Context, tx: Connection, known: Mapping[str, JobRow]) -> dict[str, Rules]:
+    """What the consequences of events depend on besides the rows, for each job."""
+    texts = jobs.specs(tx, {row.spec for row in known.values()})
+    by_spec = {key: rules_of(ctx, text) for key, text in texts.items()}
+    refusals = jobs.refusals(tx, known)
+    return {j: replace(by_spec[r.spec], refusals=refusals.get(j, {})) for j, r in known.items()}
+
+
+def rules_of(ctx: Context, text: str) -> Rules:
+    """The few fields of a spec that an event's consequence depends on."""
+    spec = json.loads(text)
     walltime = spec.get("walltime")
     return Rules(
         retries=spec.get("retries", 0),
@@ -85,7 +93,8 @@ def _note(drafts: _Drafts, out: Outcome, happened: Happening) -> None:
             {"job": out.job.id, "at": happened.at, "what": what, "detail": detail}
         )
     if out.avoid_until is not None:
-        drafts.avoid.append((out.job.id, out.run.pool, out.avoid_until, happened.reason))
+        entry = (out.job.id, out.run.pool, out.avoid_until, out.refusals, happened.reason)
+        drafts.avoid.append(entry)
     if out.cancel_run is not None:
         drafts.cancel.add(out.cancel_run)
     if out.frees:
@@ -95,7 +104,8 @@ def _note(drafts: _Drafts, out: Outcome, happened: Happening) -> None:
 def _write(tx: Connection, drafts: _Drafts) -> set[str]:
     changed_runs = [r for i, r in drafts.runs.items() if r is not drafts.seen_runs[i]]
     changed_jobs = [j for i, j in drafts.jobs.items() if j is not drafts.seen_jobs[i]]
-    total = len(changed_jobs) + 1
+    # Each order to stop has a number of its own, so that a list of orders can end after any.
+    total = len(changed_jobs) + max(1, len(drafts.cancel))
     first = raise_count(tx, "seq", total) - total + 1
     runs.swap(
         tx,
@@ -119,7 +129,7 @@ def _write(tx: Connection, drafts: _Drafts) -> set[str]:
     jobs.add_history(tx, drafts.history)
     for entry in drafts.avoid:
         jobs.avoid_pool(tx, *entry)
-    woken = ask_to_stop(tx, drafts.cancel, first + total - 1)
+    woken = ask_to_stop(tx, sorted(drafts.cancel), first + len(changed_jobs))
     clusters.touch_pools(tx, drafts.freed, first + total - 1)
     woken |= {job_key(j.id) for j in changed_jobs}
     if changed_jobs:
@@ -129,10 +139,15 @@ def _write(tx: Connection, drafts: _Drafts) -> set[str]:
     return woken
 
 
-def ask_to_stop(tx: Connection, run_ids: Iterable[str], revision: int) -> set[str]:
-    """Mark runs as to be stopped, so that their agents hear of it; gives keys to wake."""
+def ask_to_stop(tx: Connection, run_ids: Iterable[str], first: int) -> set[str]:
+    """Mark runs as to be stopped, so that their agents hear of it; gives keys to wake.
+
+    Their revisions count from `first`: the caller has raised the counter by as many.
+    """
     rows = runs.some(tx, run_ids)
-    runs.change(tx, [{"id": i, "cancel": True, "revision": revision} for i in rows])
+    runs.change(
+        tx, [{"id": i, "cancel": True, "revision": first + n} for n, i in enumerate(sorted(rows))]
+    )
     return {orders_for(row.cluster) for row in rows.values()}
 
 

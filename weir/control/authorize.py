@@ -16,7 +16,7 @@ from typing import Any
 from weir.control.context import Context
 from weir.core.errors import NotAllowed, NotSignedIn
 from weir.store import tokens
-from weir.store.rows import TokenRow
+from weir.store.rows import JobRow, TokenRow
 
 
 class Action(StrEnum):
@@ -84,6 +84,20 @@ def check(who: Principal, action: Action) -> None:
         wanted = " or ".join(sorted(ALLOWED[action]))
         held = ", ".join(sorted(who.roles)) or "none"
         raise NotAllowed(f"to {action} takes the role {wanted}; {who.subject} has {held}")
+
+
+def owns(who: Principal, job: JobRow) -> bool:
+    """Whether a job is the caller's to read whole and to cancel.
+
+    An operator's are all; a link's those that it handed over. A person's are those submitted here
+    in their name: a name says who somebody is in one domain only, so what came over a link is
+    nobody's here, whatever name it bears.
+    """
+    if who.kind == "node":
+        return job.origin_cluster is not None and job.origin_cluster == who.cluster
+    if "operator" in who.roles:
+        return True
+    return who.kind == "person" and job.origin_cluster is None and job.submitter == who.subject
 
 
 def check_cluster(who: Principal, cluster: str) -> None:

@@ -26,5 +26,6 @@ def begin(ctx: Context, name: str, kind: str, code: str) -> str | None:
                 )
             return None
         identifier = law.root(code) if kind == law.Kind.NATIONAL else None
-        domains.make_domain(tx, DomainRow(identifier, name, kind, None, ctx.now()))
+        data_id = ctx.new_id("d")
+        domains.make_domain(tx, DomainRow(identifier, name, kind, None, ctx.now(), data_id))
     return make_person_token(ctx, TokenRequest(subject="operator", roles=("operator",))).token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weir.control.apply import ask_to_stop
-from weir.control.authorize import Principal
+from weir.control.authorize import Principal, owns
 from weir.control.context import WATCH, Context, again, job_key
 from weir.core.errors import NotAllowed, NotFound
 from weir.core.lifecycle import JOB_FINAL, JobEvent, JobState, step_job
@@ -33,15 +33,16 @@ def stop(ctx: Context, job_id: str, reason: str) -> None:
 
 
 def _check_owner(who: Principal, row: JobRow) -> None:
-    if "operator" in who.roles:
+    if owns(who, row):
         return
     if who.kind == "node":
-        if row.origin_cluster != who.cluster:
-            raise NotAllowed(f"job {row.id} was not handed over by {who.cluster}")
-    elif row.submitter != who.subject:
+        raise NotAllowed(f"job {row.id} was not handed over by {who.cluster}")
+    if row.origin_cluster is not None:
         raise NotAllowed(
-            f"job {row.id} is {row.submitter}'s; its owner or an operator can cancel it"
+            f"job {row.id} came from another domain; its owner can cancel it there, and an "
+            "operator here"
         )
+    raise NotAllowed(f"job {row.id} is {row.submitter}'s; its owner or an operator can cancel it")
 
 
 def _stop(ctx: Context, job_id: str, reason: str) -> set[str]:

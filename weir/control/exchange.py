@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from weir.control.inventory import accept_inventory
 from weir.control.observe import Happening
 from weir.core.errors import BadInput, Mistake, NotAllowed, NotFound, Superseded
 from weir.core.lifecycle import RunState
-from weir.store import clusters, runs
+from weir.store import clusters, jobs, runs
 from weir.store.domains import raise_count, this_domain
 from weir.store.rows import ClusterRow, JobRow, RunRow
 from weir.wire.exchange import (
@@ -24,11 +25,15 @@ from weir.wire.exchange import (
     ExchangeRequest,
     FileChunk,
     GroupPlace,
+    Observation,
     RunOrder,
 )
 from weir.wire.jobspec import JobSpec
 
 MAX_ORDERS = 500
+MAX_ORDER_BYTES = 8 * 2**20
+"""The specs in one answer, each order with its own, are no larger than this together."""
+
 SKEW_S = 2.0
 """A child's clock that is off by less than this is taken as right."""
 
@@ -58,7 +63,7 @@ def _says_something(request: ExchangeRequest) -> bool:
 
 def _known(tx: Connection, request: ExchangeRequest) -> ClusterRow:
     row = clusters.get(tx, request.cluster)
-    if row is None:
+    if row is None or row.removed_at is not None:
         raise NotFound(f"there is no cluster {request.cluster} here")
     if not request.hello and row.incarnation != request.incarnation:
         raise Superseded(
@@ -122,20 +127,11 @@ def _write(ctx: Context, request: ExchangeRequest, now: float) -> set[str]:
             woken |= {SCHEDULE, WATCH}
         news = [o for o in request.observations if o.seq > observed]
         skew = float(values["clock_skew_s"])
-        _check_runs(tx, row, {o.run for o in news})
-        woken |= apply_happenings(
-            ctx,
-            tx,
-            [
-                (
-                    o.run,
-                    Happening(
-                        o.event, min(o.at - skew, now), o.exit_code, o.reason, _place(row, o.place)
-                    ),
-                )
-                for o in news
-            ],
-        )
+        own = _check_runs(tx, row, {o.run for o in news})
+        happenings = [
+            (o.run, _happening(row, own[o.run], o, skew, now)) for o in news if o.run in own
+        ]
+        woken |= apply_happenings(ctx, tx, happenings)
         for chunk, data in pieces:
             runs.grow_file(tx, chunk.run, chunk.name, chunk.offset + len(data))
         values["observed"] = max([observed, *(o.seq for o in news)])
@@ -145,6 +141,14 @@ def _write(ctx: Context, request: ExchangeRequest, now: float) -> set[str]:
             clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
             woken |= {SCHEDULE, WATCH}
     return woken
+
+
+def _happening(
+    row: ClusterRow, run: RunRow, seen: Observation, skew_s: float, now: float
+) -> Happening:
+    """What was seen, by this domain's clock: not before the run was assigned, and not after now."""
+    at = min(max(seen.at - skew_s, run.assigned_at), now)
+    return Happening(seen.event, at, seen.exit_code, seen.reason, _place(row, seen.place))
 
 
 def _place(row: ClusterRow, place: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,16 +207,15 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
         assert row is not None
         assert domain is not None
         orders: list[tuple[RunRow, JobRow]] = []
+        specs: dict[str, JobSpec] = {}
         cancels: list[str] = []
         recheck: list[str] = []
+        revision = request.after
         if request.want:
-            orders = runs.orders(tx, row.id, request.after, MAX_ORDERS)
-            if len(orders) < MAX_ORDERS:
-                cancels = runs.cancels(tx, row.id, request.after)
+            orders, specs, through = _orders(tx, row, request.after)
+            cancels = runs.cancels(tx, row.id, request.after, through)
             recheck = _to_recheck(tx, row, request)
-        revision = (
-            runs.last_revision(tx, row.id) if len(orders) < MAX_ORDERS else (orders[-1][0].revision)
-        )
+            revision = max(revision, through)
         # With a hello, too: an agent that has lost its folder must know what the orders call pools.
         named = request.hello or request.inventory is not None
         names = _pool_names(tx, row) if named else {}
@@ -221,14 +224,37 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
         generation=row.generation,
         acknowledged=row.observed,
         identifiers=names,
-        orders=tuple(_order(run, job, domain.id) for run, job in orders),
+        orders=tuple(_order(run, job, specs[job.spec], domain.id) for run, job in orders),
         cancels=tuple(cancels),
         recheck=tuple(recheck),
         resend=row.inventory_digest == "",
-        revision=max(request.after, revision) if request.want else request.after,
+        revision=revision,
         lease_s=ctx.settings.lease_s,
         server_time=now,
     )
+
+
+def _orders(
+    tx: Connection, row: ClusterRow, after: int
+) -> tuple[list[tuple[RunRow, JobRow]], dict[str, JobSpec], int]:
+    """Orders after a revision, their specs, and the revision up to which this is all there is.
+
+    No more than fit one answer: what is left out has a higher revision, and comes with the next.
+    """
+    found = runs.orders(tx, row.id, after, MAX_ORDERS)
+    sizes = jobs.spec_sizes(tx, {job.spec for _, job in found})
+    fit = fitting([sizes[job.spec] for _, job in found], MAX_ORDER_BYTES)
+    whole = fit == len(found) < MAX_ORDERS
+    through = runs.last_revision(tx, row.id) if whole else found[fit - 1][0].revision
+    texts = jobs.specs(tx, {job.spec for _, job in found[:fit]})
+    specs = {key: JobSpec.model_validate_json(text) for key, text in texts.items()}
+    return found[:fit], specs, through
+
+
+def fitting(sizes: Sequence[int], most: int) -> int:
+    """How many of the first of these fit into `most` together; one does, however large."""
+    sums = accumulate(sizes)
+    return max(min(1, len(sizes)), sum(1 for _ in takewhile(lambda size: size <= most, sums)))
 
 
 def _to_recheck(tx: Connection, row: ClusterRow, request: ExchangeRequest) -> list[str]:
@@ -245,7 +271,7 @@ def _pool_names(tx: Connection, row: ClusterRow) -> dict[str, str]:
     return {r.name: r.id for r in clusters.pool_records(tx, row.id, heads).values()}
 
 
-def _order(run: RunRow, job: JobRow, here: str | None) -> RunOrder:
+def _order(run: RunRow, job: JobRow, spec: JobSpec, here: str | None) -> RunOrder:
     return RunOrder(
         run=run.id,
         revision=run.revision,
@@ -254,7 +280,7 @@ def _order(run: RunRow, job: JobRow, here: str | None) -> RunOrder:
         submitter=job.submitter,
         pool=run.pool,
         groups=tuple(GroupPlace(group=g, count=n, stack=s) for g, n, s in run.groups),
-        spec=JobSpec.model_validate_json(job.spec),
+        spec=spec,
         array_index=job.array_index,
         path=(*job.path, *((here,) if here else ())),
         start_within_s=run.start_within_s,

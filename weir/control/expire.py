@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from weir.control.apply import apply_happenings
+from weir.control.avoid import forget
 from weir.control.cancel import stop
-from weir.control.context import SCHEDULE, WATCH, Context, again
+from weir.control.context import SCHEDULE, WATCH, Context, again, job_key
 from weir.control.network import is_silent
 from weir.control.observe import Happening
+from weir.control.schedule import refuse
 from weir.core.lifecycle import RunEvent, RunState
 from weir.store import clusters, jobs, runs
 from weir.store.domains import raise_count
-from weir.store.rows import ClusterRow, RunRow
+from weir.store.rows import ClusterRow, JobRow, RunRow
+
+TOO_LATE = "its time to start has passed"
 
 NOT_STARTED = frozenset({RunState.ASSIGNED, RunState.ACCEPTED})
 
@@ -26,6 +30,7 @@ def expire(ctx: Context, listening_since: float = 0.0) -> int:
     _note_silence(ctx, now)
     lost = again(lambda: _give_up(ctx, now, listening_since))
     late = again(lambda: _stop_late(ctx, now))
+    forget(ctx, now)
     return lost + late
 
 
@@ -94,5 +99,18 @@ def _stop_late(ctx: Context, now: float) -> int:
     with ctx.store.read() as tx:
         late = jobs.expired(tx, now)
     for job in late:
-        stop(ctx, job.id, "its deadline has passed")
+        if job.origin_cluster is None:
+            stop(ctx, job.id, "its deadline has passed")
+    _send_back(ctx, now, [job for job in late if job.origin_cluster is not None])
     return len(late)
+
+
+def _send_back(ctx: Context, now: float, late: list[JobRow]) -> None:
+    """What a peer handed over and is not placed yet must not start any more."""
+    if not late:
+        return
+    with ctx.store.write() as tx:
+        first = raise_count(tx, "seq", len(late)) - len(late) + 1
+        refuse(tx, late, {job.id: TOO_LATE for job in late}, first, now)
+    for key in {WATCH, *(job_key(job.id) for job in late)}:
+        ctx.wake(key)

@@ -32,7 +32,11 @@ from weir.wire.joining import (
 
 
 def make_join_token(ctx: Context, request: JoinTokenRequest) -> JoinTokenAnswer:
-    """A token that one newcomer can join with, once."""
+    """A token that one newcomer can join with, once.
+
+    Raises `NotReady` while nobody can: what is let in here is named under this domain's identifier.
+    """
+    _identified(ctx)
     if request.identifier is not None:
         _check_brought(request.identifier, request.kind)
     if request.kind == "domain" and request.domain_kind is None:
@@ -67,9 +71,8 @@ def join(ctx: Context, who: Principal, request: JoinRequest) -> JoinAnswer:
     The earlier agent's token ends then: there is one agent for one cluster.
     """
     now = ctx.now()
-    domain = ctx.domain()
-    if domain.id is None:
-        raise NotReady(f"{domain.name} has no identifier yet; join it to its parent first")
+    domain, here = _identified(ctx)
+    _check_kind(who, request)
     with ctx.store.write() as tx:
         if not tokens.use(tx, who.token, now):
             raise JoinTokenUsed("this join token has been used; ask the operator for a new one")
@@ -83,15 +86,42 @@ def join(ctx: Context, who: Principal, request: JoinRequest) -> JoinAnswer:
         else:
             tokens.revoke_of_cluster(tx, row.id, now)
             clusters.change(tx, row.id, executor=row.executor, peer_url=row.peer_url)
+            _take_back(tx, known)
         kind = "node" if row.peer_domain else "agent"
         secret = _add_token(ctx, tx, kind, row.name, [kind], cluster=row.id)[1]
     return JoinAnswer(
         identifier=identifier,
         cluster=row.id,
         token=secret,
-        parent=domain.id,
+        parent=here,
         parent_name=domain.name,
     )
+
+
+def _identified(ctx: Context) -> tuple[DomainRow, str]:
+    """This domain and its identifier. Raises `NotReady` before it has one."""
+    domain = ctx.domain()
+    if domain.id is None:
+        raise NotReady(
+            f"{domain.name} is not linked to a parent yet; its operator does that with "
+            "`weir agent link`"
+        )
+    return domain, domain.id
+
+
+def _check_kind(who: Principal, request: JoinRequest) -> None:
+    """A site's token lets in a cluster and a domain's a link, never the other way round."""
+    name, is_link = who.claims["name"], request.executor == "federated" or request.url is not None
+    if who.claims["kind"] == "site" and is_link:
+        raise NotAllowed(
+            f"this token lets the site {name} in, and no domain; ask the operator for one that "
+            "was made for a domain"
+        )
+    if who.claims["kind"] == "domain" and not is_link:
+        raise NotAllowed(
+            f"this token links the domain {name}, and lets no site in; ask the operator for one "
+            "that was made for a site"
+        )
 
 
 def _join_site(
@@ -134,6 +164,14 @@ def _join_domain(
     return replace(row, peer_domain=child, peer_url=request.url), child
 
 
+def _take_back(tx: Connection, known: ClusterRow) -> None:
+    """A cluster that was removed is here again, with all the identifiers that it had."""
+    if known.removed_at is not None:
+        clusters.change(tx, known.id, removed_at=None)
+        identifiers.use_again(tx, known.id, below=True)
+        identifiers.use_again(tx, known.site)
+
+
 def _check_tier(domain: DomainRow, kind: law.Kind) -> None:
     if kind not in law.ISSUES[law.Kind(domain.kind)]:
         raise BadInput(
@@ -167,12 +205,14 @@ def make_uplink(ctx: Context, request: UplinkRequest) -> UplinkAnswer:
     with ctx.store.write() as tx:
         site = identifiers.issue(tx, domain.id, law.Kind.SITE, "(links)", now)
         cluster = identifiers.issue(tx, site, law.Kind.CLUSTER, request.parent, now)
-        if clusters.get(tx, cluster) is None:
+        known = clusters.get(tx, cluster)
+        if known is None:
             name = request.parent_name
             row = _cluster_row(cluster, name, request.parent, name, "federated", "up", now)
             clusters.add(tx, replace(row, peer_domain=request.parent, peer_url=request.url))
         else:
             tokens.revoke_of_cluster(tx, cluster, now)
+            _take_back(tx, known)
         secret = _add_token(ctx, tx, "node", request.parent_name, ["node"], cluster=cluster)[1]
     return UplinkAnswer(cluster=cluster, token=secret)
 
@@ -208,6 +248,7 @@ def _cluster_row(
         clock_skew_s=0.0,
         rtt_us=None,
         version="",
+        removed_at=None,
     )
 
 

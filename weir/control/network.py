@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from weir.control.context import Context
-from weir.core.inventory import Pool
+from weir.core.inventory import MAX_LATENCY_US, Pool
 from weir.core.lifecycle import RunState
 from weir.scheduling.packing import Claim
 from weir.scheduling.snapshot import PoolState, choose_routes
@@ -17,6 +17,9 @@ from weir.store import clusters, runs
 from weir.store.clusters import PoolHead
 from weir.store.rows import ClusterRow
 from weir.wire.pools import PoolReport, pool_from
+
+Way = tuple[str, str]
+"""A pool, and the cluster by which it is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Network:
     ways: tuple[PoolState, ...]
     heads: dict[tuple[str, str], PoolHead]
     silent: frozenset[str]
-    booked_for: Mapping[str, Mapping[str, tuple[Claim, ...]]]  # pool -> link it came by -> claims
+    booked_for: Mapping[Way, Mapping[str, tuple[Claim, ...]]]  # way -> link it came by -> claims
 
     def pools(self, without: str | None = None) -> tuple[PoolState, ...]:
         """Every pool once. `without` leaves out the ways through that cluster."""
@@ -76,7 +79,7 @@ def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:
         return replace(pool, hops=0, domains=(), latency_us=latency)
     latency = pool.latency_us
     if latency is not None and row.rtt_us is not None:
-        latency += row.rtt_us
+        latency = min(latency + row.rtt_us, MAX_LATENCY_US)
     domains = (row.peer_domain, *pool.domains)
     return replace(pool, hops=len(domains), domains=domains, latency_us=latency)
 
@@ -104,18 +107,18 @@ def _reports(
 
 def _claims(
     tx: Connection, silent: Collection[str]
-) -> tuple[dict[tuple[str, str], tuple[Claim, ...]], dict[str, dict[str, tuple[Claim, ...]]]]:
-    """Bookings by (pool, cluster), and by pool and the link that the job came by ("" for none).
+) -> tuple[dict[Way, tuple[Claim, ...]], dict[Way, dict[str, tuple[Claim, ...]]]]:
+    """Bookings by way, and by way and the link that the job came by ("" for none).
 
     A lost run may still be where it was: once its cluster is heard again, it holds its place until
     it has been asked how it stands.
     """
-    by_way: dict[tuple[str, str], tuple[Claim, ...]] = defaultdict(tuple)
-    by_origin: dict[str, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
+    by_way: dict[Way, tuple[Claim, ...]] = defaultdict(tuple)
+    by_origin: dict[Way, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
     for pool, cluster, state, claims, ends_at, origin in runs.booked(tx):
         if state == RunState.LOST and cluster in silent:
             continue
         made = tuple(Claim(c[0], c[1], c[2], c[3], ends_at) for c in claims)
         by_way[(pool, cluster)] += made
-        by_origin[pool][origin or ""] += made
+        by_origin[(pool, cluster)][origin or ""] += made
     return by_way, by_origin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from weir.core.lifecycle import (
@@ -19,6 +20,9 @@ from weir.core.lifecycle import (
 )
 from weir.store.rows import JobRow, RunRow
 
+MAX_AVOID_S = 300.0
+"""A pool that goes on refusing a job is tried again this often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -33,13 +37,17 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an event's consequence depends on besides the rows. Durations are seconds."""
+    """What an event's consequence depends on besides the rows. Durations are seconds.
+
+    `refusals`: how often each pool has refused the job so far.
+    """
 
     retries: int
     restartable: bool
     walltime_s: int | None
     max_losses: int
     avoid_s: float
+    refusals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,6 +58,7 @@ class Outcome:
     job: JobRow
     history: list[tuple[str, str]] = field(default_factory=list)
     avoid_until: float | None = None
+    refusals: int = 0
     cancel_run: str | None = None
     frees: bool = False
 
@@ -167,8 +176,15 @@ def _refused(out: Outcome, happened: Happening, rules: Rules, current: bool) -> 
     elif out.job.origin_cluster is not None:
         _end(out, JobEvent.REFUSED, happened, reason)
     else:
-        out.avoid_until = happened.at + rules.avoid_s
+        out.refusals = rules.refusals.get(out.run.pool, 0) + 1
+        out.avoid_until = happened.at + avoid_for(out.refusals, rules.avoid_s)
         _requeue(out, f"refused: {reason}")
+
+
+def avoid_for(refusals: int, avoid_s: float) -> float:
+    """Seconds that a job is kept off a pool after so many refusals: doubled each time, bounded."""
+    doubled = avoid_s * 2.0 ** min(refusals - 1, 30)
+    return max(avoid_s, min(doubled, MAX_AVOID_S))
 
 
 def _lost(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:

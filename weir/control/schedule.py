@@ -22,7 +22,7 @@ from weir.store.rows import JobRow
 def load_snapshot(ctx: Context, tx: Connection, now: float) -> tuple[Snapshot, Network]:
     """What the scheduler sees now: every pool once, and the waiting jobs in their order."""
     network = load_network(ctx, tx, now)
-    rows = jobs.waiting(tx, ctx.settings.max_waiting)
+    rows = jobs.waiting(tx, ctx.settings.max_waiting, now)
     asked = asked_about(tx, network) if rows else frozenset()
     rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})
@@ -168,12 +168,22 @@ def _write_refusals(
     tx: Connection, back: list[JobRow], refused: Mapping[str, Waiting], first: int, now: float
 ) -> None:
     """A run that a peer pinned to a pool and that does not fit now goes back: the peer decides."""
-    changes, history = [], []
-    for offset, row in enumerate(back):
+    said = {}
+    for row in back:
         reasons = [r for r in refused[row.id].reasons if r.reason != Reason.PINNED]
         # The peer chose a pool that suits: what can change is said of that one, the rest of others.
         reasons = [r for r in reasons if r.reason in CAN_CHANGE] or reasons
-        reason = "; ".join(map(str, reasons)) or "the pool is not here any more"
+        said[row.id] = "; ".join(map(str, reasons)) or "the pool is not here any more"
+    refuse(tx, back, said, first, now)
+
+
+def refuse(
+    tx: Connection, rows: list[JobRow], reasons: Mapping[str, str], first: int, now: float
+) -> None:
+    """Send waiting jobs back to the links that handed them over; changes count from `first`."""
+    changes, history = [], []
+    for offset, row in enumerate(rows):
+        reason = reasons[row.id]
         changes.append(
             {
                 "id": row.id,

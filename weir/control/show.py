@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from weir.control.authorize import Principal
+from weir.control.authorize import Principal, owns
 from weir.control.context import Context
 from weir.control.network import Network, is_silent, load_network
 from weir.core.errors import NotAllowed, NotFound
@@ -55,17 +55,21 @@ def list_jobs(
     return JobsAnswer(jobs=tuple(_job(r, pools) for r in rows[:limit]), next=following)
 
 
-def show_job(ctx: Context, job_id: str) -> JobDetailAnswer:
-    """A job with its runs and history. Raises `NotFound`."""
+def show_job(ctx: Context, who: Principal, job_id: str) -> JobDetailAnswer:
+    """A job with its runs and history; its spec, which may hold secrets, only for whose it is.
+
+    Raises `NotFound`.
+    """
     with ctx.store.read() as tx:
         row = _get(tx, job_id)
+        text = jobs.specs(tx, [row.spec])[row.spec] if owns(who, row) else None
         attempts = runs.of_job(tx, job_id)
         past = jobs.history_of(tx, job_id)
         pools = _pools(ctx, tx, [row])
     short = _job(row, pools)
     return JobDetailAnswer(
         **short.model_dump(),
-        spec=JobSpec.model_validate_json(row.spec),
+        spec=None if text is None else JobSpec.model_validate_json(text),
         path=tuple(row.path),
         runs=tuple(_run(r, pools) for r in attempts),
         history=tuple(HistoryAnswer(at=h.at, what=h.what, detail=h.detail) for h in past),
@@ -159,12 +163,9 @@ def _get(tx: Connection, job_id: str) -> JobRow:
 def _readable(tx: Connection, who: Principal, job_id: str) -> JobRow:
     """A job whose files the caller may read: its own, any as operator, a link's own."""
     row = _get(tx, job_id)
-    if who.kind == "node":
-        allowed = row.origin_cluster == who.cluster
-    else:
-        allowed = row.submitter == who.subject or "operator" in who.roles
-    if not allowed:
-        raise NotAllowed(f"the files of job {job_id} are {row.submitter}'s")
+    if not owns(who, row):
+        whose = f"{row.submitter}'s" if row.origin_cluster is None else "another domain's"
+        raise NotAllowed(f"the files of job {job_id} are {whose}")
     return row
 
 

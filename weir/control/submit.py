@@ -27,6 +27,8 @@ class _Draft:
     key: str | None
     shape: str
     demand: Demand
+    spec: str
+    text: str
     rows: tuple[dict[str, Any], ...]
 
 
@@ -36,7 +38,7 @@ def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer
     Raises `NotAllowed` for an origin that the caller can't speak for, `Conflict` for a loop,
     `TooLarge` for arrays beyond the batch limit.
     """
-    total = sum(s.spec.array.count if s.spec.array else 1 for s in request.jobs)
+    total = sum(_members(s) for s in request.jobs)
     if total > MAX_BATCH and len(request.jobs) > 1:
         raise TooLarge(f"{total} jobs in one request; send at most {MAX_BATCH}, or one array")
     now = ctx.now()
@@ -58,7 +60,9 @@ def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
             if not d.key or (first_of[d.key] is d and _member_keys(d)[0] not in known)
         ]
         shapes = {d.shape: {"key": d.shape, "demand": to_record(d.demand)} for d in fresh}
+        specs = {d.spec: _spec_row(d) for d in fresh}
         jobs.add_shapes(tx, list(shapes.values()))
+        jobs.add_specs(tx, list(specs.values()))
         rows = [row for d in fresh for row in d.rows]
         if rows:
             first = raise_count(tx, "seq", len(rows)) - len(rows) + 1
@@ -89,11 +93,12 @@ def _draft(
         key = None if submission.key is None else f"key {who.subject} {submission.key}"
     shape = shape_key(demand)
     ctx.caches.demands.setdefault(shape, demand)
-    count = spec.array.count if spec.array and origin is None else 1
+    count = _members(submission)
     array = ctx.new_id("a") if spec.array and origin is None else None
     # Members of an array share one text; each is read back with its own number.
     text = spec.model_dump_json(exclude_defaults=True)
-    base = _base_row(who, spec, origin, now) | {"spec": text, "shape": shape, "array": array}
+    spec_key = hashlib.sha256(text.encode()).hexdigest()
+    base = _base_row(who, spec, origin, now) | {"spec": spec_key, "shape": shape, "array": array}
     rows = []
     for index in range(count):
         job_id = ctx.new_id("j")
@@ -107,18 +112,28 @@ def _draft(
                 "root_job": origin.root_job if origin else job_id,
             }
         )
-    return _Draft(key, shape, demand, tuple(rows))
+    return _Draft(key, shape, demand, spec_key, text, tuple(rows))
+
+
+def _spec_row(draft: _Draft) -> dict[str, Any]:
+    return {"key": draft.spec, "text": draft.text, "size": len(draft.text.encode())}
+
+
+def _members(submission: Submission) -> int:
+    """How many jobs a submission is: a member of an array that was handed over is one."""
+    array = submission.spec.array
+    return array.count if array and submission.origin is None else 1
 
 
 def _base_row(who: Principal, spec: JobSpec, origin: Origin | None, now: float) -> dict[str, Any]:
-    deadline = deadline_s(spec)
+    patience = origin.start_within_s if origin else deadline_s(spec)
     return {
         "name": spec.name,
         "submitter": origin.submitter if origin else who.subject,
         "state": JobState.WAITING,
         "priority": spec.priority,
         "submitted_at": now,
-        "expires_at": None if deadline is None or origin else now + deadline,
+        "expires_at": None if patience is None else now + patience,
         "reason": "",
         "path": list(origin.path) if origin else [],
         "origin_cluster": who.cluster if origin else None,

@@ -15,7 +15,7 @@ from weir.core.lifecycle import LOST_PREFIX, JobState
 from weir.scheduling.packing import subtract
 from weir.scheduling.snapshot import PoolState
 from weir.store import jobs
-from weir.store.domains import count
+from weir.store.domains import count, this_domain
 from weir.store.rows import JobRow
 from weir.wire.jobs import JobChange, WatchAnswer
 from weir.wire.pools import PoolReport, report_of
@@ -28,6 +28,7 @@ def watch(ctx: Context, who: Principal, jobs_after: int, offers_after: int) -> W
     now = ctx.now()
     link = who.cluster or ""
     with ctx.store.read() as tx:
+        here = this_domain(tx)
         seq = count(tx, "seq")
         changed = jobs.changed_since(tx, link, jobs_after, MAX_CHANGES)
         network = load_network(ctx, tx, now)
@@ -36,6 +37,7 @@ def watch(ctx: Context, who: Principal, jobs_after: int, offers_after: int) -> W
     offers, gone = _offers(network, link, offers_after)
     through = changed[-1].seq if len(changed) == MAX_CHANGES else seq
     return WatchAnswer(
+        data_id=here.data_id if here else "",
         job_seq=through,
         jobs=tuple(_change(j) for j in changed),
         offer_revision=seq,
@@ -71,8 +73,12 @@ def offer_of(network: Network, state: PoolState, link: str) -> PoolReport:
 
 
 def free_for(network: Network, state: PoolState, link: str) -> tuple[FreeShape, ...]:
-    """The free shapes of a pool without the runs that came through `link`."""
-    booked = network.booked_for.get(state.pool.id, {})
+    """The free shapes of a pool without the runs that came through `link`.
+
+    Only what was sent by the pool's chosen way is subtracted: its `free`, as reported by that way,
+    lacks what was sent by another already.
+    """
+    booked = network.booked_for.get((state.pool.id, state.cluster), {})
     others = [c for origin, claims in booked.items() if origin != link for c in claims]
     return subtract(state.pool.free, others)
 

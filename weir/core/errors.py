@@ -78,6 +78,12 @@ class Superseded(Conflict):
     code, title = "weir.agent.superseded", "Another agent speaks for this cluster"
 
 
+class ClusterInUse(Conflict):
+    """A cluster that is to be removed still has work."""
+
+    code, title = "weir.cluster.in_use", "The cluster is in use"
+
+
 class JoinTokenUsed(Conflict):
     """A join token works once."""
 

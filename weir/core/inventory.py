@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 DEVICE_MILLI = 1000
 
+MAX_LATENCY_US = 3_600_000_000
+"""Longest round trip that anybody counts: one hour. A way that is longer counts as this long."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostShape:

@@ -6,24 +6,28 @@ refuse.
 
 Laws, besides those of `base`:
 - A run is handed over under its own id, so handing it over again finds the same job there.
-- A server that is away is tried again until it answers or the run is canceled: nothing is lost by
-  it.
+- A run that was ever sent may be there. Nothing is said of it until the server has said which job
+  it is; canceled, it is sent again, with no time left to start, and that job is canceled.
+- A server that is away is tried again until it answers: nothing is lost by it. When it has been
+  away for a while, its pools are closed.
+- A server whose data is not what it was is looked at anew; what it does not know has vanished.
 - What the server tells of times is corrected by the difference of the clocks.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from weir.client.http import Client
 from weir.client.problems import Unreachable
-from weir.core.errors import NotReady, WeirError
-from weir.core.lifecycle import JobState, RunEvent
+from weir.core.errors import Conflict, NotFound, NotReady, WeirError
+from weir.core.lifecycle import JOB_ACTIVE, LOST_PREFIX, JobState, RunEvent
 from weir.executors.base import RunFile, Seen
+from weir.executors.federated_notes import Notes
 from weir.executors.settings import FederatedSettings
 from weir.wire.exchange import RunOrder
 from weir.wire.jobs import JobChange, Origin, Submission, SubmitRequest, WatchAnswer
@@ -34,6 +38,9 @@ log = logging.getLogger(__name__)
 WATCH_S = 10.0
 BATCH = 200
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+OUT_OF_TOUCH_S = 30.0
+"""A peer that has not answered the watch for this long gets nothing new: its pools are closed."""
 
 EVENTS: Mapping[JobState, RunEvent] = {
     JobState.RUNNING: RunEvent.STARTED,
@@ -50,18 +57,28 @@ class FederatedExecutor:
 
     kind = "federated"
 
-    def __init__(self, settings: FederatedSettings, home: Path, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: FederatedSettings,
+        home: Path,
+        now: Callable[[], float],
+        connect: Callable[[str, str], Client] = Client,
+    ) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._settings, self._now = settings, now
-        self._notes = _Notes(home / "federated.db")
+        self._settings, self._now, self._connect = settings, now, connect
+        self._notes = Notes(home / "federated.db", now())
         self._guard = threading.Lock()
         self._offers: dict[str, PoolReport] = {}
-        self._complete = False
+        self._offers_after = 0
+        self._complete = self._closed = False
+        self._answered_at = now()
         self._seen: list[Seen] = []
-        self._cursor = self._notes.cursor()
+        self._cursor = self._notes.cursor
         self._to_submit: dict[str, RunOrder] = {}
         self._to_cancel: set[str] = set()
-        self._in_flight: set[str] = set()
+        self._live: dict[str, str] = {}  # run -> the peer's job, as the watch last showed it
+        self._ghosts: set[str] = set()  # live jobs of runs that have ended here
+        self._doubtful: set[str] = set()  # runs that a peer with other data may not know
         self._work = threading.Event()
         self._stopped = threading.Event()
         self._wake: Callable[[], None] = lambda: None
@@ -75,7 +92,7 @@ class FederatedExecutor:
         """Begin to watch the peer."""
         self._wake = wake
         token = self._settings.token_file.read_text(encoding="utf-8").strip()
-        self._client = Client(self._settings.url, token)
+        self._client = self._connect(self._settings.url, token)
         threading.Thread(target=self._watch, name="federated watch", daemon=True).start()
         self._hand.start()
 
@@ -93,12 +110,17 @@ class FederatedExecutor:
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         """The peer's offers. It leaves our own runs out of `free` itself.
 
+        They are closed while the peer is out of touch.
+
         Raises `NotReady` before the peer was first heard: no inventory is not an empty inventory.
         """
         with self._guard:
             if not self._complete:
                 raise NotReady(f"{self._settings.url} has not answered yet")
-            return list(self._offers.values())
+            offers = list(self._offers.values())
+        if self._out_of_touch():
+            return [o.model_copy(update={"open": False}) for o in offers]
+        return offers
 
     def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         """The peer decides by itself; only a pool that it does not offer is refused here."""
@@ -107,10 +129,13 @@ class FederatedExecutor:
                 return {}
             offers = {o.run: self._offers.get(o.pool) for o in orders}
         refused = {}
+        away = self._out_of_touch()
         for order in orders:
             offer = offers[order.run]
             if offer is None:
                 refused[order.run] = f"pool {order.pool} is not on offer any more"
+            elif away:
+                refused[order.run] = f"{self._settings.url} has not answered for a while"
             elif not offer.open:
                 refused[order.run] = f"pool {order.pool} is closed for now"
         return refused
@@ -123,15 +148,14 @@ class FederatedExecutor:
         self._work.set()
 
     def cancel(self, runs: Sequence[str]) -> None:
-        """Cancel the peer's jobs of these runs; what was not handed over yet never will be."""
+        """Cancel the peer's jobs of these runs; what was not sent yet never will be."""
         with self._guard:
             for run in runs:
-                waits = run in self._to_submit and run not in self._in_flight
-                self._to_submit.pop(run, None)
-                if waits and self._notes.job_of(run) is None:
-                    self._note(Seen(run, RunEvent.CANCELED, self._now(), reason="not handed over"))
-                else:
+                if self._notes.sent(run):
                     self._to_cancel.add(run)
+                else:
+                    self._to_submit.pop(run, None)
+                    self._note(Seen(run, RunEvent.CANCELED, self._now(), reason="not handed over"))
         self._work.set()
         self._wake()
 
@@ -139,31 +163,26 @@ class FederatedExecutor:
         """What the peer has told since the last call."""
         with self._guard:
             seen, self._seen = self._seen, []
-            cursor = self._cursor
-        if not seen:
-            # All that came before the cursor was handed to the agent in an earlier call.
-            self._notes.keep_cursor(cursor)
+            if not seen:
+                # All that came before the cursor was handed to the agent in an earlier call.
+                self._notes.keep_cursor(self._cursor)
         return seen
 
     def status(self, runs: Sequence[str]) -> Sequence[Seen]:
-        """The state now of these runs at the peer; VANISHED if it never had them."""
+        """The state now of these runs at the peer; VANISHED if it does not have them.
+
+        Nothing of a run for which only a repeated hand-over can tell; and nothing more once the
+        peer does not answer.
+        """
         found = []
         for run in runs:
-            job = self._notes.job_of(run)
-            if job is None:
-                found.append(Seen(run, RunEvent.VANISHED, self._now(), reason="not handed over"))
-                continue
             try:
-                answer = self._client.job(job)
-            except Unreachable:
-                continue
-            except WeirError as error:
-                found.append(Seen(run, RunEvent.VANISHED, self._now(), reason=error.detail))
-                continue
-            event = EVENTS.get(answer.state, RunEvent.ACCEPTED)
-            found.append(
-                Seen(run, event, self._now(), answer.exit_code, answer.reason, answer.place)
-            )
+                seen = self._state_of(run)
+            except Unreachable as error:
+                log.warning("%s tells no states: %s", self._settings.url, error.detail)
+                break
+            if seen is not None:
+                found.append(seen)
         return found
 
     def files(self, run: str) -> Sequence[RunFile]:
@@ -179,43 +198,111 @@ class FederatedExecutor:
         return b"" if job is None else self._client.read_file(job, name, offset, limit).data
 
     def forget(self, runs: Sequence[str]) -> None:
-        """Drop the notes of these runs."""
-        self._notes.forget(runs)
+        """These runs are over here. One that the peer still shows alive is canceled there."""
+        with self._guard:
+            for run in runs:
+                self._to_submit.pop(run, None)
+                self._to_cancel.discard(run)
+                if (job := self._live.pop(run, None)) is not None:
+                    self._ghosts.add(job)
+            self._notes.forget(runs, self._now())
+        if self._ghosts:
+            self._work.set()
 
     # -- the peer, in the background ---------------------------------------------------------------
 
     def _watch(self) -> None:
-        offers_after, failures = 0, 0
+        spell = _Spell(self._settings.url, "does not tell its news", self._now)
         while not self._stopped.is_set():
             try:
-                answer = self._client.watch(
-                    jobs_after=self._cursor, offers_after=offers_after, wait_s=WATCH_S
-                )
+                changed = self._look()
             except Exception as error:
                 if self._stopped.is_set():
                     return
-                log.warning("%s does not tell its news: %s", self._settings.url, error)
-                self._stopped.wait(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                self._open_or_close()
+                self._stopped.wait(spell.failed(error))
                 continue
-            failures = 0
-            if answer.offer_revision < offers_after or answer.job_seq < self._cursor:
-                offers_after = self._start_over()
-                continue
-            offers_after = answer.offer_revision
-            self._take(answer)
-            if not answer.jobs:
+            spell.over()
+            self._open_or_close()
+            if not changed:
                 self._stopped.wait(min(0.05, self._settings.refresh_s))
 
-    def _start_over(self) -> int:
-        """The peer counts from lower numbers: its data was replaced. Look at all of it again."""
+    def _look(self) -> bool:
+        """Hear the peer's news once; whether there were any of jobs."""
+        self._ask_doubtful()
+        answer = self._client.watch(
+            jobs_after=self._cursor, offers_after=self._offers_after, wait_s=WATCH_S
+        )
+        self._answered_at = self._now()
+        if self._has_other_data(answer):
+            self._start_over(answer.data_id)
+            return True
+        self._take(answer)
+        self._offers_after = answer.offer_revision
+        return bool(answer.jobs)
+
+    def _out_of_touch(self) -> bool:
+        return self._now() - self._answered_at > OUT_OF_TOUCH_S
+
+    def _open_or_close(self) -> None:
+        """Have the agent look at the pools when the peer falls out of touch, or is back."""
+        closed = self._out_of_touch()
+        if closed != self._closed:
+            self._closed = closed
+            self._wake()
+
+    def _has_other_data(self, answer: WatchAnswer) -> bool:
+        """Whether the peer's data was replaced: it has another id, or counts from lower numbers."""
+        return (
+            answer.data_id != self._notes.data_id
+            or answer.job_seq < self._cursor
+            or answer.offer_revision < self._offers_after
+        )
+
+    def _start_over(self, data_id: str) -> None:
+        """Look at all of the peer again. Which runs it has no job of, it must be asked."""
+        if self._notes.data_id is not None:
+            log.warning("%s has other data than before", self._settings.url)
         with self._guard:
-            self._cursor = 0
-            self._complete = False
-        return 0
+            self._cursor = self._offers_after = 0
+            self._live = {}
+            self._notes.start_over(data_id)
+            self._doubtful = set(self._notes.handed_over())
+
+    def _ask_doubtful(self) -> None:
+        """Which runs a peer with other data does not have. The watch tells of those that it has."""
+        for run in sorted(self._doubtful):
+            asked = self._notes.sent(run) and run not in self._to_submit
+            seen = self._state_of(run) if asked else None
+            if seen is not None and seen.event is RunEvent.VANISHED:
+                with self._guard:
+                    self._note(seen)
+                self._wake()
+            self._doubtful.discard(run)
+
+    def _state_of(self, run: str) -> Seen | None:
+        """The state of a run at the peer; None while only a repeated hand-over can tell.
+
+        Raises `Unreachable` if the peer does not say.
+        """
+        job = self._notes.job_of(run)
+        if job is None:
+            vanished = Seen(run, RunEvent.VANISHED, self._now(), reason="not handed over")
+            return None if self._notes.sent(run) else vanished
+        try:
+            answer = self._client.job(job)
+        except NotFound as error:
+            return Seen(run, RunEvent.VANISHED, self._now(), reason=error.detail)
+        except WeirError as error:
+            raise Unreachable(error.detail) from error
+        event = EVENTS.get(answer.state, RunEvent.ACCEPTED)
+        if event is RunEvent.FAILED and answer.reason.startswith(LOST_PREFIX):
+            event = RunEvent.VANISHED
+        return Seen(run, event, self._now(), answer.exit_code, answer.reason, answer.place)
 
     def _take(self, answer: WatchAnswer) -> None:
         skew = answer.server_time - self._now()
+        self._learn(answer.jobs)
         with self._guard:
             if answer.complete:
                 self._offers = {o.id: o for o in answer.offers}
@@ -230,54 +317,68 @@ class FederatedExecutor:
         if answer.jobs or answer.offers or answer.gone:
             self._wake()
 
+    def _learn(self, changes: Iterable[JobChange]) -> None:
+        """Which jobs our runs are there. A live one of a run that has ended here is a ghost."""
+        with self._guard:
+            for change in changes:
+                if change.state not in JOB_ACTIVE:
+                    self._live.pop(change.run, None)
+                elif not self._notes.sent(change.run) and self._notes.ended(change.run):
+                    self._ghosts.add(change.job)
+                else:
+                    self._live[change.run] = change.job
+            told = [c for c in changes if self._notes.job_of(c.run) is None]
+            self._notes.keep_jobs([(c.run, c.job) for c in told])
+            for change in told:
+                if self._notes.job_of(change.run) is not None:
+                    self._to_submit.pop(change.run, None)
+        if self._ghosts or self._to_cancel:
+            self._work.set()
+
     def _hand_over(self) -> None:
-        failures = 0
+        spell = _Spell(self._settings.url, "takes no runs over", self._now)
         while True:
             self._work.wait()
             self._work.clear()
             if self._stopped.is_set():
                 return
             try:
+                self._cancel_all()
                 self._submit_all()
                 self._cancel_all()
-                failures = 0
-            except Unreachable as error:
-                log.warning("%s can't be reached: %s", self._settings.url, error.detail)
-                self._stopped.wait(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
-                self._work.set()
-            except Exception:
+            except Exception as error:
                 if self._stopped.is_set():
                     return
-                log.exception("handing over to %s failed", self._settings.url)
-                self._stopped.wait(1.0)
+                self._stopped.wait(spell.failed(error))
                 self._work.set()
+            else:
+                spell.over()
 
     def _submit_all(self) -> None:
-        while True:
-            with self._guard:
-                batch = list(self._to_submit.values())[:BATCH]
-                self._in_flight = {o.run for o in batch}
-            try:
-                if not batch:
-                    return
-                self._submit_batch(batch)
-            finally:
-                with self._guard:
-                    self._in_flight = set()
+        while batch := self._next_batch():
+            self._submit_batch(batch)
+
+    def _next_batch(self) -> list[RunOrder]:
+        """Some runs to send. Each may be at the peer from here on, and canceled only there."""
+        with self._guard:
+            batch = list(islice(self._to_submit.values(), BATCH))
+            self._notes.sending(order.run for order in batch)
+        return batch
 
     def _submit_batch(self, batch: Sequence[RunOrder]) -> None:
+        jobs = [
+            submission_of(o, 0 if o.run in self._to_cancel else o.start_within_s) for o in batch
+        ]
         try:
-            answer = self._client.submit(SubmitRequest(jobs=tuple(map(submission_of, batch))))
-        except Unreachable:
-            raise
+            answer = self._client.submit(SubmitRequest(jobs=tuple(jobs)))
         except WeirError as error:
             if error.status >= 500:
-                raise Unreachable(error.detail) from error
+                raise
             self._refused(batch, error)
             return
-        jobs = [(order.run, ids[0]) for order, ids in zip(batch, answer.ids, strict=True)]
-        self._notes.keep_jobs(jobs)
+        self._notes.keep_jobs(
+            [(order.run, ids[0]) for order, ids in zip(batch, answer.ids, strict=True)]
+        )
         with self._guard:
             for order in batch:
                 self._to_submit.pop(order.run, None)
@@ -291,31 +392,76 @@ class FederatedExecutor:
         reason = "; ".join([error.detail, *map(str, error.mistakes)])
         with self._guard:
             self._to_submit.pop(batch[0].run, None)
+            self._to_cancel.discard(batch[0].run)
             self._note(Seen(batch[0].run, RunEvent.REFUSED, self._now(), reason=reason))
         self._wake()
 
     def _cancel_all(self) -> None:
         with self._guard:
-            runs = list(self._to_cancel)
-        for run in runs:
-            job = self._notes.job_of(run)
-            try:
-                if job is not None:
-                    self._client.cancel(job)
-            except Unreachable:
-                raise
-            except WeirError as error:
-                log.warning("run %s can't be canceled at the peer: %s", run, error.detail)
+            jobs = {run: self._notes.job_of(run) for run in self._to_cancel}
+            ghosts = list(self._ghosts)
+        for run, job in jobs.items():
+            if job is None:
+                continue  # it is handed over again first, or the watch tells
+            gone = self._cancel_there(job)
             with self._guard:
                 self._to_cancel.discard(run)
-                if job is None:
-                    self._note(Seen(run, RunEvent.CANCELED, self._now(), reason="not handed over"))
+                if gone:
+                    self._note(Seen(run, RunEvent.VANISHED, self._now(), reason=gone))
+            if gone:
+                self._wake()
+        for job in ghosts:
+            log.warning("job %s at %s has ended here: canceling it", job, self._settings.url)
+            self._cancel_there(job)
+            self._ghosts.discard(job)
+
+    def _cancel_there(self, job: str) -> str:
+        """Cancel a job at the peer; says so if the peer has no such job.
+
+        Raises if that did not come about and may later.
+        """
+        try:
+            self._client.cancel(job)
+        except NotFound as error:
+            return error.detail
+        except WeirError as error:
+            if error.status >= 500 or isinstance(error, Conflict):
+                raise
+            log.warning("job %s can't be canceled at the peer: %s", job, error.detail)
+        return ""
 
     def _note(self, seen: Seen) -> None:
         self._seen.append(seen)
 
 
-def submission_of(order: RunOrder) -> Submission:
+class _Spell:
+    """A spell of failed tries: told when it begins (or fails otherwise) and when it is over."""
+
+    def __init__(self, url: str, what: str, now: Callable[[], float]) -> None:
+        self._url, self._what, self._now = url, what, now
+        self._tries, self._since = 0, 0.0
+        self._told: object = None
+
+    def failed(self, error: Exception) -> float:
+        """A try has failed; gives how long to wait before the next."""
+        if self._tries == 0:
+            self._since = self._now()
+        kind = (type(error), getattr(error, "status", None))
+        if kind != self._told:
+            self._told = kind
+            unforeseen = None if isinstance(error, WeirError) else error
+            log.warning("%s %s: %s", self._url, self._what, error, exc_info=unforeseen)
+        self._tries += 1
+        return RETRY_S[min(self._tries, len(RETRY_S)) - 1]
+
+    def over(self) -> None:
+        """A try has succeeded."""
+        if self._tries:
+            log.warning("%s answers again after %.0f s", self._url, self._now() - self._since)
+        self._tries, self._told = 0, None
+
+
+def submission_of(order: RunOrder, start_within_s: float) -> Submission:
     """A run as the peer's job: pinned to its pool, with the path it has come."""
     return Submission(
         spec=order.spec,
@@ -327,7 +473,7 @@ def submission_of(order: RunOrder) -> Submission:
             pool=order.pool,
             groups=tuple((g.group, g.count) for g in order.groups),
             array_index=order.array_index,
-            start_within_s=order.start_within_s,
+            start_within_s=start_within_s,
         ),
     )
 
@@ -347,49 +493,3 @@ def seen_of(change: JobChange, skew_s: float, now: float) -> list[Seen]:
         at = now if change.ended_at is None else change.ended_at - skew_s
         seen.append(Seen(change.run, event, at, change.exit_code, change.reason, change.place))
     return seen
-
-
-class _Notes:
-    """Which job at the peer a run is, and how far its changes were told. Survives the process."""
-
-    def __init__(self, path: Path) -> None:
-        self._guard = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")  # lost notes are told again, not lost jobs
-        self._db.execute("CREATE TABLE IF NOT EXISTS job (run TEXT PRIMARY KEY, job TEXT)")
-        self._db.execute("CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY, seq INTEGER)")
-        self._jobs = dict(self._db.execute("SELECT run, job FROM job").fetchall())
-        self._kept = self.cursor()
-
-    def cursor(self) -> int:
-        row = self._db.execute("SELECT seq FROM cursor").fetchone()
-        return int(row[0]) if row else 0
-
-    def keep_cursor(self, seq: int) -> None:
-        with self._guard:
-            if seq != self._kept:
-                self._db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (seq,))
-                self._kept = seq
-
-    def job_of(self, run: str) -> str | None:
-        return self._jobs.get(run)
-
-    def keep_jobs(self, jobs: Sequence[tuple[str, str]]) -> None:
-        with self._guard:
-            self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO job VALUES (?, ?)", jobs)
-            self._db.execute("COMMIT")
-            self._jobs.update(jobs)
-
-    def forget(self, runs: Sequence[str]) -> None:
-        with self._guard:
-            self._db.execute("BEGIN")
-            self._db.executemany("DELETE FROM job WHERE run = ?", [(r,) for r in runs])
-            self._db.execute("COMMIT")
-            for run in runs:
-                self._jobs.pop(run, None)
-
-    def close(self) -> None:
-        with self._guard:
-            self._db.close()

@@ -23,7 +23,7 @@ class PoolState:
     """A pool by one route: `cluster` is the cluster to send runs to, which may be a child domain.
 
     `silent` says that this cluster has not been heard of lately. `claims` are the viewer's own runs
-    there; `pool.free` does not know them.
+    there that it sent by this route; `pool.free`, as reported by this route, does not know them.
     """
 
     pool: Pool
@@ -75,13 +75,11 @@ def choose_routes(states: Iterable[PoolState]) -> tuple[PoolState, ...]:
     """Each pool once, in the order of identifiers, by its best route.
 
     A route that is not silent wins, then the one with fewest hops, then the lower cluster
-    identifier. What the viewer has running there by any route is on the chosen one.
+    identifier. The claims of the other routes are left out, not added: to who reports the pool by
+    the chosen route, the runs that came by another are somebody else's, so its `free` lacks their
+    room already, and to subtract them here would count them twice.
     """
     best: dict[str, PoolState] = {}
-    claims: dict[str, tuple[Claim, ...]] = {}
     for state in sorted(states, key=lambda s: (s.silent, s.pool.hops, s.cluster)):
         best.setdefault(state.pool.id, state)
-        claims[state.pool.id] = claims.get(state.pool.id, ()) + state.claims
-    return tuple(
-        PoolState(s.pool, s.cluster, s.silent, claims[pool]) for pool, s in sorted(best.items())
-    )
+    return tuple(state for _, state in sorted(best.items()))

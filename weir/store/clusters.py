@@ -27,13 +27,20 @@ class PoolHead:
 
 
 def get(tx: Connection, cluster_id: str) -> ClusterRow | None:
-    """One cluster."""
+    """One cluster, removed or not."""
     return first(tx, ClusterRow, select_as(ClusterRow, cluster).where(cluster.c.id == cluster_id))
 
 
 def all_clusters(tx: Connection) -> list[ClusterRow]:
-    """Every cluster, by identifier."""
-    return fetch(tx, ClusterRow, select_as(ClusterRow, cluster).order_by(cluster.c.id))
+    """Every cluster that has not been removed, by identifier."""
+    here = select_as(ClusterRow, cluster).where(cluster.c.removed_at.is_(None))
+    return fetch(tx, ClusterRow, here.order_by(cluster.c.id))
+
+
+def pools_of(tx: Connection, cluster_id: str) -> list[str]:
+    """The identifiers of a cluster's pools that are not gone."""
+    query = select(pool.c.id).where(pool.c.cluster == cluster_id, ~pool.c.gone)
+    return [str(i) for i in tx.execute(query.order_by(pool.c.id)).scalars()]
 
 
 def add(tx: Connection, row: ClusterRow) -> None:

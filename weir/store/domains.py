@@ -24,6 +24,7 @@ def make_domain(tx: Connection, row: DomainRow) -> None:
             kind=row.kind,
             parent=row.parent,
             created_at=row.created_at,
+            data_id=row.data_id,
         )
     )
 

@@ -11,9 +11,14 @@ from weir.store.tables import identifier
 
 
 def issue(tx: Connection, parent: str, kind: law.Kind, name: str, now: float) -> str:
-    """The identifier of `name` under `parent`: the one it has, or else a new one."""
+    """The identifier of `name` under `parent`: the one it has, or else a new one.
+
+    One that was retired is in use again: it is the same thing that comes back under its name.
+    """
     known = find(tx, parent, kind, name)
     if known is not None:
+        if known.retired_at is not None:
+            use_again(tx, known.id)
         return known.id
     number = raise_count(tx, f"identifier {parent} {kind}")
     made = law.issue(parent, kind, number)
@@ -34,6 +39,14 @@ def get(tx: Connection, text: str) -> IdentifierRow | None:
     """An identifier that this domain has issued, retired ones included."""
     query = select_as(IdentifierRow, identifier).where(identifier.c.id == text)
     return first(tx, IdentifierRow, query)
+
+
+def use_again(tx: Connection, text: str, below: bool = False) -> None:
+    """Take back that an identifier is retired; with `below` also for all right under it."""
+    here = identifier.c.id == text
+    if below:
+        here |= identifier.c.parent == text
+    tx.execute(update(identifier).where(here).values(retired_at=None))
 
 
 def retire(tx: Connection, text: str, now: float) -> None:

@@ -1,16 +1,16 @@
-"""Jobs and their shapes. Every change of a job carries a new `seq`; jobs are swapped on it."""
+"""Jobs, their shapes and specs. A change of a job carries a new `seq`; jobs are swapped on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from weir.core.errors import Conflict
-from weir.core.lifecycle import JOB_ACTIVE, JobState
+from weir.core.lifecycle import JOB_ACTIVE, JOB_FINAL, JobState
 from weir.store.rows import JobRow, chunks, fetch, first, select_as, upsert
-from weir.store.tables import avoid, history, job, shape
+from weir.store.tables import avoid, history, job, shape, spec
 
 
 def get(tx: Connection, job_id: str) -> JobRow | None:
@@ -78,6 +78,31 @@ def add_shapes(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.execute(upsert(tx, shape).on_conflict_do_nothing(index_elements=["key"]), list(rows))
 
 
+def add_specs(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write specs (key, text, size) that are not there yet."""
+    if not rows:
+        return
+    tx.execute(upsert(tx, spec).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+
+
+def spec_sizes(tx: Connection, keys: Iterable[str]) -> dict[str, int]:
+    """How many bytes these specs have, by key."""
+    found: dict[str, int] = {}
+    for batch in chunks(keys):
+        query = select(spec.c.key, spec.c.size).where(spec.c.key.in_(batch))
+        found.update((str(key), int(size)) for key, size in tx.execute(query))
+    return found
+
+
+def specs(tx: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """The texts of these specs, by key."""
+    found: dict[str, str] = {}
+    for batch in chunks(keys):
+        query = select(spec.c.key, spec.c.text).where(spec.c.key.in_(batch))
+        found.update((str(key), str(text)) for key, text in tx.execute(query))
+    return found
+
+
 def demands(tx: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The demand records of these shapes by key."""
     found: dict[str, dict[str, Any]] = {}
@@ -93,12 +118,16 @@ def any_waiting(tx: Connection) -> bool:
     return tx.execute(query).first() is not None
 
 
-def waiting(tx: Connection, limit: int) -> list[Any]:
-    """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order."""
+def waiting(tx: Connection, limit: int, now: float) -> list[Any]:
+    """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order.
+
+    Without those that a link handed over and whose time to start has passed.
+    """
     c = job.c
+    in_time = c.origin_cluster.is_(None) | (c.expires_at > now)
     query = (
         select(c.id, c.shape, c.priority, c.submitted_at)
-        .where(c.state == JobState.WAITING)
+        .where(c.state == JobState.WAITING, in_time)
         .order_by(c.priority.desc(), c.submitted_at, c.id)
         .limit(limit)
     )
@@ -133,10 +162,17 @@ def changed_since(tx: Connection, cluster: str, seq: int, limit: int) -> list[Jo
 
 
 def expired(tx: Connection, now: float) -> list[JobRow]:
-    """Unfinished jobs whose deadline (or patience) has passed and that nobody has stopped yet."""
+    """Unfinished jobs whose deadline has passed and that nobody has stopped yet.
+
+    Of those that a link handed over, the ones that still wait: their deadline is to be placed.
+    """
     c = job.c
+    ours = c.origin_cluster.is_(None)
     query = select_as(JobRow, job).where(
-        c.expires_at < now, c.cancel_at.is_(None), c.state.in_(JOB_ACTIVE)
+        c.expires_at < now,
+        c.cancel_at.is_(None),
+        c.state.in_(JOB_ACTIVE),
+        ours | (c.state == JobState.WAITING),
     )
     return fetch(tx, JobRow, query)
 
@@ -164,10 +200,19 @@ def history_of(tx: Connection, job_id: str) -> list[Any]:
     return list(tx.execute(query).all())
 
 
-def avoid_pool(tx: Connection, job_id: str, pool_id: str, until_at: float, reason: str) -> None:
-    """Keep a job off a pool that has just refused it."""
+def any_active_of(tx: Connection, cluster: str) -> bool:
+    """Whether a job that `cluster` (a link) handed over has not ended."""
+    c = job.c
+    query = select(c.id).where(c.origin_cluster == cluster, c.state.in_(JOB_ACTIVE)).limit(1)
+    return tx.execute(query).first() is not None
+
+
+def avoid_pool(
+    tx: Connection, job_id: str, pool_id: str, until_at: float, tries: int, reason: str
+) -> None:
+    """Keep a job off a pool that has just refused it, for the `tries`th time."""
     here = (avoid.c.job == job_id) & (avoid.c.pool == pool_id)
-    values = {"until_at": until_at, "reason": reason}
+    values = {"until_at": until_at, "tries": tries, "reason": reason}
     if tx.execute(update(avoid).where(here).values(**values)).rowcount == 0:
         tx.execute(insert(avoid).values(job=job_id, pool=pool_id, **values))
 
@@ -181,7 +226,35 @@ def avoided(tx: Connection, now: float) -> dict[str, frozenset[str]]:
     return {k: frozenset(v) for k, v in found.items()}
 
 
+def refusals(tx: Connection, job_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """How often each pool has refused each of these jobs, as far as that is remembered."""
+    found: dict[str, dict[str, int]] = {}
+    for batch in chunks(job_ids):
+        query = select(avoid.c.job, avoid.c.pool, avoid.c.tries).where(avoid.c.job.in_(batch))
+        for job_id, pool_id, tries in tx.execute(query):
+            found.setdefault(job_id, {})[pool_id] = tries
+    return found
+
+
 def next_avoid_end(tx: Connection, now: float) -> float | None:
-    """When the next such time ends."""
+    """When the next time that a job is kept off a pool ends."""
     query = select(func.min(avoid.c.until_at)).where(avoid.c.until_at > now)
     return tx.execute(query).scalar()
+
+
+def stale_avoids(tx: Connection, before: float) -> list[tuple[str, str]]:
+    """(job, pool) that need not be remembered: the time ended `before`, or the job has ended."""
+    query = (
+        select(avoid.c.job, avoid.c.pool)
+        .join(job, job.c.id == avoid.c.job)
+        .where((avoid.c.until_at < before) | job.c.state.in_(JOB_FINAL))
+    )
+    return [(str(job_id), str(pool_id)) for job_id, pool_id in tx.execute(query)]
+
+
+def forget_avoids(tx: Connection, stale: Sequence[tuple[str, str]]) -> None:
+    """Delete these (job, pool)."""
+    if stale:
+        here = (avoid.c.job == bindparam("b_job")) & (avoid.c.pool == bindparam("b_pool"))
+        rows = [{"b_job": job_id, "b_pool": pool_id} for job_id, pool_id in stale]
+        tx.execute(delete(avoid).where(here), rows)

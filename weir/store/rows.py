@@ -21,6 +21,7 @@ class DomainRow:
     kind: str
     parent: str | None
     created_at: float
+    data_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,12 @@ class ClusterRow:
     clock_skew_s: float
     rtt_us: int | None
     version: str
+    removed_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job, all of it."""
+    """A job, all of it but the text of its spec, which `spec` is the key of."""
 
     id: str
     name: str

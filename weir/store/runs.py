@@ -87,13 +87,15 @@ def booked(tx: Connection) -> list[Any]:
 
 def orders(tx: Connection, cluster: str, after: int, limit: int) -> list[tuple[RunRow, JobRow]]:
     """Runs of a cluster still to be answered (with `after` 0: all that stand), with their jobs."""
-    states = (RunState.ASSIGNED,) if after else (RunState.ASSIGNED, RunState.ACCEPTED)
+    states = (RunState.ASSIGNED, RunState.ACCEPTED)
     query = (
         select_as(RunRow, run)
         .where(run.c.cluster == cluster, run.c.revision > after, run.c.state.in_(states))
         .order_by(run.c.revision)
         .limit(limit)
     )
+    if after:  # the accepted ones are the rest of an answer that was cut short
+        query = query.where((run.c.state == RunState.ASSIGNED) | ~run.c.cancel)
     rows = fetch(tx, RunRow, query)
     found: dict[str, JobRow] = {}
     for batch in chunks(r.job for r in rows):
@@ -102,10 +104,14 @@ def orders(tx: Connection, cluster: str, after: int, limit: int) -> list[tuple[R
     return [(r, found[r.job]) for r in rows]
 
 
-def cancels(tx: Connection, cluster: str, after: int) -> list[str]:
-    """Runs of a cluster that are to be stopped, as asked after revision `after`."""
+def cancels(tx: Connection, cluster: str, after: int, through: int) -> list[str]:
+    """Runs of a cluster that are to be stopped, as asked after one revision, up to another."""
     query = select(run.c.id).where(
-        run.c.cluster == cluster, run.c.cancel, run.c.state.in_(LIVE), run.c.revision > after
+        run.c.cluster == cluster,
+        run.c.cancel,
+        run.c.state.in_(LIVE),
+        run.c.revision > after,
+        run.c.revision <= through,
     )
     return [str(i) for i in tx.execute(query).scalars()]
 

@@ -39,6 +39,7 @@ domain = Table(
     Column("kind", String(16), nullable=False),
     Column("parent", String(120)),
     Column("created_at", Double, nullable=False),
+    Column("data_id", String(40), nullable=False),  # of this data: another one counts anew
 )
 
 counter = Table(
@@ -98,6 +99,7 @@ cluster = Table(
     Column("clock_skew_s", Double, nullable=False),
     Column("rtt_us", BigInteger),
     Column("version", String(40), nullable=False),
+    Column("removed_at", Double),  # it has left; its pools and runs are kept as history
 )
 
 pool = Table(
@@ -118,6 +120,14 @@ shape = Table(
     Column("demand", JSON, nullable=False),  # a core Demand
 )
 
+spec = Table(
+    "spec",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of the text: an array has one spec
+    Column("text", Text, nullable=False),  # a JobSpec
+    Column("size", Integer, nullable=False),  # bytes of the text
+)
+
 job = Table(
     "job",
     metadata,
@@ -129,10 +139,10 @@ job = Table(
     Column("submitted_at", Double, nullable=False),
     Column("started_at", Double),
     Column("ended_at", Double),
-    Column("expires_at", Double),  # the deadline, or the end of a pinned job's patience
+    Column("expires_at", Double),  # the deadline; of a pinned job, the last moment to be placed
     Column("exit_code", Integer),
     Column("reason", Text, nullable=False),
-    Column("spec", Text, nullable=False),
+    Column("spec", String(64), ForeignKey("spec.key"), nullable=False),
     Column("shape", String(64), ForeignKey("shape.key"), nullable=False),
     Column("submission", String(240), unique=True),  # idempotency: a person's key, an origin's run
     Column("array", String(40), index=True),
@@ -186,6 +196,7 @@ avoid = Table(
     Column("job", String(40), primary_key=True),
     Column("pool", String(120), primary_key=True),
     Column("until_at", Double, nullable=False),
+    Column("tries", Integer, nullable=False),  # how often the pool has refused the job
     Column("reason", Text, nullable=False),
 )
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Wire(BaseModel):
     """A message part. Times are seconds since 1970 (UTC); amounts have their unit in the name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Answer(BaseModel):

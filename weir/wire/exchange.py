@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from weir.core.inventory import MAX_LATENCY_US
 from weir.core.lifecycle import RunEvent
 from weir.wire.base import Wire
 from weir.wire.jobspec import JobSpec
@@ -25,15 +26,18 @@ MAX_WAIT_S = 60.0
 MAX_CHUNK_BYTES = 256 * 2**10
 """Largest piece of a file in one exchange."""
 
+Number = Annotated[int, Field(ge=0, le=2**62)]
+"""A number that only ever goes up, and fits a column."""
+
 
 class Observation(Wire):
     """Something that happened to a run, by the agent's clock."""
 
-    seq: Annotated[int, Field(ge=1)]
+    seq: Annotated[Number, Field(ge=1)]
     run: str
     event: RunEvent
     at: float
-    exit_code: int | None = None
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
     reason: str = Field("", max_length=2000)
     place: tuple[str, ...] = Field((), description="names passed on the way, nearest first")
 
@@ -56,13 +60,13 @@ class ExchangeRequest(Wire):
     journal: Annotated[str, Field(min_length=8, max_length=64)]
     sent_at: float
     version: str = ""
-    rtt_us: int | None = None
-    generation: int = 0
+    rtt_us: Annotated[int, Field(ge=0, le=MAX_LATENCY_US)] | None = None
+    generation: Number = 0
     inventory: tuple[PoolReport, ...] | None = None
     changed: tuple[PoolReport, ...] = Field((), description="pools of which only `free` changed")
     observations: Annotated[tuple[Observation, ...], Field(max_length=5000)] = ()
     chunks: Annotated[tuple[FileChunk, ...], Field(max_length=5000)] = ()
-    after: int = 0
+    after: Number = 0
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = 0
     want: bool = Field(True, description="answer with assignments; false when only reporting")
 

@@ -19,7 +19,8 @@ class Origin(Wire):
     """Set by a parent that hands a run down (or a child that hands one up): where it comes from.
 
     `run` makes the submission idempotent; `path` are the domains the job has been through, this
-    caller's included; `pool` is the pool that the caller has chosen.
+    caller's included; `pool` is the pool that the caller has chosen. What is not placed within
+    `start_within_s` is refused.
     """
 
     run: str
@@ -29,7 +30,7 @@ class Origin(Wire):
     pool: str
     groups: tuple[tuple[str, int], ...] = ()
     array_index: int | None = None
-    start_within_s: float
+    start_within_s: Annotated[float, Field(ge=0)]
 
 
 class Submission(Wire):
@@ -192,9 +193,9 @@ class JobAnswer(Answer):
 
 
 class JobDetailAnswer(JobAnswer):
-    """A job with all that is known of it."""
+    """A job with all that is known of it; `spec` is null for who neither owns nor operates it."""
 
-    spec: JobSpec
+    spec: JobSpec | None
     path: tuple[str, ...]
     runs: tuple[RunAnswer, ...]
     history: tuple[HistoryAnswer, ...]
@@ -241,8 +242,12 @@ class JobChange(Answer):
 
 
 class WatchAnswer(Answer):
-    """What has changed: jobs that the caller handed over, and pools as they look to the caller."""
+    """What has changed: jobs that the caller handed over, and pools as they look to the caller.
 
+    `data_id` is the domain's data's own: with another one, all numbers begin anew.
+    """
+
+    data_id: str = ""
     job_seq: int
     jobs: tuple[JobChange, ...]
     offer_revision: int

@@ -11,14 +11,17 @@ import base64
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from weir.core import units
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import Precision
 from weir.core.devices import find as find_device
-from weir.core.inventory import DEVICE_MILLI
+from weir.core.inventory import DEVICE_MILLI, MAX_LATENCY_US
 from weir.wire.base import Wire
+
+MAX_ARRAY = 10_000
+"""Most jobs of one array."""
 
 MAX_INPUT_BYTES = 4 * 2**20
 """Largest inline input of a job, all files together; larger ones go by URL."""
@@ -55,10 +58,10 @@ def _milliseconds(value: Any) -> int:
                 number = float(text[: -len(suffix)])
             except ValueError:
                 break
-            if 0 < number < 3600 * 1000:
+            if 0 < number * factor <= MAX_LATENCY_US:
                 return round(number * factor)
             break
-    raise ValueError(f"{value!r} is not a latency; write for example 20ms")
+    raise ValueError(f"{value!r} is not a latency; write for example 20ms, an hour at most")
 
 
 def _known_device(name: str) -> str:
@@ -222,7 +225,14 @@ class Output(Wire):
 class Array(Wire):
     """The same job `count` times; each has its number in WEIR_ARRAY_INDEX, from 0."""
 
-    count: Annotated[int, Field(ge=1, le=100_000)]
+    count: Annotated[int, Field(ge=1)]
+
+    @field_validator("count")
+    @classmethod
+    def _bounded(cls, count: int) -> int:
+        if count > MAX_ARRAY:
+            raise ValueError(f"one array has at most {MAX_ARRAY} jobs; submit several arrays")
+        return count
 
 
 class JobSpec(Wire):

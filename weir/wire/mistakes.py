@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
@@ -24,6 +25,28 @@ _PLAIN: Mapping[str, str] = {
     "too_long": "takes at most {max_length}",
 }
 """Pydantic's words for Python's types, in words for files."""
+
+
+FORMS: Mapping[str, str] = {
+    r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$": (
+        "is no name: 1 to 63 of a-z, 0-9, dot, dash and underscore, the first and the last a "
+        "letter or a digit"
+    ),
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$": (
+        "is no path here: letters, digits, dots, dashes and underscores, with / between folders, "
+        "and inside the job's folder"
+    ),
+    r"^[A-Za-z_][A-Za-z0-9_]*$": (
+        "is no variable's name: letters, digits and underscores, no digit first"
+    ),
+    r"^(file|https?|s3)://": "is no URL: it begins with file://, http://, https:// or s3://",
+    r"^[0-9a-f]{64}$": "is no SHA-256: 64 of 0-9 and a-f",
+    r"^[A-Z]{3}$": "is no currency: three capital letters, as in CNY",
+}
+"""Patterns in words."""
+
+_NO_FIELDS = ("dict_type", "model_type", "model_attributes_type")
+_PERFORMANCES = ("min_performance", "total_performance")
 
 
 def read_yaml(text: str, what: str) -> tuple[Any, Mapping[Path, int]]:
@@ -138,7 +161,12 @@ def _message(error: Any, field: Path, model: type[BaseModel] | None) -> str:
         hint = f"did you mean {near[0]}?" if near else "see the schema for the fields there are"
         return f"is not a field here; {hint}"
     if kind == "string_pattern_mismatch":
-        return f"{error['input']!r} does not have the form {context['pattern']}"
+        pattern = str(context["pattern"])
+        return f"{error['input']!r} {FORMS.get(pattern, f'does not have the form {pattern}')}"
+    if kind == "tuple_type" and field and field[-1] == "command":
+        return f"must be a list of words; write [{_as_words(error['input'])}]"
+    if kind in _NO_FIELDS and field and field[-1] in _PERFORMANCES:
+        return "must be fields with values; write {precision: bf16, value: 2 PFLOPS}"
     if kind == "value_error":
         return str(context["error"])
     text = _PLAIN.get(kind, str(error["msg"])).format_map(context)
@@ -146,6 +174,15 @@ def _message(error: Any, field: Path, model: type[BaseModel] | None) -> str:
     if isinstance(shown, (str, int, float, bool)):
         return f"{shown!r}: {text[0].lower()}{text[1:]}"
     return text
+
+
+def _as_words(command: object) -> str:
+    """A command written as one text, as the list that it should be."""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:
+        words = []
+    return ", ".join(words or ["python", "x.py"])
 
 
 def _fields_beside(field: Path, model: type[BaseModel] | None) -> list[str]:

@@ -1,22 +1,35 @@
-"""Pools on the wire: what an agent reports up, and what a server shows."""
+"""Pools on the wire: what an agent reports up, and what a server shows.
+
+Every number is bounded where it comes in, so that what is derived from it (a round trip on top of a
+round trip, hosts times what a host has) stays in range: no agent's figure may stop a whole domain.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from weir.core.inventory import FreeShape, HostShape, Location, Pool
+from weir.core.inventory import MAX_LATENCY_US, FreeShape, HostShape, Location, Pool
 from weir.wire.base import Answer, Wire
 
-Count = Annotated[int, Field(ge=0, le=2**62)]
-Positive = Annotated[int, Field(ge=1, le=2**62)]
+LARGEST = 2**62
+"""Largest amount that is taken: it fits a signed 64-bit number with room for one addition."""
+
+MAX_HOSTS = 1_000_000
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST)]
+CpuMilli = Annotated[int, Field(ge=0, le=10**12)]
+Latency = Annotated[int, Field(ge=0, le=MAX_LATENCY_US)]
+Price = Annotated[int, Field(ge=0, le=10**15)]
+Seconds = Annotated[int, Field(ge=1, le=10**12)]
+Gflops = Annotated[int, Field(ge=1, le=10**15)]
 
 
 class Shape(Wire):
     """One empty host."""
 
-    cpu_milli: Positive
+    cpu_milli: Annotated[CpuMilli, Field(ge=1)]
     memory_bytes: Positive
     devices: Annotated[int, Field(ge=0, le=1024)] = 0
     storage_bytes: Count = 0
@@ -25,8 +38,8 @@ class Shape(Wire):
 class Free(Wire):
     """Hosts that have the same left."""
 
-    hosts: Positive
-    cpu_milli: Count
+    hosts: Annotated[int, Field(ge=1, le=MAX_HOSTS)]
+    cpu_milli: CpuMilli
     memory_bytes: Count
     devices: tuple[tuple[Annotated[int, Field(ge=1, le=1000)], Positive], ...] = ()
 
@@ -44,7 +57,7 @@ class PoolFields(Wire):
     """What a pool is, wherever it is named: an operator's file, a report, an answer."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    hosts: Annotated[int, Field(ge=1, le=1_000_000)]
+    hosts: Annotated[int, Field(ge=1, le=MAX_HOSTS)]
     shape: Shape
     device_model: str | None = None
     emulated: bool = False
@@ -54,12 +67,22 @@ class PoolFields(Wire):
     traits: tuple[str, ...] = ()
     location: Place = Place()
     industries: tuple[str, ...] = ()
-    latency_us: Count | None = None
-    price_micro_per_device_hour: Count = 0
-    price_micro_per_core_hour: Count = 0
+    latency_us: Latency | None = None
+    price_micro_per_device_hour: Price = 0
+    price_micro_per_core_hour: Price = 0
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
-    max_walltime_s: Positive | None = None
-    measured_gflops: tuple[tuple[str, Positive], ...] = ()
+    max_walltime_s: Seconds | None = None
+    measured_gflops: tuple[tuple[str, Gflops], ...] = ()
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        for name, each in (
+            ("memory_bytes", self.shape.memory_bytes),
+            ("storage_bytes", self.shape.storage_bytes),
+        ):
+            if self.hosts * each > LARGEST:
+                raise ValueError(f"{self.hosts} hosts have more {name} than can be counted")
+        return self
 
 
 class PoolReport(PoolFields):

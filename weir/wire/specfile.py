@@ -8,7 +8,7 @@ from typing import Any
 
 from weir.core.errors import BadInput, Mistake
 from weir.wire.jobspec import JobSpec
-from weir.wire.mistakes import count_of, read_yaml, validated
+from weir.wire.mistakes import count_of, read_yaml, show_path, validated
 
 
 def read_job_file(path: Path) -> JobSpec:
@@ -28,7 +28,7 @@ def read_job(text: str, what: str, folder: Path) -> JobSpec:
     for index, entry in enumerate(inputs if isinstance(inputs, list) else []):
         if isinstance(entry, dict) and isinstance(entry.get("source"), str):
             where = ("inputs", index, "source")
-            _take_along(entry, folder, lines.get(where), mistakes)
+            _take_along(entry, folder, where, lines.get(where), mistakes)
     try:
         spec = validated(JobSpec, data, what, lines)
     except BadInput as error:
@@ -40,7 +40,11 @@ def read_job(text: str, what: str, folder: Path) -> JobSpec:
 
 
 def _take_along(
-    entry: dict[str, Any], folder: Path, line: int | None, mistakes: list[Mistake]
+    entry: dict[str, Any],
+    folder: Path,
+    where: tuple[str | int, ...],
+    line: int | None,
+    mistakes: list[Mistake],
 ) -> None:
     """Replace `source` by the content of the file that it names."""
     source = folder / entry["source"]
@@ -48,7 +52,7 @@ def _take_along(
         content = source.read_bytes()
     except OSError as error:
         message = f"{entry['source']} can't be read: {error.strerror}"
-        mistakes.append(Mistake("inputs.source", message, line))
+        mistakes.append(Mistake(show_path(where), message, line))
         return
     del entry["source"]
     try:

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("job", sa.String(length=40), nullable=False),
         sa.Column("pool", sa.String(length=120), nullable=False),
         sa.Column("until_at", sa.Double(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("job", "pool", name=op.f("pk_avoid")),
     )
@@ -43,6 +44,7 @@ def upgrade() -> None:
         sa.Column("clock_skew_s", sa.Double(), nullable=False),
         sa.Column("rtt_us", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("removed_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cluster")),
     )
     op.create_table(
@@ -59,6 +61,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("parent", sa.String(length=120), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("data_id", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("one", name=op.f("pk_domain")),
     )
     op.create_table(
@@ -103,6 +106,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_shape")),
     )
     op.create_table(
+        "spec",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_spec")),
+    )
+    op.create_table(
         "token",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("secret_hash", sa.String(length=64), nullable=False),
@@ -131,7 +141,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("spec", sa.String(length=64), nullable=False),
         sa.Column("shape", sa.String(length=64), nullable=False),
         sa.Column("submission", sa.String(length=240), nullable=True),
         sa.Column("array", sa.String(length=40), nullable=True),
@@ -150,6 +160,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.JSON(), nullable=True),
         sa.Column("place", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["shape"], ["shape.key"], name=op.f("fk_job_shape")),
+        sa.ForeignKeyConstraint(["spec"], ["spec.key"], name=op.f("fk_job_spec")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("submission", name=op.f("uq_job_submission")),
     )
@@ -236,6 +247,7 @@ def downgrade() -> None:
 
     op.drop_table("job")
     op.drop_table("token")
+    op.drop_table("spec")
     op.drop_table("shape")
     op.drop_table("identifier")
     with op.batch_alter_table("history", schema=None) as batch_op:
