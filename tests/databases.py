@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, event, text
 
 from weir.store.engine import Store, open_store
 from weir.store.migrate import migrate
+from weir.store.tables import metadata
 
 NewStore = Callable[[], Store]
 
@@ -60,6 +61,7 @@ def postgres() -> Iterator[Server]:
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewStore]:
     """Makes stores, each with an empty database of its own."""
     made: list[Store] = []
+    taken: list[str] = []
     numbers = itertools.count(1)
 
     def make() -> Store:
@@ -67,13 +69,16 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewSto
             template = request.getfixturevalue("sqlite_template")
             store = sqlite_copy(template, tmp_path / f"{next(numbers)}.db")
         else:
-            store = open_store(request.getfixturevalue("postgres").new_database())
+            taken.append(request.getfixturevalue("postgres").new_database())
+            store = open_store(taken[-1])
         made.append(store)
         return store
 
     yield make
     for store in made:
         store.close()
+    for url in taken:
+        request.getfixturevalue("postgres").give_back(url)
 
 
 def sqlite_copy(template: Path, path: Path) -> Store:
@@ -96,6 +101,7 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    idle: list[str] = field(default_factory=list)
 
     @classmethod
     def start(cls, home: Path) -> Server:
@@ -142,14 +148,23 @@ class Server:
         store.close()
 
     def new_database(self, template: str = "template_weir") -> str:
-        """The URL of a new database."""
+        """The URL of a new database, or of one that was given back and emptied."""
+        if self.idle and template == "template_weir":
+            url = self.idle.pop()
+            tables = ", ".join(f'"{name}"' for name in metadata.tables)
+            self._do(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", url)
+            return url
         name = f"weir_{next(self.numbers)}"
         self._do(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def give_back(self, url: str) -> None:
+        """A database that nobody uses any more."""
+        self.idle.append(url)
+
     def stop(self) -> None:
-        """Stop this server, and no other."""
-        self.process.send_signal(signal.SIGINT)
+        """Stop this server, and no other; its data is not kept."""
+        self.process.send_signal(signal.SIGQUIT)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -169,8 +184,8 @@ class Server:
                     raise RuntimeError(f"PostgreSQL does not start:\n{log}") from None
                 time.sleep(0.05)
 
-    def _do(self, statement: str) -> None:
-        url = self.url("postgres").replace("postgresql:", "postgresql+psycopg:")
+    def _do(self, statement: str, url: str = "") -> None:
+        url = (url or self.url("postgres")).replace("postgresql:", "postgresql+psycopg:")
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))

@@ -77,13 +77,12 @@ def test_why_a_job_is_where_it_is(domain: Domain) -> None:
     assert "the next round will" in domain.why(job).text
     domain.round()
     answer = domain.why(job)
-    where = north.named["a"]
-    assert answer.text == f"It is on pool {where}: the lowest cost of all that fit."
+    assert answer.text == "It is on north / a: the lowest cost of all that fit."
     assert answer.chosen and answer.chosen.pool_name == "a"
     assert answer.runner_up and answer.runner_up.pool_name == "b"
     north.say(north.run(), "failed", reason="exit code 1")
     assert domain.why(job).text == (
-        f"It ran on pool {where}: the lowest cost of all that fit. It is failed: exit code 1."
+        "It ran on north / a: the lowest cost of all that fit. It failed: exit code 1."
     )
     north.report(pool("b"))
     assert domain.why(job).chosen.pool_name == "(gone)"  # type: ignore[union-attr]
@@ -92,7 +91,7 @@ def test_why_a_job_is_where_it_is(domain: Domain) -> None:
 def test_why_a_job_never_ran(domain: Domain) -> None:
     job = domain.submit()
     domain.cancel(job)
-    assert domain.why(job).text == "It is canceled: canceled by li."
+    assert domain.why(job).text == "It was canceled by li. It was never placed."
     with pytest.raises(NotFound):
         domain.why("j404")
 

@@ -9,7 +9,7 @@ import click
 from weir.cli.arrays import is_array, members
 from weir.cli.output import print_error, print_json, say
 from weir.cli.session import Session, prints
-from weir.cli.values import style_of
+from weir.cli.values import in_words, style_of
 from weir.client.http import Client, Unreachable
 from weir.core.errors import WeirError
 from weir.core.lifecycle import JOB_FINAL
@@ -50,7 +50,7 @@ def cancel(session: Session, jobs: tuple[str, ...], array: str | None, as_json: 
 
 def _outcome(job: JobAnswer) -> str:
     if job.state in JOB_FINAL:
-        return f"{job.id} is {job.state}"
+        return f"{job.id} {in_words(job.state)}"
     return f"{job.id} is {job.state}, and is asked to stop"
 
 

@@ -10,7 +10,7 @@ from weir.cli.arrays import is_array, members
 from weir.cli.jobs import sheet as jobs_sheet
 from weir.cli.output import Column, Sheet, print_json, say, show_card, show_sheet
 from weir.cli.session import Session, prints
-from weir.cli.values import NONE, ago, device, roughly, stamp, style_of, took, where
+from weir.cli.values import NONE, ago, device, in_words, roughly, stamp, style_of, took, where
 from weir.wire.jobs import JobAnswer, JobDetailAnswer
 from weir.wire.jobspec import JobSpec, Tasks
 
@@ -48,7 +48,7 @@ def show_members(found: list[JobAnswer], now: float, *, as_json: bool) -> None:
 
 def show_job(job: JobDetailAnswer, now: float) -> None:
     """Print a job."""
-    say(f"{job.id} {job.name} is {job.state}", style_of(job.state))
+    say(f"{job.id} {job.name} {in_words(job.state)}", style_of(job.state))
     show_card(_summary(job, now))
     if job.runs:
         say()

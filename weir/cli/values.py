@@ -36,6 +36,12 @@ def style_of(state: JobState | RunState) -> str:
     return STYLES.get(state.value, "")
 
 
+def in_words(state: JobState) -> str:
+    """`has failed`, `is running`."""
+    ended = (JobState.SUCCEEDED, JobState.FAILED)
+    return f"has {state}" if state in ended else f"is {state}"
+
+
 def stamp(at: float) -> str:
     """A moment in the local zone: `2026-01-31 14:05:09`."""
     return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")

@@ -13,11 +13,11 @@ from weir.cli.values import (
     candidate_device,
     candidate_start,
     candidate_tasks,
+    in_words,
     price,
     style_of,
     term_value,
 )
-from weir.core.lifecycle import JobState
 from weir.wire.jobs import CandidateAnswer, JobAnswer, WhyAnswer
 from weir.wire.jobspec import JobSpec
 
@@ -68,7 +68,7 @@ def show_answer(answer: WhyAnswer, spec: JobSpec | None) -> None:
     """Print the state, then the reasons and changes, or the terms of the choice."""
     text = said_once(answer)
     colon = f": {text}" if text else ""
-    say(f"{answer.job} {_state(answer.state)}{colon}", style_of(answer.state))
+    say(f"{answer.job} {in_words(answer.state)}{colon}", style_of(answer.state))
     if answer.ahead:
         say("1 job is ahead." if answer.ahead == 1 else f"{answer.ahead} jobs are ahead of it.")
     if answer.held_pool is not None:
@@ -94,12 +94,6 @@ def said_once(answer: WhyAnswer) -> str:
     text = answer.text.replace(f" It is {answer.state}: ", " ")
     text = text.removeprefix(f"It is {answer.state}: ").removeprefix(f"It is {answer.state}; ")
     return text.replace("exit code", "Exit code", 1) if ". exit code" in text else text
-
-
-def _state(state: JobState) -> str:
-    """`has failed`, `is running`."""
-    ended = (JobState.SUCCEEDED, JobState.FAILED)
-    return f"has {state}" if state in ended else f"is {state}"
 
 
 def _choice(chosen: CandidateAnswer, other: CandidateAnswer | None, spec: JobSpec | None) -> Sheet:

@@ -68,7 +68,10 @@ def weir_home(environ: Mapping[str, str] = os.environ) -> Path:
     if chosen:
         return Path(chosen).expanduser()
     usual = Path.home() / FOLDER
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # the folder is gone
+        return usual
     places = [usual, *(folder / FOLDER for folder in (here, *here.parents))]
     return next((place for place in places if _is_ours(place / FILE_NAME)), usual)
 
@@ -139,8 +142,8 @@ def resolve(server: str | None = None, environ: Mapping[str, str] = os.environ) 
     if context.default is None:
         raise NoServer(
             "no server is known. Start a network on this machine with `weir up "
-            "examples/network.yaml`, name a server with --server URL, or set WEIR_URL "
-            "(and WEIR_TOKEN_FILE)."
+            "examples/network.yaml`, set WEIR_HOME to the folder of one that is up, name a server "
+            "with --server URL, or set WEIR_URL (and WEIR_TOKEN_FILE)."
         )
     entry = _entry(context.default, context, home)
     token = _environment_token(environ) or _token_of(entry, home)

@@ -110,18 +110,30 @@ def waiting_sentence(entry: Waiting, before: str) -> str:
     return f"It waits for room{ahead}{held}." + earlier
 
 
+def end_sentence(state: JobState, reason: str) -> str:
+    """How a job ended, in words; empty for one that goes on or ended well."""
+    if state is JobState.CANCELED:
+        return (
+            f"It was {reason}." if reason.startswith("canceled") else f"It was stopped: {reason}."
+        )
+    words = {JobState.FAILED: "It failed", JobState.REFUSED: "It was sent back"}
+    return f"{words[state]}: {reason}." if state in words and reason else ""
+
+
 def _why_there(row: JobRow, pools: dict[str, PoolState]) -> WhyAnswer:
     decision = row.decision or {}
     chosen, second = decision.get("chosen"), decision.get("runner_up")
     state = JobState(row.state)
     if chosen is None:
-        text = f"It is {state}" + (f": {row.reason}." if row.reason else "; it was never placed.")
-        return WhyAnswer(job=row.id, state=state, text=text)
+        text = end_sentence(state, row.reason) or f"It is {state}."
+        return WhyAnswer(job=row.id, state=state, text=f"{text} It was never placed.")
     verb = "ran" if state in JOB_FINAL else "is"
     best = "the lowest cost of all that fit" if second else "the only one that fit"
-    text = f"It {verb} on pool {chosen['pool']}: {best}."
-    if row.reason:
-        text += f" It is {state}: {row.reason}."
+    there = pools.get(chosen["pool"])
+    where = f"{there.pool.site_name} / {there.pool.name}" if there else f"pool {chosen['pool']}"
+    text = " ".join(
+        filter(None, [f"It {verb} on {where}: {best}.", end_sentence(state, row.reason)])
+    )
     return WhyAnswer(
         job=row.id,
         state=state,

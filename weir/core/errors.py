@@ -35,6 +35,9 @@ class WeirError(Exception):
         self.detail = detail
         self.mistakes = tuple(mistakes)
 
+    def __str__(self) -> str:
+        return "\n  ".join([self.detail, *map(str, self.mistakes)])
+
 
 class BadInput(WeirError):
     """The request can't be understood; `mistakes` names every one that was found."""
