@@ -1,5 +1,7 @@
 """From submission to the end: placed, ordered, accepted, started, ended, and what is left of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import LI, NOW, OPERATOR, Domain, person, pool, spec
@@ -307,3 +309,14 @@ def test_jobs_are_listed_newest_first_by_pages(domain: Domain) -> None:
     assert list_jobs(domain.ctx, states=("running",)).jobs == ()
     with pytest.raises(NotFound):
         domain.job("j404")
+
+
+def test_a_round_looks_at_so_many_of_a_shape_and_the_next_at_more(domain: Domain) -> None:
+    domain.ctx = replace(domain.ctx, settings=replace(domain.ctx.settings, max_of_a_shape=2))
+    domain.site("north", pool("gpu", hosts=4))
+    jobs = [domain.submit(spec(devices=8)) for _ in range(3)]
+    other = domain.submit(spec(devices=4))
+    assert domain.round() == 3, "two of the one shape, and the other"
+    assert [domain.state(j) for j in [*jobs, other]] == ["placed", "placed", "waiting", "placed"]
+    assert domain.round() == 1
+    assert domain.state(jobs[2]) == "placed"

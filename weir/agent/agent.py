@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,9 @@ TURN_S = 1.0
 """A turn comes at least this often while there are runs, for what has no event (deadlines)."""
 
 IDLE_S = 30.0
+
+START_AT_ONCE = 8
+"""Runs that are started in one turn: between turns it is told what has ended meanwhile."""
 
 
 class Agent:
@@ -50,6 +54,7 @@ class Agent:
         self._journal = Journal(home / "journal.db", new_id("journal-"))
         self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer, float]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+        self._starting: deque[str] = deque()
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._error: WeirError | None = None
@@ -159,11 +164,28 @@ class Agent:
             self._accept(uplink, answer.orders, heard_at)
             self._stop_runs(uplink, answer.cancels)
             self._answer(uplink, answer.recheck)
+        self._start_some()
         self._record(self._executor.observe())
         late = overdue(self._journal.open_runs(), self._now())
         self._halt(dict.fromkeys(late, NOT_STARTED))
         for uplink in self._uplinks:
             uplink.tell()
+        if self._starting:
+            self._wanted.set()
+
+    def _start_some(self) -> None:
+        """Start the next of the runs that were accepted; what is to be stopped already never is."""
+        orders: list[RunOrder] = []
+        while self._starting and len(orders) < START_AT_ONCE:
+            entry = self._journal.get(self._starting.popleft())
+            if entry is None or entry.ended:
+                continue
+            if entry.stopping:
+                seen = Seen(entry.order.run, RunEvent.CANCELED, self._now(), reason=entry.stopping)
+                self._record([seen])
+            else:
+                orders.append(entry.order)
+        self._executor.submit(orders)
 
     def _accept(self, uplink: Uplink, orders: Sequence[RunOrder], heard_at: float) -> None:
         """Journal first, then act: a run that was accepted is found again whatever happens."""
@@ -185,7 +207,7 @@ class Agent:
         if decided.taken:
             self._journal.accept(uplink.key, decided.taken, now, heard_at)
             uplink.tell()
-            self._executor.submit(decided.taken)
+            self._starting.extend(o.run for o in decided.taken)
         # The parent may have lost the answer that it was given to what is known already.
         known = [
             o.run

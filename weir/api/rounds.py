@@ -55,7 +55,8 @@ class Rounds:
                 if time.monotonic() - expired_at >= self._every_s:
                     expired_at = time.monotonic()
                     self._expire()
-                schedule_round(self._ctx)
+                if schedule_round(self._ctx) >= self._ctx.settings.max_of_a_shape:
+                    self._wanted.set()  # it may have placed all it looked at: there may be more
                 pause_s = self._pause_s()
             except WeirError as error:
                 log.warning("this round comes to nothing: %s", error.detail)

@@ -30,7 +30,8 @@ class DomainSettings:
     `start_within_s`: a run must start within this from when its agent heard of it.
     `avoid_s`: how long a job is kept off a pool that has refused it.
     `max_losses`: how often a job is placed again after its cluster was lost.
-    `max_waiting`: how many waiting jobs one scheduling round looks at.
+    `max_waiting`: how many waiting jobs one scheduling round looks at, and `max_of_a_shape` how
+    many of them may be of one shape: behind so many equals that wait, one more tells it nothing.
     """
 
     lease_s: float = 30.0
@@ -39,6 +40,7 @@ class DomainSettings:
     avoid_s: float = 5.0
     max_losses: int = 3
     max_waiting: int = 20_000
+    max_of_a_shape: int = 500
     policy: str = "balanced"
     url: str = ""
 

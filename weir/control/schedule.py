@@ -19,10 +19,12 @@ from weir.store.domains import count, raise_count, swap_count
 from weir.store.rows import JobRow
 
 
-def load_snapshot(ctx: Context, tx: Connection, now: float) -> tuple[Snapshot, Network]:
+def load_snapshot(
+    ctx: Context, tx: Connection, now: float, of_a_shape: int | None = None
+) -> tuple[Snapshot, Network]:
     """What the scheduler sees now: every pool once, and the waiting jobs in their order."""
     network = load_network(ctx, tx, now)
-    rows = jobs.waiting(tx, ctx.settings.max_waiting, now)
+    rows = jobs.waiting(tx, ctx.settings.max_waiting, now, of_a_shape)
     asked = asked_about(tx, network) if rows else frozenset()
     rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})
@@ -70,7 +72,7 @@ def _round(ctx: Context) -> int:
         if not jobs.any_waiting(tx):
             return 0
         seen = count(tx, "round")
-        snapshot, network = load_snapshot(ctx, tx, now)
+        snapshot, network = load_snapshot(ctx, tx, now, ctx.settings.max_of_a_shape)
     plan = schedule(snapshot, ctx.policy)
     pinned = {j.id for j in snapshot.jobs if j.demand.pinned_pool is not None}
     refused = {i: w for i, w in plan.waiting.items() if i in pinned}

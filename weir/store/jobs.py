@@ -118,20 +118,30 @@ def any_waiting(tx: Connection) -> bool:
     return tx.execute(query).first() is not None
 
 
-def waiting(tx: Connection, limit: int, now: float) -> list[Any]:
+def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = None) -> list[Any]:
     """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order.
 
-    Without those that a link handed over and whose time to start has passed.
+    With `of_a_shape`, at most so many of each shape. Without those that a link handed over and
+    whose time to start has passed.
     """
     c = job.c
     in_time = c.origin_cluster.is_(None) | (c.expires_at > now)
-    query = (
-        select(c.id, c.shape, c.priority, c.submitted_at)
-        .where(c.state == JobState.WAITING, in_time)
-        .order_by(c.priority.desc(), c.submitted_at, c.id)
+    order = (c.priority.desc(), c.submitted_at, c.id)
+    query = select(c.id, c.shape, c.priority, c.submitted_at).where(
+        c.state == JobState.WAITING, in_time
+    )
+    if of_a_shape is None:
+        return list(tx.execute(query.order_by(*order).limit(limit)).all())
+    nth = func.row_number().over(partition_by=c.shape, order_by=order).label("nth")
+    ranked = query.add_columns(nth).subquery()
+    r = ranked.c
+    first = (
+        select(r.id, r.shape, r.priority, r.submitted_at)
+        .where(r.nth <= of_a_shape)
+        .order_by(r.priority.desc(), r.submitted_at, r.id)
         .limit(limit)
     )
-    return list(tx.execute(query).all())
+    return list(tx.execute(first).all())
 
 
 def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
