@@ -94,7 +94,7 @@ def _is_other_distance(before: int | None, now: int | None) -> bool:
     """Whether a round trip has changed so much that those who watch offers should know."""
     if before is None or now is None:
         return before != now
-    return abs(now - before) > max(1000, before // 5)
+    return abs(now - before) > max(2000, before // 4)
 
 
 def _heard(row: ClusterRow, request: ExchangeRequest, now: float) -> dict[str, Any]:
