@@ -209,7 +209,7 @@ class Running:
     def stop(self) -> None:
         """As SIGTERM does."""
         self.agent.stop()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=20)
         assert not self._thread.is_alive()
 
     def ended(self) -> bool:
@@ -217,7 +217,7 @@ class Running:
         return not self._thread.is_alive()
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     """Wait until something is true."""
     end = time.monotonic() + seconds
     while not true():

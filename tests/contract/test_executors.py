@@ -172,7 +172,7 @@ def test_files_are_complete_at_the_end_and_readable_until_forgotten(bench: Bench
 def test_what_is_not_a_file_of_the_run_reads_as_nothing(bench: Bench) -> None:
     bench.run(order("r", shell("echo x > secret")))
 
-    for name in ("secret", "output/secret", "../r/work/secret", "/etc/passwd", ""):
+    for name in ("secret", "output/secret", "../r/tmp/secret", "/etc/passwd", ""):
         assert bench.executor.read("r", name, 0, 100) == b""
 
 

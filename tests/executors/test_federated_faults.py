@@ -265,7 +265,7 @@ def test_the_pools_of_a_peer_out_of_touch_are_closed(
 def test_a_spell_of_silence_is_logged_at_its_begin_and_its_end(
     peer: Faulty, link: Link, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "weir.executors.federated")
+    caplog.set_level(logging.INFO, "weir.client.spells")
     peer.go(away=True)
     link.executor.submit([order("r1")])
     until(lambda: len(caplog.messages) == 2, "both are told")
@@ -275,7 +275,8 @@ def test_a_spell_of_silence_is_logged_at_its_begin_and_its_end(
     peer.go(away=False)
     until(lambda: len(caplog.messages) == 4, "both are over")
     assert sorted(caplog.messages) == [
-        *["http://peer answers again after 12 s"] * 2,
+        "http://peer does not tell its news: no more, after 12 s",
         "http://peer does not tell its news: the peer is away",
+        "http://peer takes no runs over: no more, after 12 s",
         "http://peer takes no runs over: the peer is away",
     ]

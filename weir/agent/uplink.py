@@ -20,14 +20,13 @@ from weir.agent.journal import Journal
 from weir.agent.news import News
 from weir.agent.stock import Stock, named
 from weir.client.http import Client
+from weir.client.spells import Spell
 from weir.core.errors import InventoryConflict, NotReady, Superseded, WeirError
 from weir.executors.base import Executor
 from weir.executors.settings import Uplink as UplinkSettings
 from weir.wire.exchange import MAX_WAIT_S, ExchangeAnswer, ExchangeRequest
 
 log = logging.getLogger(__name__)
-
-RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 LOOK_S = 1.0
 """How often the files of running jobs are looked at."""
@@ -46,30 +45,12 @@ class Pace:
 
 PACE = Pace()
 
-
-class Trouble:
-    """Tries that fail one after the other: waits longer each time, logs the first and the end."""
-
-    def __init__(self, what: str, now: Callable[[], float] = time.monotonic) -> None:
-        self._what, self._now = what, now
-        self._failures = 0
-        self._since = 0.0
-
-    def failed(self, error: Exception) -> float:
-        """One more try has failed; gives the seconds to wait before the next."""
-        if not self._failures:
-            self._since = self._now()
-        if not self._failures or not isinstance(error, WeirError):
-            detail = error.detail if isinstance(error, WeirError) else repr(error)
-            log.warning("%s: %s", self._what, detail)
-        self._failures += 1
-        return RETRY_S[min(self._failures, len(RETRY_S)) - 1]
-
-    def over(self) -> None:
-        """A try has succeeded."""
-        if self._failures:
-            log.info("%s: works again after %.0f s", self._what, self._now() - self._since)
-        self._failures = 0
+FAILURES = {
+    "reports": "takes no reports",
+    "orders": "gives no orders",
+    "pools": "is not told of the pools",
+}
+"""What can fail beside the other, and what is logged of it after the parent's address."""
 
 
 class Uplink:
@@ -107,7 +88,9 @@ class Uplink:
         self._looks: deque[int] = deque(maxlen=5)
         self._ping_at = self._look_at = self._stock_at = float("-inf")
         self._ping_every_s = FIRST_PING_S
-        self._trouble = {n: Trouble(f"{self._url}, {n}") for n in ("reports", "orders", "pools")}
+        self._spells = {
+            what: Spell(f"{self._url} {words}", time.monotonic) for what, words in FAILURES.items()
+        }
         self._reporter = threading.Thread(
             target=self._report_loop, name=f"report {self.cluster}", daemon=True
         )
@@ -146,7 +129,7 @@ class Uplink:
             except Exception as error:
                 self._failed("orders", error)
                 continue
-            self._trouble["orders"].over()
+            self._spells["orders"].over()
             self._after, self._lease_s = answer.revision, answer.lease_s
             self._inbox(self, answer, called + wait_s)
             if answer.resend:
@@ -162,7 +145,7 @@ class Uplink:
             self._stopped.set()
             self._fatal(error)
             return
-        self._stopped.wait(self._trouble[what].failed(error))
+        self._stopped.wait(self._spells[what].failed(error))
 
     # -- reporting ---------------------------------------------------------------------------------
 
@@ -176,7 +159,7 @@ class Uplink:
                     return
                 self._news.clear()
                 self._report_all()
-                self._trouble["reports"].over()
+                self._spells["reports"].over()
             except InventoryConflict:
                 self._greeted.clear()  # learn the parent's generation, then tell everything again
             except Exception as error:
@@ -236,11 +219,11 @@ class Uplink:
             return
         try:
             self._tell_stock()
-            self._trouble["pools"].over()
+            self._spells["pools"].over()
         except (InventoryConflict, Superseded):
             raise
         except WeirError as error:
-            self._stock_at = time.monotonic() + self._trouble["pools"].failed(error)
+            self._stock_at = time.monotonic() + self._spells["pools"].failed(error)
 
     def _tell_stock(self) -> None:
         own = [e.order for e in self._journal.open_runs() if e.uplink == self.key and not e.ended]

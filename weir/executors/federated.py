@@ -24,32 +24,24 @@ from pathlib import Path
 
 from weir.client.http import Client
 from weir.client.problems import Unreachable
+from weir.client.spells import Spell
 from weir.core.errors import Conflict, NotFound, NotReady, WeirError
-from weir.core.lifecycle import JOB_ACTIVE, LOST_PREFIX, JobState, RunEvent
+from weir.core.lifecycle import JOB_ACTIVE, LOST_PREFIX, RunEvent
 from weir.executors.base import RunFile, Seen
 from weir.executors.federated_notes import Notes
+from weir.executors.federated_words import EVENTS, seen_of, submission_of
 from weir.executors.settings import FederatedSettings
 from weir.wire.exchange import RunOrder
-from weir.wire.jobs import JobChange, Origin, Submission, SubmitRequest, WatchAnswer
+from weir.wire.jobs import JobChange, SubmitRequest, WatchAnswer
 from weir.wire.pools import PoolReport
 
 log = logging.getLogger(__name__)
 
 WATCH_S = 10.0
 BATCH = 200
-RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 OUT_OF_TOUCH_S = 30.0
 """A peer that has not answered the watch for this long gets nothing new: its pools are closed."""
-
-EVENTS: Mapping[JobState, RunEvent] = {
-    JobState.RUNNING: RunEvent.STARTED,
-    JobState.SUCCEEDED: RunEvent.SUCCEEDED,
-    JobState.FAILED: RunEvent.FAILED,
-    JobState.CANCELED: RunEvent.CANCELED,
-    JobState.REFUSED: RunEvent.REFUSED,
-}
-"""What a job's state there says of our run. Waiting and placed say nothing new."""
 
 
 class FederatedExecutor:
@@ -212,7 +204,7 @@ class FederatedExecutor:
     # -- the peer, in the background ---------------------------------------------------------------
 
     def _watch(self) -> None:
-        spell = _Spell(self._settings.url, "does not tell its news", self._now)
+        spell = Spell(f"{self._settings.url} does not tell its news", self._now)
         while not self._stopped.is_set():
             try:
                 changed = self._look()
@@ -336,7 +328,7 @@ class FederatedExecutor:
             self._work.set()
 
     def _hand_over(self) -> None:
-        spell = _Spell(self._settings.url, "takes no runs over", self._now)
+        spell = Spell(f"{self._settings.url} takes no runs over", self._now)
         while True:
             self._work.wait()
             self._work.clear()
@@ -432,64 +424,3 @@ class FederatedExecutor:
 
     def _note(self, seen: Seen) -> None:
         self._seen.append(seen)
-
-
-class _Spell:
-    """A spell of failed tries: told when it begins (or fails otherwise) and when it is over."""
-
-    def __init__(self, url: str, what: str, now: Callable[[], float]) -> None:
-        self._url, self._what, self._now = url, what, now
-        self._tries, self._since = 0, 0.0
-        self._told: object = None
-
-    def failed(self, error: Exception) -> float:
-        """A try has failed; gives how long to wait before the next."""
-        if self._tries == 0:
-            self._since = self._now()
-        kind = (type(error), getattr(error, "status", None))
-        if kind != self._told:
-            self._told = kind
-            unforeseen = None if isinstance(error, WeirError) else error
-            log.warning("%s %s: %s", self._url, self._what, error, exc_info=unforeseen)
-        self._tries += 1
-        return RETRY_S[min(self._tries, len(RETRY_S)) - 1]
-
-    def over(self) -> None:
-        """A try has succeeded."""
-        if self._tries:
-            log.warning("%s answers again after %.0f s", self._url, self._now() - self._since)
-        self._tries, self._told = 0, None
-
-
-def submission_of(order: RunOrder, start_within_s: float) -> Submission:
-    """A run as the peer's job: pinned to its pool, with the path it has come."""
-    return Submission(
-        spec=order.spec,
-        origin=Origin(
-            run=order.run,
-            root_job=order.root_job,
-            submitter=order.submitter,
-            path=order.path,
-            pool=order.pool,
-            groups=tuple((g.group, g.count) for g in order.groups),
-            array_index=order.array_index,
-            start_within_s=start_within_s,
-        ),
-    )
-
-
-def seen_of(change: JobChange, skew_s: float, now: float) -> list[Seen]:
-    """The events that a change of the peer's job says happened to our run."""
-    event = EVENTS.get(change.state)
-    if event is None:
-        return []
-    if change.lost and event is RunEvent.FAILED:
-        event = RunEvent.VANISHED
-    seen = []
-    if change.started_at is not None:
-        started = change.started_at - skew_s
-        seen.append(Seen(change.run, RunEvent.STARTED, started, place=change.place))
-    if event is not RunEvent.STARTED:
-        at = now if change.ended_at is None else change.ended_at - skew_s
-        seen.append(Seen(change.run, event, at, change.exit_code, change.reason, change.place))
-    return seen
