@@ -63,6 +63,8 @@ class Rounds:
                 self._stopped.wait(0.2)
                 self._wanted.set()
             except Exception:
+                # A fault of ours, logged whole. The thread goes on: a server that answers and
+                # places nothing would be worse, and nothing half-done is stored.
                 log.exception("a round has failed; the next one starts from what is stored")
                 self._stopped.wait(1.0)
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from weir.core.errors import Conflict
 from weir.core.lifecycle import JOB_ACTIVE, JOB_FINAL, JobState
-from weir.store.rows import JobRow, chunks, fetch, first, select_as, upsert
+from weir.store.rows import JobRow, chunks, fetch, first, select_as, swap_rows, upsert
 from weir.store.tables import avoid, history, job, shape, spec
 
 
@@ -32,12 +31,6 @@ def by_submission(tx: Connection, keys: Iterable[str]) -> dict[str, JobRow]:
     for batch in chunks(keys):
         found += fetch(tx, JobRow, select_as(JobRow, job).where(job.c.submission.in_(batch)))
     return {row.submission: row for row in found if row.submission}
-
-
-def of_array(tx: Connection, array: str) -> list[JobRow]:
-    """The members of an array, in order."""
-    query = select_as(JobRow, job).where(job.c.array == array)
-    return fetch(tx, JobRow, query.order_by(job.c.array_index))
 
 
 def page(
@@ -149,19 +142,7 @@ def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
     all of one call carry the same columns. Raises `Conflict` if a job has changed since it was
     seen.
     """
-    if not changes:
-        return
-    columns = [k for k in changes[0] if k not in ("id", "seen")]
-    query = (
-        update(job)
-        .where(job.c.id == bindparam("b_id"), job.c.seq == bindparam("b_seen"))
-        .values({k: bindparam(f"v_{k}") for k in columns})
-    )
-    values = [
-        {"b_id": c["id"], "b_seen": c["seen"], **{f"v_{k}": c[k] for k in columns}} for c in changes
-    ]
-    if tx.execute(query, values).rowcount != len(values):
-        raise Conflict("a job has changed since it was read")
+    swap_rows(tx, job, changes, seen_in="seq")
 
 
 def changed_since(tx: Connection, cluster: str, seq: int, limit: int) -> list[JobRow]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+
+from weir.core.errors import Conflict
 
 T = TypeVar("T")
 
@@ -171,6 +173,25 @@ def chunks(values: Iterable[str], size: int = 500) -> Iterable[list[str]]:
         yield batch
 
 
-def by_key(rows: Iterable[T], key: str = "id") -> Mapping[str, T]:
-    """Rows by one of their columns."""
-    return {getattr(row, key): row for row in rows}
+def swap_rows(
+    tx: Connection, table: Table, changes: Sequence[Mapping[str, Any]], seen_in: str | None
+) -> None:
+    """Write changed columns of rows by id; all of one call carry the same columns.
+
+    Each change carries `id`, its columns and, where `seen_in` names a column, what was `seen`
+    there. Raises `Conflict` if a row says something else by now, or is gone.
+    """
+    if not changes:
+        return
+    columns = [k for k in changes[0] if k not in ("id", "seen")]
+    query = update(table).where(table.c.id == bindparam("b_id"))
+    if seen_in is not None:
+        query = query.where(table.c[seen_in] == bindparam("b_seen"))
+    values = [
+        {"b_id": c["id"], **({"b_seen": c["seen"]} if seen_in else {})}
+        | {f"v_{k}": c[k] for k in columns}
+        for c in changes
+    ]
+    written = tx.execute(query.values({k: bindparam(f"v_{k}") for k in columns}), values).rowcount
+    if written != len(values):
+        raise Conflict(f"a {table.name} has changed since it was read")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from weir.core.errors import Conflict
 from weir.core.lifecycle import RUN_ACTIVE, RunState
-from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as
+from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as, swap_rows
 from weir.store.tables import file, job, run
 
 LIVE = (*RUN_ACTIVE, RunState.LOST)
@@ -44,32 +43,12 @@ def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
     """Write columns of runs; each row carries `id`, the `seen` state and the same columns. Raises
     `Conflict` if a run's state has changed since it was seen.
     """
-    if not changes:
-        return
-    columns = [k for k in changes[0] if k not in ("id", "seen")]
-    query = (
-        update(run)
-        .where(run.c.id == bindparam("b_id"), run.c.state == bindparam("b_seen"))
-        .values({k: bindparam(f"v_{k}") for k in columns})
-    )
-    values = [
-        {"b_id": c["id"], "b_seen": c["seen"], **{f"v_{k}": c[k] for k in columns}} for c in changes
-    ]
-    if tx.execute(query, values).rowcount != len(values):
-        raise Conflict("a run has changed since it was read")
+    swap_rows(tx, run, changes, seen_in="state")
 
 
 def change(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
-    """Write columns of runs; each row carries `id` and the same columns."""
-    if not changes:
-        return
-    columns = [k for k in changes[0] if k != "id"]
-    query = (
-        update(run)
-        .where(run.c.id == bindparam("b_id"))
-        .values({k: bindparam(f"v_{k}") for k in columns})
-    )
-    tx.execute(query, [{"b_id": c["id"], **{f"v_{k}": c[k] for k in columns}} for c in changes])
+    """Write columns of runs, whatever their state; each row carries `id` and the same columns."""
+    swap_rows(tx, run, changes, seen_in=None)
 
 
 def booked(tx: Connection) -> list[Any]:
