@@ -21,7 +21,8 @@ from tests.scheduling.builders import (
 )
 from weir.core.plan import Plan, Reason
 from weir.scheduling.packing import subtract
-from weir.scheduling.policy import POLICIES, Policy, policy
+from weir.scheduling.policies import POLICIES, policy
+from weir.scheduling.policy import Policy
 from weir.scheduling.reference import claims_on, decide, place_slowly, reachable, suits
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import Snapshot
@@ -98,7 +99,10 @@ def test_a_waiting_job_says_why_over_all_pools() -> None:
         "REFUSED needed=to be accepted best=refused just now, 1 pool",
         "BUSY needed=16 free devices best=9, 1 pool",
     ]
-    assert [(c.reason, c.instead) for c in waiting.changes] == [(Reason.DEVICE_MEMORY, "64 GiB")]
+    assert [(c.reason, c.instead, c.now) for c in waiting.changes] == [
+        (Reason.DEVICE_MEMORY, "64 GiB", True),
+        (Reason.BUSY, "9 tasks", True),
+    ]
     assert not waiting.hopeless
 
 
@@ -169,7 +173,7 @@ def test_a_pool_by_two_ways_is_not_booked_twice() -> None:
     assert [(p.chosen.pool, p.chosen.cluster) for p in plan.placements] == [("a", "x")]
 
 
-@given(snapshots(), st.sampled_from(sorted(POLICIES)))
+@given(snapshots(), st.sampled_from(sorted(set(POLICIES) - {"optimal", "fragmentation"})))
 def test_the_plan_is_the_slow_scheduler_s(seen: Snapshot, name: str) -> None:
     plan, slow = schedule(seen, policy(name)), decide(seen, policy(name))
     assert places(plan) == slow.placed
@@ -220,7 +224,7 @@ def test_the_same_snapshot_in_any_order_gives_the_same_plan(
     assert schedule(replace(seen, jobs=tuple(shuffled)), policy()) == plan
 
 
-@pytest.mark.parametrize("rules", POLICIES.values(), ids=str)
+@pytest.mark.parametrize("rules", POLICIES.values(), ids=lambda p: p.name)
 def test_costs_of_the_terms_add_up_to_what_ranked(rules: Policy) -> None:
     many = [
         pool(f"p{i}", latency_us=i * 777, price_micro_per_device_hour=i % 3 * 333_333)

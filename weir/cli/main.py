@@ -49,6 +49,11 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "id": Verb("weir.cli.identifiers:identifier", "Look identifiers up."),
         "device": Verb("weir.cli.device:device", "The catalog of accelerators, with sources."),
     },
+    "What if": {
+        "simulate": Verb(
+            "weir.cli.simulate:simulate", "Replay jobs under other policies, in other networks."
+        ),
+    },
     "Servers": {
         "up": Verb("weir.cli.up:up", "Start a whole network from one file, on this machine."),
         "demo": Verb("weir.cli.demo:demo", "Start an example network and run jobs on it."),

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
-from weir.scheduling.policy import Policy, policy
+from weir.scheduling.policies import policy
+from weir.scheduling.policy import Policy
 from weir.store.domains import this_domain
 from weir.store.engine import Store
 from weir.store.files import Files

@@ -14,7 +14,7 @@ from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import Candidate, Change, GroupAllocation, ReasonCount, Term, Waiting
 from weir.scheduling.find import Found, find
-from weir.scheduling.policy import policy
+from weir.scheduling.policies import policy
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Snapshot
 from weir.store import jobs

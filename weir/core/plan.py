@@ -36,6 +36,8 @@ class Reason(StrEnum):
     REFUSED = "REFUSED"  # the cluster has just refused this job
     HELD = "HELD"  # kept for a job ahead in the order
     BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
+    QUOTA = "QUOTA"  # the queue of the job holds all that it may
+    DEFERRED = "DEFERRED"  # the job can wait, and does, for cleaner or cheaper energy
 
 
 MEANINGS: Mapping[Reason, str] = {
@@ -64,10 +66,22 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.REFUSED: "it has just refused the job",
     Reason.HELD: "it is kept for a job ahead",
     Reason.BUSY: "it is full now",
+    Reason.QUOTA: "the job's queue holds all that it may",
+    Reason.DEFERRED: "the job can wait, and energy will be better later",
 }
 """Each reason in words, said of a pool."""
 
-CAN_CHANGE = frozenset({Reason.CLOSED, Reason.SILENT, Reason.REFUSED, Reason.HELD, Reason.BUSY})
+CAN_CHANGE = frozenset(
+    {
+        Reason.CLOSED,
+        Reason.SILENT,
+        Reason.REFUSED,
+        Reason.HELD,
+        Reason.BUSY,
+        Reason.QUOTA,
+        Reason.DEFERRED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +113,16 @@ class ReasonCount:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The one change that would make a job fit more pools: what, from, to, and how many pools."""
+    """The one change that would make a job fit more pools: what, from, to, and how many pools.
+
+    With `now`, it would start at once.
+    """
 
     reason: Reason
     wanted: str
     instead: str
     pools: int
+    now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +172,19 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that this plan leaves waiting: reasons, changes that would help, who is ahead."""
+    """A job that this plan leaves waiting: reasons, changes that would help, who is ahead.
+
+    `start_s` is when it might start, in seconds from now: at the soonest, if it were the next one,
+    and at the latest, if all that is ahead goes first and everything runs as long as it may. None
+    is unknown.
+    """
 
     job: str
     reasons: tuple[ReasonCount, ...]
     changes: tuple[Change, ...] = ()
     ahead: int = 0
     held_pool: str | None = None
+    start_s: tuple[float | None, float | None] = (None, None)
 
     @property
     def hopeless(self) -> bool:
@@ -169,8 +193,29 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Preemption:
+    """A running job that has to leave `pool`, so that `for_job` can have its place.
+
+    `lost_s` is the work since its last checkpoint, in seconds.
+    """
+
+    job: str
+    pool: str
+    for_job: str
+    lost_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of one round. `waiting` holds one entry per job that was not placed."""
+    """The outcome of one round. `waiting` holds one entry per job that was not placed; entries
+    are worked out when they are looked at.
+
+    `gap` is how far the round is from the best possible, as a share of it, where the policy
+    knows a bound; `how` says how it was found.
+    """
 
     placements: tuple[Placement, ...] = ()
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    preemptions: tuple[Preemption, ...] = ()
+    gap: float | None = None
+    how: str = "greedy"

@@ -17,10 +17,12 @@ import numpy as np
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import all_models
 from weir.core.plan import Change, Reason
+from weir.core.units import show_duration_s
 from weir.scheduling.checks import Check
 from weir.scheduling.columns import Bools, Ints
 from weir.scheduling.feasible import ORDER, Judgment, judge, reachable
-from weir.scheduling.figures import Measure, Names, any_of, show_performance
+from weir.scheduling.figures import Measure, Names, any_of, show_performance, tasks_text
+from weir.scheduling.packing import Claim, Free, fitting
 
 T = TypeVar("T", Demand, TaskGroup)
 
@@ -35,13 +37,103 @@ class Relaxation:
     demand: Demand
 
 
-def changes(judgment: Judgment, avoid: Collection[str] = ()) -> tuple[Change, ...]:
-    """The changes that open most pools, at most three, best first."""
-    return tuple(r.change for r in relaxations(judgment, avoid))
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is known of this moment, by row of pools: whether claims of a changed demand fit and
+    are in nobody's way, how long such a job might run in seconds (0: not at all), what is free.
+    """
+
+    fits: Callable[[Demand, int, tuple[Claim, ...]], bool]
+    longest_s: Callable[[int, tuple[Claim, ...]], float]
+    free: Callable[[int], Free]
 
 
-def relaxations(judgment: Judgment, avoid: Collection[str] = ()) -> tuple[Relaxation, ...]:
+def changes(
+    judgment: Judgment, avoid: Collection[str] = (), now: Now | None = None
+) -> tuple[Change, ...]:
+    """The changes that help most, at most three: first those that let it start at once, then those
+    that open most pools.
+    """
+    return tuple(r.change for r in relaxations(judgment, avoid, now))
+
+
+def relaxations(
+    judgment: Judgment, avoid: Collection[str] = (), now: Now | None = None
+) -> tuple[Relaxation, ...]:
     """The same with the changed demands."""
+    found = _of_wishes(judgment, avoid)
+    if now is not None:
+        for reason, relaxation in found.items():
+            found[reason] = _at_once(relaxation, judgment, avoid, now)
+        for other in (_fewer_now(judgment, avoid, now), _shorter_now(judgment, avoid, now)):
+            if other is not None:
+                found[other.change.reason] = other
+    ranked = sorted(
+        found.values(), key=lambda r: (not r.change.now, -r.change.pools, ORDER[r.change.reason])
+    )
+    return tuple(ranked[:SHOWN])
+
+
+def _at_once(
+    relaxation: Relaxation, judgment: Judgment, avoid: Collection[str], now: Now
+) -> Relaxation:
+    """The relaxation, marked if it would let the job start now."""
+    relaxed = judge(judgment.columns, relaxation.demand)
+    takes = relaxed.suits & reachable(judgment.columns, avoid) & ~judgment.suits
+    rows = np.flatnonzero(takes).tolist()
+    if any(now.fits(relaxation.demand, row, relaxed.tasks.claims(row)) for row in rows):
+        return replace(relaxation, change=replace(relaxation.change, now=True))
+    return relaxation
+
+
+def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """As many tasks as fit somewhere at this moment: only for a job of one group."""
+    demand = judgment.demand
+    if len(demand.groups) != 1 or not judgment.tasks.uniform:
+        return None
+    rows = np.flatnonzero(judgment.suits & reachable(judgment.columns, avoid)).tolist()
+    best = 0
+    for row in rows:
+        (claim,) = judgment.tasks.claims(row)
+        tasks = fitting(now.free(row), (claim,))[0]
+        smaller = (replace(claim, count=tasks),)
+        if best < tasks < claim.count and now.fits(demand, row, smaller):
+            best = tasks
+    if not best:
+        return None
+    changed = _groups(demand, lambda g: replace(g, count=best))
+    pools = sum(1 for row in rows if now.fits(changed, row, _counted(judgment, row, best)))
+    change = Change(
+        Reason.BUSY, tasks_text(demand.groups[0].count), tasks_text(best), pools, now=True
+    )
+    return Relaxation(change, changed)
+
+
+def _counted(judgment: Judgment, row: int, count: int) -> tuple[Claim, ...]:
+    return tuple(replace(c, count=count) for c in judgment.tasks.claims(row))
+
+
+def _shorter_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """A walltime that ends before the room is needed by somebody ahead."""
+    demand = judgment.demand
+    rows = np.flatnonzero(judgment.suits & reachable(judgment.columns, avoid)).tolist()
+    times = [now.longest_s(row, judgment.tasks.claims(row)) for row in rows]
+    longest = max((t for t in times if t < MOST_WALLTIME_S), default=0.0)
+    if longest < 1 or (demand.walltime_s is not None and demand.walltime_s <= longest):
+        return None
+    changed = replace(demand, walltime_s=int(longest))
+    was = "none" if demand.walltime_s is None else show_duration_s(demand.walltime_s)
+    pools = sum(1 for t in times if t >= int(longest))
+    change = Change(Reason.HELD, was, show_duration_s(int(longest)), pools, now=True)
+    return Relaxation(change, changed)
+
+
+MOST_WALLTIME_S = 10 * 365 * 86400
+"""What nobody would call a shorter walltime."""
+
+
+def _of_wishes(judgment: Judgment, avoid: Collection[str]) -> dict[Reason, Relaxation]:
+    """For each static reason the relaxation that opens most pools."""
     found: dict[Reason, Relaxation] = {}
     for check, rows in _lone_reasons(judgment, avoid):
         if check.reason not in RELAX or not len(rows):
@@ -55,8 +147,7 @@ def relaxations(judgment: Judgment, avoid: Collection[str] = ()) -> tuple[Relaxa
         if pools and (best is None or best.change.pools < pools):
             change = Change(check.reason, check.needed, instead, pools)
             found[check.reason] = Relaxation(change, demand)
-    ranked = sorted(found.values(), key=lambda r: (-r.change.pools, ORDER[r.change.reason]))
-    return tuple(ranked[:SHOWN])
+    return found
 
 
 def _lone_reasons(judgment: Judgment, avoid: Collection[str]) -> Iterator[tuple[Check, Ints]]:

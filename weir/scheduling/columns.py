@@ -19,6 +19,7 @@ from weir.core.inventory import FreeShape, Pool, all_free
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 UNKNOWN = -1
 PRECISIONS = tuple(Precision)

@@ -100,7 +100,7 @@ def busy(judgment: Judgment, fitting: Mapping[int, tuple[int, ...]]) -> tuple[Ch
     has = np.full(len(judgment.columns), UNKNOWN, dtype=object)
     for row, counts in fitting.items():
         has[row] = sum(map(mul, counts, each))
-    need = min(sum(map(mul, tasks.by_row[row], each)) for row in fitting)
+    need = min(sum(map(mul, tasks.on(row), each)) for row in fitting)
     return (Check(Reason.BUSY, failing, f"{show(need)} free {noun}", Measure(has, show)),)
 
 

@@ -1,25 +1,31 @@
 """Where could this run? The scheduler's own answer for one demand, with nothing booked.
 
 It says what is, not what will be: jobs that wait are not counted, nor pools that are kept for them.
+All pools are judged at once; what is said of a single one is worked out when it is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
 
 from weir.core.demand import Demand
 from weir.core.plan import Candidate, Change, ReasonCount, Rejection
-from weir.scheduling.changes import changes
+from weir.scheduling import rank
+from weir.scheduling.changes import Now, changes
+from weir.scheduling.checks import Check
+from weir.scheduling.encode import Class, Shape, Surroundings, classify
 from weir.scheduling.explain import reason_counts, rejections
-from weir.scheduling.feasible import judge, unreachable
-from weir.scheduling.ledger import Ledger
+from weir.scheduling.feasible import busy, unreachable
+from weir.scheduling.packing import Claim, Free, fits, fitting
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Snapshot
-from weir.scheduling.standing import Standing
+from weir.scheduling.start import start_s
 
 
-@dataclass(frozen=True, slots=True)
 class Found:
     """Every pool of the network: ranked yes, or no with reasons.
 
@@ -28,23 +34,115 @@ class Found:
     every pool that can't take it now, so a busy pool is in both.
     """
 
-    candidates: tuple[Candidate, ...]
-    rejections: Mapping[str, tuple[Rejection, ...]]
-    reasons: tuple[ReasonCount, ...]
-    changes: tuple[Change, ...]
+    def __init__(self, snapshot: Snapshot, policy: Policy, klass: Class) -> None:
+        self._snapshot, self._policy, self._class = snapshot, policy, klass
+        room = snapshot.room
+        takes = klass.variant >= 0
+        fit = room.fit(klass, takes)
+        self._rows = np.flatnonzero(fit)
+        self._full = np.flatnonzero(takes & ~fit)
+        keys = klass.settled.cost[self._rows] + policy.spare_weight * self._spare(self._rows)
+        self._order = self._rows[np.argsort(keys, kind="stable")]
+
+    def _spare(self, rows: Any) -> Any:
+        room, klass = self._snapshot.room, self._class
+        need = room.needed(klass, rows)
+        return (room.idle[rows] - need) / np.maximum(1, room.size[rows])
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """All that could take it, best first."""
+        return _Ranked(self)
+
+    @cached_property
+    def later(self) -> tuple[Candidate, ...]:
+        """The pools that are only busy now, best first."""
+        found = (self._later(row) for row in self._full.tolist())
+        return tuple(sorted(found, key=lambda c: (c.cost, c.pool)))
+
+    def now(self, place: int) -> Candidate:
+        """The candidate of a place in the ranking of those that fit now."""
+        row = int(self._order[place])
+        spare = float(self._spare(np.array([row]))[0])
+        return self._candidate(row, 0.0, spare, True)
+
+    @property
+    def count_now(self) -> int:
+        """How many pools fit the job now."""
+        return len(self._order)
+
+    def _later(self, row: int) -> Candidate:
+        """As if all that runs there had ended by then."""
+        route, claims = self._snapshot.routes[row], self._claims(row)
+        start = start_s(route.pool.free, route.claims, claims, self._snapshot.now)
+        spare = rank.spare(route.pool, rank.size(route.pool) - rank.taken(route.pool, claims))
+        return self._candidate(row, start, spare, False)
+
+    def _candidate(self, row: int, start: float | None, spare: float, now: bool) -> Candidate:
+        route, tasks = self._snapshot.routes[row], self._class.judgment.tasks
+        price = int(tasks.price_micro_per_hour[row])
+        groups = tasks.allocations(row)
+        return rank.candidate(
+            self._policy, route.pool, route.cluster, groups, self._class.settled, row, price,
+            start, spare, now,
+        )  # fmt: skip
+
+    def _claims(self, row: int) -> tuple[Claim, ...]:
+        return self._class.judgment.tasks.claims(row)
+
+    @cached_property
+    def _checks(self) -> list[Check]:
+        judgment = self._class.judgment
+        full = {row: fitting(self._free(row), self._claims(row)) for row in self._full.tolist()}
+        return [*judgment.checks, *unreachable(judgment), *busy(judgment, full)]
+
+    def _free(self, row: int) -> Free:
+        return self._snapshot.room.free(row)
+
+    @cached_property
+    def rejections(self) -> Mapping[str, tuple[Rejection, ...]]:
+        """Every reason of every pool that can't take it now."""
+        return rejections(self._snapshot.columns, self._checks)
+
+    @cached_property
+    def reasons(self) -> tuple[ReasonCount, ...]:
+        """The same counted over all pools."""
+        return reason_counts(self._checks)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What would make it fit more pools, or at once."""
+        now = Now(lambda _, row, claims: fits(self._free(row), claims), lambda *_: 0.0, self._free)
+        return changes(self._class.judgment, (), now if not len(self._order) else None)
+
+
+class _Ranked(Sequence[Candidate]):
+    """The candidates of an answer, made when they are looked at."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return self._found.count_now + len(self._found._full)
+
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Candidate, ...]: ...
+    def __getitem__(self, place: int | slice) -> Candidate | tuple[Candidate, ...]:
+        if isinstance(place, slice):
+            return tuple(self[i] for i in range(*place.indices(len(self))))
+        if place < 0:
+            place += len(self)
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        if place < self._found.count_now:
+            return self._found.now(place)
+        return self._found.later[place - self._found.count_now]
 
 
 def find(snapshot: Snapshot, demand: Demand, policy: Policy) -> Found:
     """Judge and rank all pools for `demand`."""
-    judgment = judge(snapshot.columns, demand)
-    standing = Standing(snapshot, policy, Ledger(snapshot), judgment)
-    fitting = standing.fitting()
-    full = [row for row in standing.rows if row not in set(fitting)]
-    later = sorted((standing.candidate(row) for row in full), key=lambda c: (c.cost, c.pool))
-    checks = [*judgment.checks, *unreachable(judgment), *standing.busy()]
-    return Found(
-        candidates=(*(standing.candidate(row) for row in fitting), *later),
-        rejections=rejections(snapshot.columns, checks),
-        reasons=reason_counts(checks),
-        changes=changes(judgment),
-    )
+    shape = Shape(demand, frozenset(), 0, 0, "", ())
+    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    return Found(snapshot, policy, classify(snapshot.columns, shape, demand, policy, around))

@@ -1,64 +1,76 @@
-"""What makes one place better than another: weights that turn each term into a common cost.
+"""What a policy may say: the order of jobs, what a place costs, and what a waiting job keeps.
 
 A cost is in units of "one currency unit per hour", so `price_weight=1` counts money as money, and
-`start_weight=2` says that an hour of waiting is as bad as paying 2 more per hour. A new policy is
-one more entry in the table.
+`start_weight=2` says that an hour of waiting is as bad as paying 2 more per hour. Policies are
+compositions of these, one short file each in `weir.scheduling.policies`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from weir.core.errors import BadInput
+
+class Order(StrEnum):
+    """Who comes first, among jobs of one priority; ties by arrival."""
+
+    ARRIVAL = "arrival"
+    SHORTEST = "shortest"  # by how long the job says, or is thought, to run
+    PREDICTED = "predicted"  # by what past jobs of its user taught, nobody overtaken without end
+    DEADLINE = "deadline"  # by the latest moment at which the job could start and be in time
+
+
+class HostRule(StrEnum):
+    """Which of a pool's hosts takes a task."""
+
+    BEST_FIT = "best-fit"  # the fullest that still takes it
+    FRAGMENTATION = "fragmentation"  # where the least becomes useless to the jobs that come
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Weights of the terms (lower cost is better), and whether a waiting job keeps a pool for
-    itself.
+    """Weights of the terms (lower cost is better), order, and what is kept for jobs that wait.
 
     `price_weight` is cost per currency unit per hour, `start_weight` per hour until the start,
-    `latency_weight` per millisecond, `hop_weight` per domain crossed, `spare_weight` for a pool
-    that stays wholly idle beside the job (best fit). With `hold`, a job that fits nowhere now has
-    one pool kept for it, so that smaller jobs behind it don't starve it.
+    `run_weight` per hour that the job runs, `latency_weight` per millisecond, `hop_weight` per
+    domain crossed, `carbon_weight` per kg of CO2e per hour, `energy_weight` per kW,
+    `data_weight` per GB that has to be moved, `spare_weight` for a pool that stays wholly idle
+    beside the job (above 0: best fit, below 0: spread).
+
+    With `hold`, a job that fits nowhere now has one pool kept for it, so that smaller jobs behind
+    it don't starve it; with `backfill`, those that end before its start, or leave what it needs,
+    may go there all the same. `reservations` is the most kept in all, `depth` on one pool.
+    `fair` shares among queues by what they used of late. `age_weight` is priority gained per hour
+    of waiting. `shift` starts deferrable jobs when energy is cleanest or cheapest. `preempt` lets
+    a job push out those of lower priority, or borrowers of its quota. `normalized` counts devices
+    by their performance in shares and quotas. `optimal` improves the round by integer programming;
+    `rounds` plans waiting and running jobs anew, each on the model where its kind gains most.
     """
 
     name: str
+    about: str = ""
     price_weight: float = 0.0
     start_weight: float = 0.0
+    run_weight: float = 0.0
     latency_weight: float = 0.0
     hop_weight: float = 0.0
+    carbon_weight: float = 0.0
+    energy_weight: float = 0.0
+    data_weight: float = 0.0
     spare_weight: float = 0.0
+    order: Order = Order.ARRIVAL
+    host_rule: HostRule = HostRule.BEST_FIT
     hold: bool = True
+    backfill: bool = True
+    reservations: int = 64
+    depth: int = 1
+    age_weight: float = 0.0
+    fair: bool = False
+    shift: bool = False
+    preempt: bool = False
+    normalized: bool = False
+    optimal: bool = False
+    rounds: bool = False
 
 
 DEFAULT = "balanced"
-
-POLICIES: Mapping[str, Policy] = {
-    p.name: p
-    for p in (
-        # Strictly by turn: the earliest start, the rest only breaks ties.
-        Policy("fifo", start_weight=1.0, hop_weight=0.001),
-        Policy(
-            "balanced",
-            price_weight=1.0,
-            start_weight=2.0,
-            latency_weight=0.01,
-            hop_weight=0.1,
-            spare_weight=0.5,
-        ),
-        Policy("cheapest", price_weight=1.0, start_weight=0.001, hop_weight=0.0001, hold=False),
-        Policy("nearest", latency_weight=1.0, hop_weight=1.0, start_weight=0.1, price_weight=0.001),
-        Policy("best-fit", spare_weight=1.0, start_weight=0.01, hop_weight=0.001),
-    )
-}
-
-
-def policy(name: str = DEFAULT) -> Policy:
-    """The policy of that name. Raises `BadInput` (which lists the names) if there is none."""
-    try:
-        return POLICIES[name]
-    except KeyError:
-        known = ", ".join(POLICIES)
-        raise BadInput(f"There is no policy {name!r}; the policies are {known}.") from None

@@ -1,14 +1,19 @@
-"""What a place costs a job, term by term: price, start, latency, hops, spare. Lower is better.
+"""What a place costs a job, term by term; lower is better. All pools at once, as columns.
 
 The order is by the sum of the terms' costs, then by the pool's identifier, so that it is the same
 for the same snapshot. What is unknown is shown as unknown and weighed as if it were bad, never as
-0.
+0. Two terms depend on the moment within a round: `start`, and `spare`, the share of the pool that
+stays idle beside the job. The others are settled before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from weir.core.inventory import DEVICE_MILLI, Pool
 from weir.core.plan import Candidate, GroupAllocation, Term
@@ -21,34 +26,80 @@ UNKNOWN_START_S = 86_400.0
 UNKNOWN_LATENCY_MS = 100.0
 """What an unknown round trip is weighed as: one across a continent."""
 
+UNKNOWN_CARBON_G_PER_KWH = 700.0
+"""What an unknown carbon intensity is weighed as: that of a coal-heavy grid."""
+
+Values = npt.NDArray[Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Merits:
-    """What a pool offers a job: price in micro-units per hour, start in seconds from now (None:
-    unknown), and the share of the pool that stays idle beside the job, 0 to 1.
+    """What the pools offer a job, by row, NaN where unknown.
+
+    `run_s` is how long it runs there, `energy_kw` what it draws there, facility included,
+    `carbon_g_per_kwh` and the price of energy are means over the time it runs; `data_gb` is what
+    has to be moved there.
     """
 
-    price_micro_per_hour: int
-    start_s: float | None
-    spare: float
+    price: Values  # currency units per hour, energy included where it has a price of its own
+    run_s: Values
+    latency_ms: Values
+    hops: Values
+    energy_kw: Values
+    carbon_g_per_kwh: Values
+    data_gb: Values
 
 
-def costs(policy: Policy, pool: Pool, merits: Merits) -> tuple[float, float, float, float, float]:
-    """The weighted terms in the order price, start, latency, hops, spare."""
-    start_s = UNKNOWN_START_S if merits.start_s is None else merits.start_s
-    latency_ms = UNKNOWN_LATENCY_MS if pool.latency_us is None else pool.latency_us / 1000
-    return (
-        policy.price_weight * (merits.price_micro_per_hour / 1e6),
-        policy.start_weight * (start_s / 3600),
-        policy.latency_weight * latency_ms,
-        policy.hop_weight * pool.hops,
-        policy.spare_weight * merits.spare,
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The settled terms by row: `values` as people read them, `costs` weighted, `cost` the sum."""
+
+    names: tuple[tuple[str, str], ...]
+    values: tuple[Values, ...]
+    costs: tuple[Values, ...]
+    cost: Values
+
+
+def settle(policy: Policy, merits: Merits) -> Settled:
+    """Weigh what does not depend on the moment. Terms that the policy gives no weight cost 0."""
+    carbon = np.where(
+        np.isnan(merits.carbon_g_per_kwh), UNKNOWN_CARBON_G_PER_KWH, merits.carbon_g_per_kwh
+    )
+    kw = np.nan_to_num(merits.energy_kw)
+    run_h = np.nan_to_num(merits.run_s) / 3600
+    latency = np.where(np.isnan(merits.latency_ms), UNKNOWN_LATENCY_MS, merits.latency_ms)
+    terms: list[tuple[str, str, Values, Values]] = [
+        ("price", "/h", merits.price, policy.price_weight * merits.price),
+        ("latency", "ms", merits.latency_ms, policy.latency_weight * latency),
+        ("hops", "domains", merits.hops, policy.hop_weight * merits.hops),
+    ]
+    if policy.run_weight:
+        terms.append(("run", "s", merits.run_s, policy.run_weight * run_h))
+    if policy.energy_weight:
+        terms.append(("energy", "kW", merits.energy_kw, policy.energy_weight * kw))
+    if policy.carbon_weight:
+        grams = kw * carbon
+        terms.append(
+            ("carbon", "kg/h", merits.energy_kw * merits.carbon_g_per_kwh / 1000,
+             policy.carbon_weight * grams / 1000)
+        )  # fmt: skip
+    if policy.data_weight:
+        terms.append(("data", "GB", merits.data_gb, policy.data_weight * merits.data_gb))
+    total = np.zeros(len(merits.price))
+    for *_, cost in terms:
+        total = total + cost
+    return Settled(
+        names=tuple((name, unit) for name, unit, *_ in terms),
+        values=tuple(value for _, _, value, _ in terms),
+        costs=tuple(cost for *_, cost in terms),
+        cost=total,
     )
 
 
-def cost(policy: Policy, pool: Pool, merits: Merits) -> float:
-    """The sum that ranks."""
-    return sum(costs(policy, pool, merits))
+def start_cost(policy: Policy, start_s: float | None) -> float:
+    """What it costs to start in so many seconds; None is unknown."""
+    wait = UNKNOWN_START_S if start_s is None else min(start_s, UNKNOWN_START_S)
+    return policy.start_weight * (wait / 3600)
 
 
 def candidate(
@@ -56,30 +107,32 @@ def candidate(
     pool: Pool,
     cluster: str,
     groups: tuple[GroupAllocation, ...],
-    merits: Merits,
+    settled: Settled,
+    row: int,
+    price_micro_per_hour: int,
+    start_s: float | None,
+    spare: float,
     now: bool = True,
 ) -> Candidate:
     """The pool as a candidate, its terms with value, unit and cost."""
-    price, start, latency, hops, spare = costs(policy, pool, merits)
-    latency_ms = None if pool.latency_us is None else pool.latency_us / 1000
-    terms = (
-        Term("price", merits.price_micro_per_hour / 1e6, f"{pool.currency}/h", price),
-        Term("start", merits.start_s, "s", start),
-        Term("latency", latency_ms, "ms", latency),
-        Term("hops", pool.hops, "domains", hops),
-        Term("spare", merits.spare, "share", spare),
-    )
-    return Candidate(pool.id, cluster, groups, merits.price_micro_per_hour, terms, now)
-
-
-def spare(pool: Pool, idle: int) -> float:
-    """The share of the pool that `idle` is, 0 to 1: of its devices, or its CPU if it has none."""
-    return idle / max(1, size(pool))
+    terms = []
+    for (name, unit), value, cost in zip(settled.names, settled.values, settled.costs, strict=True):
+        known = float(value[row])
+        unit = f"{pool.currency}{unit}" if name == "price" else unit
+        terms.append(Term(name, None if known != known else known, unit, float(cost[row])))
+    terms.insert(1, Term("start", start_s, "s", start_cost(policy, start_s)))
+    terms.append(Term("spare", spare, "share", policy.spare_weight * spare))
+    return Candidate(pool.id, cluster, groups, price_micro_per_hour, tuple(terms), now)
 
 
 def size(pool: Pool) -> int:
     """The pool's milli-devices, or its milli-CPUs if it has no devices."""
     return pool.devices * DEVICE_MILLI or pool.hosts * pool.shape.cpu_milli
+
+
+def spare(pool: Pool, idle: int) -> float:
+    """The share of the pool that `idle` is, 0 to 1: of its devices, or its CPU if it has none."""
+    return idle / max(1, size(pool))
 
 
 def idle(pool: Pool, free: Free) -> int:

@@ -1,22 +1,23 @@
 """The scheduler again, slow and obvious: host by host, task by task, pool by pool, job by job.
 
-Nothing is cached, gathered or vectorized here. Property tests hold `schedule` and `packing` to it.
-It says where jobs go and which pools are kept, not why.
+Nothing is cached, gathered, vectorized or undone here: hosts are copied and looked at anew.
+Property tests hold `schedule` and `packing` to it. It says where jobs go and which pools are kept,
+not why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import frexp, inf
 
 from weir.core.demand import Demand, TaskGroup
 from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
 from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, merged
 from weir.scheduling.packing import Claim, Free, largest_first, subtract
-from weir.scheduling.policy import Policy
-from weir.scheduling.rank import Merits, cost, idle, spare
+from weir.scheduling.policy import Order, Policy
+from weir.scheduling.rank import UNKNOWN_LATENCY_MS, UNKNOWN_START_S, idle, size, taken
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
-from weir.scheduling.start import start_s
 
 
 @dataclass(slots=True)
@@ -36,37 +37,188 @@ class Decision:
     kept: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Run:
+    """Something that runs until `end`: which task of which claim is on which host."""
+
+    end: float
+    tasks: list[tuple[int, Claim, list[int]]]  # host, claim, devices it took from
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Room for a job from `start` until `end`; `hosts` is what is left beside it at its start."""
+
+    start: float
+    end: float
+    claims: list[Claim]
+    hosts: list[Host]
+
+
+@dataclass(slots=True)
+class _Place:
+    """A pool while the round goes on."""
+
+    state: PoolState
+    hosts: list[Host]
+    runs: list[_Run]
+    kept: list[_Kept] = field(default_factory=list)
+    closed: bool = False
+
+
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
-    """The placements and kept pools of a round."""
-    decision, free = Decision(), {}
-    running = {s.pool.id: list(s.claims) for s in snapshot.routes}
-    for state in snapshot.routes:
-        free[state.pool.id] = subtract(state.pool.free, state.claims)
-    stuck: list[tuple[Demand, frozenset[str]]] = []
-    for job in snapshot.order:
-        takes = [s for s in snapshot.routes if suits(s, job.demand) and reachable(s, job)]
-        takes = [s for s in takes if s.pool.id not in decision.kept.values()]
-        options = []
-        for state in takes:
-            left = place_slowly(free[state.pool.id], claims_on(state.pool, job.demand))
-            if left is not None and (job.demand, job.avoid) not in stuck:
-                options.append((_cost_now(policy, state, job, left), state.pool.id, left))
+    """The placements and kept pools of a round, without queues, data, energy and speeds."""
+    decision = Decision()
+    places = [_place(state, policy) for state in snapshot.routes]
+    stuck: list[tuple[_Kind, float]] = []
+    holding: list[_Kind] = []
+    for job in sorted(snapshot.jobs, key=lambda j: _turn(policy, j)):
+        takes = [p for p in places if suits(p.state, job.demand) and reachable(p.state, job)]
+        options = [p for p in takes if _may_go(p, job, snapshot.now)]
+        kind = _kind(snapshot, policy, job)
+        if any(k == kind and w <= job.expected_s for k, w in stuck):
+            options = []
         if options:
-            _, pool, left = min(options, key=lambda option: option[:2])
-            state = next(s for s in takes if s.pool.id == pool)
-            decision.placed[job.id], free[pool] = pool, left
-            running[pool] += _running(snapshot.now, state.pool, job.demand)
+            best = min(options, key=lambda p: (_cost_now(policy, p, job), p.state.pool.id))
+            decision.placed[job.id] = best.state.pool.id
+            _start(best, job, snapshot.now)
             continue
-        stuck.append((job.demand, job.avoid))
-        demands = {j.id: j.demand for j in snapshot.jobs}
-        if policy.hold and job.demand not in [demands[held] for held in decision.kept]:
-            later = [
-                (_cost_later(policy, s, job, running[s.pool.id], snapshot.now), s.pool.id)
-                for s in takes
-            ]
-            if later:
-                decision.kept[job.id] = min(later)[1]
+        stuck.append((kind, job.expected_s))
+        if policy.hold and kind not in holding and len(holding) < policy.reservations:
+            kept = _keep(takes, policy, job, snapshot.now)
+            if kept is not None:
+                holding.append(kind)
+                decision.kept[job.id] = kept
     return decision
+
+
+def _turn(policy: Policy, job: WaitingJob) -> tuple[float, float, float, str]:
+    first = {
+        Order.ARRIVAL: 0.0,
+        Order.DEADLINE: (inf if job.deadline_at is None else job.deadline_at)
+        - (job.expected_s if job.expected_s < inf else 0.0),
+    }.get(policy.order, job.expected_s)
+    rank = -job.priority + policy.age_weight / 3600 * job.submitted_at
+    return rank, first, job.submitted_at, job.id
+
+
+_Kind = tuple[Demand, frozenset[str], frozenset[int], int]
+
+
+def _kind(snapshot: Snapshot, policy: Policy, job: WaitingJob) -> _Kind:
+    """What jobs have in common that are alike: all but their walltime, of which it matters which
+    limits of pools it breaks, and its size if costs depend on it.
+    """
+    limits = {s.pool.max_walltime_s for s in snapshot.routes if s.pool.max_walltime_s}
+    walltime = job.demand.walltime_s
+    broken = frozenset(x for x in limits if walltime and walltime > x)
+    size = frexp(job.expected_s)[1] if policy.run_weight and job.expected_s < inf else 0
+    return replace(job.demand, walltime_s=None), job.avoid, broken, size
+
+
+def _place(state: PoolState, policy: Policy) -> _Place:
+    """The pool's hosts, with the viewer's own runs on them."""
+    timed = [c for c in state.claims if c.ends_at is not None and policy.hold]
+    others = [c for c in state.claims if c.ends_at is None or not policy.hold]
+    hosts = hosts_of(subtract(state.pool.free, others))
+    runs = []
+    for claim in largest_first(timed):
+        tasks = _put_all(hosts, [claim])
+        if tasks is None:
+            return _Place(state, hosts_of(subtract(state.pool.free, state.claims)), [])
+        runs.append(_Run(claim.ends_at or 0.0, tasks))
+    return _Place(state, hosts, runs)
+
+
+def _put_all(
+    hosts: list[Host], claims: Sequence[Claim]
+) -> list[tuple[int, Claim, list[int]]] | None:
+    """Put every task on its host; None, with hosts half filled, if one finds none."""
+    done = []
+    for claim in largest_first(list(claims)):
+        for _ in range(claim.count):
+            fitting = [i for i, h in enumerate(hosts) if _takes(h, claim)]
+            if not fitting:
+                return None
+            best = min(fitting, key=lambda i: _fullness(hosts[i], claim))
+            done.append((best, claim, _put(hosts[best], claim)))
+    return done
+
+
+def _copies(hosts: Sequence[Host]) -> list[Host]:
+    return [replace(h, devices=list(h.devices)) for h in hosts]
+
+
+def _fits(hosts: Sequence[Host], claims: Sequence[Claim]) -> bool:
+    return _put_all(_copies(hosts), claims) is not None
+
+
+def _may_go(place: _Place, job: WaitingJob, now: float) -> bool:
+    """Whether the job fits now, and leaves the room that is kept for others."""
+    claims = claims_on(place.state.pool, job.demand)
+    if place.closed or not _fits(place.hosts, claims):
+        return False
+    return all(_fits(k.hosts, claims) for k in place.kept if k.start < now + job.expected_s)
+
+
+def _start(place: _Place, job: WaitingJob, now: float) -> None:
+    claims = claims_on(place.state.pool, job.demand)
+    tasks = _put_all(place.hosts, claims)
+    assert tasks is not None
+    place.runs.append(_Run(now + job.expected_s, tasks))
+    for kept in place.kept:
+        if kept.start < now + job.expected_s:
+            _put_all(kept.hosts, claims)
+
+
+def _keep(takes: list[_Place], policy: Policy, job: WaitingJob, now: float) -> str | None:
+    """Keep the best pool to wait for; its identifier."""
+    found = []
+    for place in takes:
+        if place.closed or len(place.kept) >= policy.depth:
+            continue
+        start = _earliest(place, job, now)
+        found.append((_cost_later(policy, place, job, start - now), place.state.pool.id, start))
+    if not found:
+        return None
+    _, pool, start = min(found)
+    place = next(p for p in takes if p.state.pool.id == pool)
+    claims, end = claims_on(place.state.pool, job.demand), start + job.expected_s
+    hosts = _copies(place.hosts)
+    if start < inf:
+        hosts = _at(place, start, now)
+        _put_all(hosts, claims)
+        for kept in place.kept:
+            if start <= kept.start < end:
+                _put_all(kept.hosts, claims)
+    place.kept.append(_Kept(start, end, claims, hosts))
+    place.closed = not policy.backfill or start == inf
+    return pool
+
+
+def _at(place: _Place, time: float, now: float) -> list[Host]:
+    """The hosts at a later time: runs have ended, and what is kept has begun."""
+    hosts = _copies(place.hosts)
+    for run in place.runs:
+        if max(now, run.end) <= time:
+            for host, claim, devices in run.tasks:
+                _take_back(hosts[host], claim, devices)
+    for kept in place.kept:
+        if kept.start <= time < kept.end:
+            _put_all(hosts, kept.claims)
+    return hosts
+
+
+def _earliest(place: _Place, job: WaitingJob, now: float) -> float:
+    claims = claims_on(place.state.pool, job.demand)
+    times = {max(now, r.end) for r in place.runs} | {k.end for k in place.kept}
+    if place.kept:
+        times.add(now)
+    for time in sorted(t for t in times if t < inf):
+        beside = [k for k in place.kept if time < k.start < time + job.expected_s]
+        if _fits(_at(place, time, now), claims) and all(_fits(k.hosts, claims) for k in beside):
+            return time
+    return inf
 
 
 def suits(state: PoolState, demand: Demand) -> bool:
@@ -140,15 +292,27 @@ def _takes(host: Host, claim: Claim) -> bool:
     return host.devices.count(DEVICE_MILLI) * DEVICE_MILLI >= claim.device_milli
 
 
-def _put(host: Host, claim: Claim) -> None:
+def _put(host: Host, claim: Claim) -> list[int]:
+    """Book one task; gives the devices that it took from."""
     host.cpu_milli -= claim.cpu_milli
     host.memory_bytes -= claim.memory_bytes
+    took = []
     if claim.device_milli >= DEVICE_MILLI:
         for _ in range(-(-claim.device_milli // DEVICE_MILLI)):
-            host.devices[host.devices.index(DEVICE_MILLI)] = 0
+            took.append(host.devices.index(DEVICE_MILLI))
+            host.devices[took[-1]] = 0
     elif claim.device_milli:
         used = min(milli for milli in host.devices if milli >= claim.device_milli)
-        host.devices[host.devices.index(used)] -= claim.device_milli
+        took.append(host.devices.index(used))
+        host.devices[took[0]] -= claim.device_milli
+    return took
+
+
+def _take_back(host: Host, claim: Claim, devices: list[int]) -> None:
+    host.cpu_milli += claim.cpu_milli
+    host.memory_bytes += claim.memory_bytes
+    for device in devices:
+        host.devices[device] += min(claim.device_milli, DEVICE_MILLI)
 
 
 def _fullness(host: Host, claim: Claim) -> tuple[object, ...]:
@@ -230,23 +394,31 @@ def _empty(pool: Pool) -> Free:
     return shapes_of([replace(host, devices=list(host.devices)) for _ in range(pool.hosts)])
 
 
-def _running(now: float, pool: Pool, demand: Demand) -> list[Claim]:
-    ends_at = None if demand.walltime_s is None else now + demand.walltime_s
-    return [replace(claim, ends_at=ends_at) for claim in claims_on(pool, demand)]
+def _cost_now(policy: Policy, place: _Place, job: WaitingJob) -> float:
+    hosts = _copies(place.hosts)
+    _put_all(hosts, claims_on(place.state.pool, job.demand))
+    pool = place.state.pool
+    spare = idle(pool, shapes_of(hosts)) / max(1, size(pool))
+    return _settled(policy, pool, job) + policy.spare_weight * spare
 
 
-def _cost_now(policy: Policy, state: PoolState, job: WaitingJob, left: Free) -> float:
-    merits = Merits(_price(state.pool, job.demand), 0.0, spare(state.pool, idle(state.pool, left)))
-    return cost(policy, state.pool, merits)
+def _cost_later(policy: Policy, place: _Place, job: WaitingJob, wait_s: float) -> float:
+    """As if all that runs there had ended by then."""
+    pool = place.state.pool
+    left = size(pool) - taken(pool, claims_on(pool, job.demand))
+    waiting = policy.start_weight * (min(wait_s, UNKNOWN_START_S) / 3600)
+    spare = policy.spare_weight * (left / max(1, size(pool)))
+    return _settled(policy, pool, job) + waiting + spare
 
 
-def _cost_later(
-    policy: Policy, state: PoolState, job: WaitingJob, running: list[Claim], now: float
-) -> float:
-    claims = claims_on(state.pool, job.demand)
-    start = start_s(state.pool.free, running, claims, now)
-    left = place_slowly(_empty(state.pool), claims) or ()
-    merits = Merits(
-        _price(state.pool, job.demand), start, spare(state.pool, idle(state.pool, left))
+def _settled(policy: Policy, pool: Pool, job: WaitingJob) -> float:
+    latency = UNKNOWN_LATENCY_MS if pool.latency_us is None else pool.latency_us / 1000
+    # How long it runs counts by its size, a power of two.
+    length = 2.0 ** frexp(job.expected_s)[1] / 3600 if job.expected_s < inf else 0.0
+    return (
+        0.0
+        + policy.price_weight * (_price(pool, job.demand) / 1e6)
+        + policy.latency_weight * latency
+        + policy.hop_weight * pool.hops
+        + policy.run_weight * length
     )
-    return cost(policy, state.pool, merits)

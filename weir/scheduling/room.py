@@ -15,7 +15,7 @@ from weir.core.units import show_bytes, show_cpu_milli, show_devices_milli, show
 from weir.scheduling.checks import Check, device_requests
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
 from weir.scheduling.figures import Measure, show_performance, tasks_text
-from weir.scheduling.packing import Claim, Free, capacity_for, fitting
+from weir.scheduling.packing import MOST, Claim, fitting
 from weir.scheduling.tasks import Tasks, performance_of
 
 
@@ -52,22 +52,36 @@ def _per_host(show: Callable[[int], str], noun: str = "") -> Callable[[int], str
 
 def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Check:
     """All tasks against the empty pool. `best` is the number of tasks there is room for."""
+    if len(demand.groups) == 1:
+        has = np.where(hosts_do, _room_of_one(c, tasks.claims(0)[0]), UNKNOWN)
+        return Check(
+            Reason.GANG, hosts_do & (has < tasks.counts[0]), *_gang_texts(c, demand, tasks, has)
+        )
     has = np.full(len(c), UNKNOWN, dtype=np.int64)
     failing = np.zeros(len(c), dtype=np.bool_)
     seen: dict[tuple[int, tuple[int, ...]], int] = {}
-    codes = c.empty.codes.tolist()
     for row in np.flatnonzero(hosts_do).tolist():
-        key = codes[row], tasks.by_row[row]
+        key = int(c.empty.codes[row]), tasks.on(row)
         if key not in seen:
-            seen[key] = _room(c.empty.of_row(row), tasks.claims(row))
+            seen[key] = sum(fitting(c.empty.of_row(row), tasks.claims(row)))
         has[row] = seen[key]
         failing[row] = seen[key] < sum(key[1])
     return Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
 
 
-def _room(free: Free, claims: tuple[Claim, ...]) -> int:
-    """Tasks that fit; for a single group all that would, not only those that are wanted."""
-    return capacity_for(free, claims[0]) if len(claims) == 1 else sum(fitting(free, claims))
+def _room_of_one(c: PoolColumns, claim: Claim) -> Ints:
+    """Tasks of one size that each pool takes when empty; all its hosts are equal."""
+    each = np.full(len(c), MOST, dtype=np.int64)
+    if claim.cpu_milli:
+        each = np.minimum(each, c.host_cpu // claim.cpu_milli)
+    if claim.memory_bytes:
+        each = np.minimum(each, c.host_memory // claim.memory_bytes)
+    if claim.device_milli >= DEVICE_MILLI:
+        each = np.minimum(each, c.host_devices // -(-claim.device_milli // DEVICE_MILLI))
+    elif claim.device_milli:
+        each = np.minimum(each, c.host_devices * (DEVICE_MILLI // claim.device_milli))
+    room: Ints = np.minimum(each, MOST // np.maximum(1, c.hosts)) * c.hosts
+    return room
 
 
 def _gang_texts(c: PoolColumns, demand: Demand, tasks: Tasks, has: Ints) -> tuple[str, Measure]:

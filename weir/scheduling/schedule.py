@@ -2,113 +2,281 @@
 
 The algorithm:
 
-1. Jobs are taken in order: higher priority, then earlier submission, then lower id.
-2. A job goes to the best-ranked pool that it fits now, host by host, as a gang: all its tasks on
-   one pool, or none. What it takes is booked, so jobs behind it see less.
-3. A job that fits nowhere now waits, with the reasons counted over all pools. If the policy holds,
-   the best-ranked pool that it would fit when empty is kept for it: jobs behind it can't use that
-   pool in this round. Jobs of equal demand keep one pool together.
-4. No job passes an equal one that waits ahead of it.
+1. Jobs are taken in turn: higher priority first, then as the policy orders (arrival, length,
+   deadline); with fair shares, the head of the queue that is furthest below its share.
+2. A job goes to the pool with the lowest cost of those that it fits now, host by host, as a gang:
+   all its tasks on one pool, or none. What it takes is booked, so jobs behind it see less.
+3. A job that fits nowhere now waits. If the policy holds, the pool where it could start best is
+   kept for it (`hold` in the kernel). With backfill, jobs behind may go there as long as they end
+   before its start, or leave it the room that it will need.
+4. No job passes an equal one ahead of it, unless it is shorter and fills a gap.
+5. If the policy preempts, those that still wait may push out what counts for less (`preempt`).
 
-Jobs of one shape are judged once, and after a booking only the booked pool is looked at again.
+Jobs of one shape are judged once (`encode`); the round itself is the kernel, interpreted for small
+rounds and compiled for large ones; why a job waits is worked out when somebody asks (`waits`).
 `weir.scheduling.reference` is the same algorithm without any of that; property tests compare them.
-
-Limits of this first cut: a kept pool is not backfilled, nothing is preempted, there are no quotas.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
 
-from weir.core.plan import Placement, Plan, Waiting
-from weir.scheduling.feasible import Judgment, judge
-from weir.scheduling.ledger import Ledger
-from weir.scheduling.policy import Policy
+import numpy as np
+
+from weir.core.plan import Candidate, Placement, Plan
+from weir.scheduling import kernel, rank
+from weir.scheduling.board import DONE, Board, Rules
+from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
+from weir.scheduling.expected import expected_mix
+from weir.scheduling.fragmentation import Mix
+from weir.scheduling.least import STRIDE, touch_all
+from weir.scheduling.occupy import Occupied, occupy
+from weir.scheduling.policy import HostRule, Order, Policy
+from weir.scheduling.queues import totals, tree_of
+from weir.scheduling.rules import rules_of
+from weir.scheduling.setup import Limits, as_lists, grown, make_board
 from weir.scheduling.snapshot import Snapshot, WaitingJob
-from weir.scheduling.standing import Standing
+
+LARGE = 50_000
+"""Jobs plus judgments of a shape on a pool from which on a round is worth the compiled kernel."""
 
 
 def schedule(snapshot: Snapshot, policy: Policy) -> Plan:
     """Decide where the waiting jobs go, and for the rest why they wait."""
-    round_ = _Round(snapshot, policy)
-    placements: list[Placement] = []
-    waiting: dict[str, Waiting] = {}
-    for job in snapshot.order:
-        standing = round_.standing(job)
-        rows = [] if standing.why else standing.best(round_.holders)
-        if rows:
-            placements.append(round_.place(job, standing, rows))
-        else:
-            waiting[job.id] = round_.wait(job, standing)
-    return Plan(tuple(placements), waiting)
+    return plan_of(play(snapshot, policy))
 
 
 @dataclass(slots=True)
-class _Alike:
-    """The jobs of equal demand: how many are yet to come, and what they share."""
+class Round:
+    """A round that has been played. `jobs` are in their order; rows of the board are theirs."""
 
-    left: int
-    holding: bool = False
-    judgment: Judgment | None = None
-    standings: dict[frozenset[str], Standing] = field(default_factory=dict)
+    snapshot: Snapshot
+    policy: Policy
+    jobs: tuple[WaitingJob, ...]
+    deferred: tuple[WaitingJob, ...]
+    classes: tuple[Class, ...]
+    board: Board
+    occupied: tuple[Occupied, ...]
+    gap: float | None = None
+    how: str = "greedy"
 
 
-class _Round:
-    """What a round has decided so far. `holders` maps rows of kept pools to the jobs they wait
-    for.
-    """
+def play(snapshot: Snapshot, policy: Policy) -> Round:
+    """Set the board and let the kernel place what can be placed."""
+    jobs, deferred = in_order(snapshot, policy)
+    classes, klass = classes_of(snapshot, policy, jobs)
+    occupied = tuple(occupy(s, snapshot.now, policy.hold) for s in snapshot.routes)
+    board, rules = set_up(snapshot, policy, jobs, classes, klass, occupied)
+    board = played(board, rules, snapshot.now, len(jobs) + len(classes) * len(occupied) > LARGE)
+    round_ = Round(snapshot, policy, jobs, deferred, classes, board, occupied)
+    if policy.optimal:
+        from weir.scheduling.improve import improved
 
-    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
-        self.holders: dict[int, str] = {}
-        self._snapshot, self._policy = snapshot, policy
-        self._ledger = Ledger(snapshot)
-        counts = Counter(job.demand for job in snapshot.jobs)
-        self._alike = {demand: _Alike(left) for demand, left in counts.items()}
-        self._behind: Counter[int] = Counter()
+        return improved(round_)
+    return round_
 
-    def standing(self, job: WaitingJob) -> Standing:
-        """The standing of the job's shape: worked out for the first, forgotten after the last."""
-        alike = self._alike[job.demand]
-        standing = alike.standings.get(job.avoid)
-        if standing is None:
-            judgment = alike.judgment or judge(self._snapshot.columns, job.demand)
-            standing = Standing(self._snapshot, self._policy, self._ledger, judgment, job.avoid)
-            alike.judgment, alike.standings[job.avoid] = judgment, standing
-        alike.left -= 1
-        if not alike.left:
-            alike.judgment, alike.standings = None, {}
-        return standing
 
-    def place(self, job: WaitingJob, standing: Standing, rows: list[int]) -> Placement:
-        """Book the best of `rows`; the second is the runner-up."""
-        chosen, *others = [standing.candidate(row) for row in rows]
-        walltime = job.demand.walltime_s
-        ends_at = None if walltime is None else self._snapshot.now + walltime
-        self._ledger.book(rows[0], standing.judgment.tasks.claims(rows[0]), ends_at)
-        return Placement(job.id, chosen, others[0] if others else None)
+def fresh_board(round_: Round) -> tuple[Board, Rules]:
+    """The board of a round before its first turn, over lists."""
+    klass = [int(k) for k in round_.board.jobs.klass]
+    board, rules = set_up(
+        round_.snapshot, round_.policy, round_.jobs, round_.classes, klass, round_.occupied
+    )
+    return as_lists(board), rules
 
-    def wait(self, job: WaitingJob, standing: Standing) -> Waiting:
-        """Explain the shape's first failure, keep a pool if the policy says so, count who is
-        ahead.
-        """
-        if standing.why is None:
-            standing.explain(self.holders)
-        assert standing.why is not None
-        kept = self._hold(job, standing)
-        pools = standing.pools
-        ahead = sum(jobs for theirs, jobs in self._behind.items() if theirs & pools)
-        self._behind[pools] += 1
-        return Waiting(job.id, *standing.why, ahead=ahead, held_pool=kept)
 
-    def _hold(self, job: WaitingJob, standing: Standing) -> str | None:
-        """Keep the best pool to wait for, unless equal demand has one; its identifier."""
-        alike = self._alike[job.demand]
-        if not self._policy.hold or alike.holding:
-            return None
-        row = standing.soonest(self.holders)
-        if row is None:
-            return None
-        self.holders[row] = job.id
-        alike.holding = True
-        return self._snapshot.routes[row].pool.id
+def in_order(
+    snapshot: Snapshot, policy: Policy
+) -> tuple[tuple[WaitingJob, ...], tuple[WaitingJob, ...]]:
+    """The jobs in their order, and those whose time has not come."""
+    now, age = snapshot.now, policy.age_weight / 3600
+
+    def key(job: WaitingJob) -> tuple[float, float, float, str]:
+        # Ageing gains everybody the same per hour: who came earlier is ahead by as much.
+        standing = -job.priority + age * job.submitted_at if age else -job.priority
+        return standing, _turn(policy.order, job), job.submitted_at, job.id
+
+    ready = [j for j in snapshot.jobs if j.start_after is None or j.start_after <= now]
+    deferred = [j for j in snapshot.jobs if j.start_after is not None and j.start_after > now]
+    return tuple(sorted(ready, key=key)), tuple(sorted(deferred, key=key))
+
+
+def _turn(order: Order, job: WaitingJob) -> float:
+    if order is Order.ARRIVAL:
+        return 0.0
+    if order is Order.DEADLINE:
+        late = inf if job.deadline_at is None else job.deadline_at
+        return late - (job.expected_s if job.expected_s < inf else 0.0)
+    return job.expected_s
+
+
+def classes_of(
+    snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]
+) -> tuple[tuple[Class, ...], list[int]]:
+    """The classes of the jobs, judged, and the class of every job."""
+    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    shapes = Shapes(snapshot.columns, bool(snapshot.energy or policy.run_weight))
+    index: dict[Any, int] = {}
+    klass = [index.setdefault(shapes.of(job), len(index)) for job in jobs]
+    classes = tuple(
+        classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in index
+    )
+    return classes, klass
+
+
+def set_up(
+    snapshot: Snapshot,
+    policy: Policy,
+    jobs: tuple[WaitingJob, ...],
+    classes: tuple[Class, ...],
+    klass: list[int],
+    occupied: tuple[Occupied, ...],
+) -> tuple[Board, Rules]:
+    """The board before the first turn: what runs is on it, and what is leased."""
+    runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
+    leases = [x for x in snapshot.leases if x.ends_at > snapshot.now]
+    extra = [r.claims for _, r in runs] + [x.claims for x in leases]
+    rows = class_rows(classes, len(occupied))
+    rows = replace(rows, others=extra)
+    tree, queue = _queues(snapshot, policy, jobs)
+    tasks = sum(c.count for claims in extra for c in claims)
+    most = max(_leases_a_pool(snapshot), default=0)
+    board = make_board(
+        [o.row for o in occupied],
+        rows,
+        klass,
+        [j.expected_s for j in jobs],
+        runs=len(runs),
+        limits=Limits(policy.depth + most, tasks + 4 * len(jobs) + 64, tasks + len(jobs) + 64),
+        tree=tree,
+        queue=queue,
+        mix=_mix(snapshot, policy, classes, klass),
+    )
+    rules = rules_of(policy)
+    rules = rules._replace(least=board.scores.meta[STRIDE] > 0)
+    first = len(jobs)
+    base = sum(len(c.variants) for c in classes)
+    for n, (row, run) in enumerate(runs):
+        kernel.book(board, rules._replace(timed=True), first + n, row, base + n, run.ends_at)
+    ids = {s.pool.id: row for row, s in enumerate(snapshot.routes)}
+    for n, lease in enumerate(leases):
+        if lease.pool in ids:
+            start = max(snapshot.now, lease.starts_at)
+            kernel.reserve(
+                board, ids[lease.pool], base + len(runs) + n, start, lease.ends_at, -1, snapshot.now
+            )
+    board.layers.meta[2] = policy.reservations if policy.hold else 0
+    if rules.least:
+        touch_all(board)
+    return board, rules
+
+
+def _mix(
+    snapshot: Snapshot, policy: Policy, classes: tuple[Class, ...], klass: list[int]
+) -> Mix | None:
+    """What jobs ask for as a rule: the snapshot's mix, or else the jobs that wait."""
+    if policy.host_rule is not HostRule.FRAGMENTATION:
+        return None
+    pools = len(snapshot.routes)
+    if not snapshot.mix:
+        return expected_mix(classes, np.bincount(klass, minlength=len(classes)).tolist(), pools)
+    jobs = [WaitingJob(str(i), demand, 0, 0.0) for i, (demand, _) in enumerate(snapshot.mix)]
+    judged, kinds = classes_of(replace(snapshot, mix=()), policy, tuple(jobs))
+    often = np.bincount(kinds, [n for _, n in snapshot.mix], len(judged))
+    return expected_mix(judged, often.tolist(), pools)
+
+
+def _leases_a_pool(snapshot: Snapshot) -> list[int]:
+    pools = [x.pool for x in snapshot.leases]
+    return [pools.count(p) for p in set(pools)]
+
+
+def _queues(snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]) -> tuple[Any, Any]:
+    if not snapshot.queues:
+        return None, None
+    tree, index = tree_of(snapshot.queues, totals(s.pool for s in snapshot.routes))
+    for running in snapshot.running:
+        row = index.get(running.queue, index[""])
+        while row >= 0:
+            for claim in running.claims:
+                tree.held[row * 3] += claim.cpu_milli * claim.count
+                tree.held[row * 3 + 1] += claim.memory_bytes * claim.count
+                tree.held[row * 3 + 2] += claim.device_milli * claim.count
+            row = tree.parent[row]
+    return tree, [index.get(j.queue, index[""]) for j in jobs]
+
+
+def played(board: Board, rules: Rules, now: float, large: bool) -> Board:
+    """The board after the round: compiled where it is large, else interpreted over lists."""
+    if rules.fair:
+        line_up(board)
+    if not large:
+        board = as_lists(board)
+        while kernel.plan_all(board, rules, now) != DONE:
+            board = grown(board)
+        return board
+    from weir.scheduling.compiled import compiled_kernel
+    from weir.scheduling.pointers import Handle
+
+    while compiled_kernel().plan_all(Handle(board), rules, now) != DONE:
+        board = grown(board)
+    return board
+
+
+def line_up(board: Board) -> None:
+    """Sort the jobs by queue, each queue in its order, and count them up the tree."""
+    jobs, q = board.jobs, board.queues
+    queue = np.asarray(jobs.queue)
+    jobs.order[:] = np.argsort(queue, kind="stable")
+    counts = np.bincount(queue, minlength=len(q.parent))
+    q.head[:] = np.cumsum(counts) - counts
+    for row in range(len(q.parent)):
+        above = row
+        while above >= 0:
+            q.pending[above] += counts[row]
+            above = q.parent[above]
+
+
+def plan_of(round_: Round) -> Plan:
+    """The plan that the board holds."""
+    from weir.scheduling.preempt import preempt
+    from weir.scheduling.waits import Waits
+
+    placements = tuple(
+        placement(round_, row)
+        for row in range(len(round_.jobs))
+        if round_.board.jobs.pool[row] >= 0
+    )
+    waits = Waits(round_)
+    pushed = preempt(round_) if round_.policy.preempt and round_.snapshot.running else ()
+    return Plan(placements, waits, pushed, round_.gap, round_.how)
+
+
+def placement(round_: Round, row: int) -> Placement:
+    """Where the job of a row goes, and the runner-up."""
+    jobs = round_.board.jobs
+    chosen = candidate_now(round_, row, int(jobs.pool[row]), int(jobs.idle[row]))
+    second = int(jobs.second[row])
+    other = candidate_now(round_, row, second, int(jobs.second_idle[row])) if second >= 0 else None
+    return Placement(round_.jobs[row].id, chosen, other)
+
+
+def candidate_now(round_: Round, row: int, pool: int, idle: int) -> Candidate:
+    """A pool that takes the job at once, of which `idle` was idle before."""
+    klass = round_.classes[int(round_.board.jobs.klass[row])]
+    route = round_.snapshot.routes[pool]
+    tasks = klass.judgment.tasks
+    need = rank.taken(route.pool, klass.variants[int(klass.variant[pool])])
+    return rank.candidate(
+        round_.policy,
+        route.pool,
+        route.cluster,
+        tasks.allocations(pool),
+        klass.settled,
+        pool,
+        int(tasks.price_micro_per_hour[pool]),
+        0.0,
+        rank.spare(route.pool, idle - need),
+    )

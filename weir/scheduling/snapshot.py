@@ -8,28 +8,17 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 
 from weir.core.demand import Demand
-from weir.core.inventory import Pool
 from weir.scheduling.columns import PoolColumns
+from weir.scheduling.energy import Energy
 from weir.scheduling.packing import Claim
-
-
-@dataclass(frozen=True, slots=True)
-class PoolState:
-    """A pool by one route: `cluster` is the cluster to send runs to, which may be a child domain.
-
-    `silent` says that this cluster has not been heard of lately. `claims` are the viewer's own runs
-    there that it sent by this route; `pool.free`, as reported by this route, does not know them.
-    """
-
-    pool: Pool
-    cluster: str
-    silent: bool = False
-    claims: tuple[Claim, ...] = ()
+from weir.scheduling.routes import PoolState, choose_routes
+from weir.scheduling.vacancy import Vacancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +26,11 @@ class WaitingJob:
     """A job without a place: higher `priority` goes first, then the earlier `submitted_at`
     (seconds).
 
-    `avoid` are identifiers of pools that have just refused it.
+    `avoid` are identifiers of pools that have just refused it. `queue` is whose share it counts
+    for. `length_s` is how long it is thought to run, where that is better known than by its
+    walltime; `kind` is the sort of job, whose speed on device models is in `Snapshot.speeds`. It
+    starts not before `start_after`, and is late past `deadline_at`. `data` is (site, bytes) of
+    what it reads.
     """
 
     id: str
@@ -45,15 +38,83 @@ class WaitingJob:
     priority: int
     submitted_at: float
     avoid: frozenset[str] = frozenset()
+    queue: str = ""
+    length_s: float | None = None
+    kind: str = ""
+    start_after: float | None = None
+    deadline_at: float | None = None
+    data: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def expected_s(self) -> float:
+        """How long it is thought to run, infinite if nobody knows."""
+        if self.length_s is not None:
+            return self.length_s
+        return inf if self.demand.walltime_s is None else float(self.demand.walltime_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job of this domain that holds a place, and might be asked to leave it.
+
+    What it has done since `saved_at` (its last checkpoint, or its start) is lost if it must.
+    """
+
+    id: str
+    pool: str
+    claims: tuple[Claim, ...]
+    priority: int
+    saved_at: float
+    queue: str = ""
+    preemptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A member's share: below `parent` (empty: the root), by `weight` among its siblings.
+
+    `nominal` is its quota as (cpu_milli, memory_bytes, device_milli), None for no limit; it may
+    borrow `borrow` more of what others leave idle, without limit if None. `past` is what it held
+    on the average of late (see `weir.scheduling.queues`).
+    """
+
+    name: str
+    parent: str = ""
+    weight: float = 1.0
+    nominal: tuple[int | None, int | None, int | None] = (None, None, None)
+    borrow: tuple[int | None, int | None, int | None] = (None, None, None)
+    past: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Room on a pool that is promised to somebody from `starts_at` until `ends_at`."""
+
+    pool: str
+    claims: tuple[Claim, ...]
+    starts_at: float
+    ends_at: float
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of one domain at `now` (seconds, the clock of `submitted_at` and `ends_at`)."""
+    """The state of one domain at `now` (seconds, the clock of `submitted_at` and `ends_at`).
+
+    `energy` is by site, `speeds` by kind of job and device model (work per second), `links` the
+    bandwidth between two sites in Gbit/s. `mix` is what jobs ask for as a rule, each with how
+    often, for fragmentation.
+    """
 
     now: float
     pools: tuple[PoolState, ...]
     jobs: tuple[WaitingJob, ...] = ()
+    running: tuple[RunningJob, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    energy: Mapping[str, Energy] = field(default_factory=dict)
+    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    mix: tuple[tuple[Demand, float], ...] = ()
 
     @cached_property
     def routes(self) -> tuple[PoolState, ...]:
@@ -66,20 +127,17 @@ class Snapshot:
         return PoolColumns.of([(r.pool, r.silent) for r in self.routes])
 
     @cached_property
-    def order(self) -> tuple[WaitingJob, ...]:
-        """The waiting jobs, first come first: by priority, then time of submission, then id."""
-        return tuple(sorted(self.jobs, key=lambda j: (-j.priority, j.submitted_at, j.id)))
+    def room(self) -> Vacancy:
+        """What is free in the routes, row for row."""
+        return Vacancy(self.routes)
 
 
-def choose_routes(states: Iterable[PoolState]) -> tuple[PoolState, ...]:
-    """Each pool once, in the order of identifiers, by its best route.
-
-    A route that is not silent wins, then the one with fewest hops, then the lower cluster
-    identifier. The claims of the other routes are left out, not added: to who reports the pool by
-    the chosen route, the runs that came by another are somebody else's, so its `free` lacks their
-    room already, and to subtract them here would count them twice.
-    """
-    best: dict[str, PoolState] = {}
-    for state in sorted(states, key=lambda s: (s.silent, s.pool.hops, s.cluster)):
-        best.setdefault(state.pool.id, state)
-    return tuple(state for _, state in sorted(best.items()))
+__all__ = [
+    "Lease",
+    "PoolState",
+    "Queue",
+    "RunningJob",
+    "Snapshot",
+    "WaitingJob",
+    "choose_routes",
+]

@@ -23,11 +23,13 @@ from weir.scheduling.packing import MOST, Claim
 
 @dataclass(frozen=True)
 class Tasks:
-    """`counts[i][row]` tasks of group i on the pool of that row, -1 where that can't be known."""
+    """`counts[i]` is the tasks of group i by row, -1 where that can't be known; where it is the
+    same everywhere, a column of a single value.
+    """
 
     columns: PoolColumns
     demand: Demand
-    counts: tuple[tuple[int, ...], ...]
+    counts: tuple[Ints, ...]
 
     @classmethod
     def of(cls, columns: PoolColumns, demand: Demand) -> Tasks:
@@ -38,9 +40,8 @@ class Tasks:
     def known(self) -> Bools:
         """Pools for which every group's count is known."""
         known = np.ones(len(self.columns), dtype=np.bool_)
-        for group, counts in zip(self.demand.groups, self.counts, strict=True):
-            if group.device and group.device.total_gflops:
-                known &= np.array([count != UNKNOWN for count in counts], dtype=np.bool_)
+        for counts in self.counts:
+            known &= counts != UNKNOWN
         return known
 
     @cached_property
@@ -48,36 +49,40 @@ class Tasks:
         """Whether the counts are the same on every pool."""
         return not any(g.device and g.device.total_gflops for g in self.demand.groups)
 
+    def on(self, row: int) -> tuple[int, ...]:
+        """The counts of all groups on one pool."""
+        return tuple(int(c[row] if len(c) > 1 else c[0]) if len(c) else 0 for c in self.counts)
+
     @cached_property
-    def by_row(self) -> tuple[tuple[int, ...], ...]:
-        """The counts of all groups, row for row."""
-        return tuple(zip(*self.counts, strict=True)) or ((),) * len(self.columns)
+    def sums(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Milli-devices and milli-CPUs of all tasks together, by row; one value if `uniform`."""
+        large = any(
+            int(counts.max(initial=1)) * max(_milli(g), g.cpu_milli, 1) > _SAFE
+            for g, counts in zip(self.demand.groups, self.counts, strict=True)
+        )
+        kind: Any = object if large else np.int64
+        milli, cpu = np.zeros(1, dtype=kind), np.zeros(1, dtype=kind)
+        for group, counts in zip(self.demand.groups, self.counts, strict=True):
+            milli = milli + counts.astype(kind) * _milli(group)
+            cpu = cpu + counts.astype(kind) * group.cpu_milli
+        return milli, cpu
 
     @cached_property
     def price_micro_per_hour(self) -> npt.NDArray[Any]:
-        """Micro-units of the pool's currency for one hour of all tasks; Python ints, never too
-        large.
-
-        Meaningless where a count is unknown.
+        """Micro-units of the pool's currency for one hour of all tasks, never too large for its
+        type. Meaningless where a count is unknown.
         """
-        devices, cores = self.columns.device_price.tolist(), self.columns.core_price.tolist()
-        rows = self.by_row[:1] if self.uniform else self.by_row
-        amounts = [self._amounts(counts) for counts in rows]
-        amounts *= len(self.by_row) // max(1, len(amounts))
-        prices = [
-            -(-(milli * device + cpu * core) // DEVICE_MILLI)
-            for (milli, cpu), device, core in zip(amounts, devices, cores, strict=True)
-        ]
-        return np.array(prices, dtype=object)
-
-    def _amounts(self, counts: tuple[int, ...]) -> tuple[int, int]:
-        """Milli-devices and milli-CPUs of all tasks together."""
-        pairs = list(zip(self.demand.groups, counts, strict=True))
-        return sum(n * _milli(g) for g, n in pairs), sum(n * g.cpu_milli for g, n in pairs)
+        device, core = self.columns.device_price, self.columns.core_price
+        milli, cpu = self.sums
+        most = int(max(device.max(initial=0), core.max(initial=0)))
+        if max(int(milli.max(initial=0)), int(cpu.max(initial=0))) * max(1, most) > _SAFE:
+            milli, cpu = milli.astype(object), cpu.astype(object)
+        exact = milli * device + cpu * core
+        return np.broadcast_to(-(-exact // DEVICE_MILLI), (len(self.columns),))
 
     def total(self, row: int) -> int:
         """Tasks of all groups together."""
-        return sum(self.by_row[row])
+        return sum(self.on(row))
 
     def claims(self, row: int) -> tuple[Claim, ...]:
         """What the groups claim on the pool of `row`, in their order; ends are not set."""
@@ -90,7 +95,7 @@ class Tasks:
     def _claims(self, row: int) -> tuple[Claim, ...]:
         return tuple(
             Claim(g.cpu_milli, g.memory_bytes, _milli(g), count)
-            for g, count in zip(self.demand.groups, self.by_row[row], strict=True)
+            for g, count in zip(self.demand.groups, self.on(row), strict=True)
         )
 
     def allocations(self, row: int) -> tuple[GroupAllocation, ...]:
@@ -99,13 +104,17 @@ class Tasks:
             traits = self.columns.traits.of_row(row)
             self._allocations[row] = tuple(
                 GroupAllocation(g.name, count, next((s for s in g.stacks if s in traits), None))
-                for g, count in zip(self.demand.groups, self.by_row[row], strict=True)
+                for g, count in zip(self.demand.groups, self.on(row), strict=True)
             )
         return self._allocations[row]
 
     @cached_property
     def _allocations(self) -> dict[int, tuple[GroupAllocation, ...]]:
         return {}
+
+
+_SAFE = 2**60
+"""Products up to here are taken in 64 bits, larger ones as Python's integers."""
 
 
 def performance_of(columns: PoolColumns, request: DeviceRequest) -> Ints:
@@ -116,14 +125,16 @@ def performance_of(columns: PoolColumns, request: DeviceRequest) -> Ints:
     return column
 
 
-def _counts(columns: PoolColumns, group: TaskGroup) -> tuple[int, ...]:
+def _counts(columns: PoolColumns, group: TaskGroup) -> Ints:
     request = group.device
     if request is None or not request.total_gflops:
-        return (min(group.count, MOST),) * len(columns)
+        return np.array([min(group.count, MOST)], dtype=np.int64)
     wanted = request.total_gflops * DEVICE_MILLI
-    return tuple(
-        -(-wanted // (speed * max(1, request.milli))) if speed > 0 else UNKNOWN
-        for speed in performance_of(columns, request).tolist()
+    speed, each = performance_of(columns, request), max(1, request.milli)
+    if wanted < _SAFE and int(speed.max(initial=0)) * each < _SAFE:
+        return np.where(speed > 0, -(-wanted // np.maximum(1, speed * each)), UNKNOWN)
+    return np.array(
+        [-(-wanted // (s * each)) if s > 0 else UNKNOWN for s in speed.tolist()], dtype=np.int64
     )
 
 

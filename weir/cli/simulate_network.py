@@ -1,0 +1,84 @@
+"""Pools to simulate from the network file of `weir up`, as its top domain sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from weir.cli.network_file import NetworkFile, read_network_file
+from weir.cli.pool_entries import pool_fields
+from weir.cli.simulate_inputs import AS_IT_IS
+from weir.cli.what_if import changed
+from weir.core.errors import BadInput
+from weir.core.inventory import Pool
+from weir.sim.networks import site_pool
+
+_FOLDERS = re.compile(r"add\s*=\s*[^;]*/")
+"""A file's folders are left out of a network's name."""
+
+Networks = list[tuple[str, tuple[Pool, ...]]]
+
+
+def read_networks(path: Path, what_ifs: Sequence[str]) -> Networks:
+    """The network of a file as it is, and then with each what-if: name and pools.
+
+    Raises `BadInput` with the mistakes of the file, or of a what-if.
+    """
+    file = read_network_file(path)
+    if not file.sites:
+        raise BadInput(f"{path} has no sites, so there is nowhere to run anything; add some.")
+    found = [(AS_IT_IS, pools_of(file))]
+    for text in dict.fromkeys(what_ifs):
+        found.append((_FOLDERS.sub("add=", text), pools_of(changed(file, text))))
+    return found
+
+
+def pools_of(network: NetworkFile) -> tuple[Pool, ...]:
+    """Every pool once, by the shortest way down from the top domain.
+
+    `hops` are the domains below the top on that way; a site that no way reaches is left out. Pools
+    with `detect` are this machine.
+    """
+    from weir.cli.network_join import this_machine
+
+    machine = this_machine()
+    ways = _ways(network)
+    found: list[Pool] = []
+    for site in network.sites:
+        reached = [ways[name] for name in site.domains if name in ways]
+        if not reached:
+            continue
+        way = min(reached, key=len)
+        for cluster in site.clusters:
+            several = len(site.clusters) > 1
+            named = f"{site.name}/{cluster.name}" if several else site.name
+            for pool in cluster.pools:
+                fields = pool_fields(site, pool, machine)
+                found.append(site_pool(fields, site.name, named, way, len(way)))
+    return tuple(found)
+
+
+def _ways(network: NetworkFile) -> Mapping[str, tuple[str, ...]]:
+    """The domains between the top and each domain, itself first and without the top."""
+    ways: dict[str, tuple[str, ...]] = {}
+    for domain in network.domains_from_the_top():
+        if domain.parent is None:
+            ways[domain.name] = ()
+        elif domain.parent in ways:
+            ways[domain.name] = (domain.name, *ways[domain.parent])
+    return ways
+
+
+def notes_of(networks: Networks, homes: Sequence[str]) -> Iterator[str]:
+    """What to know of a network and a workload: who has no site, where prices don't compare."""
+    pools = networks[0][1]
+    sites = {pool.site for pool in pools}
+    strangers = sorted(set(homes) - sites)
+    if homes and strangers:
+        shown = ", ".join(strangers[:5]) + (" and more" if len(strangers) > 5 else "")
+        yield f"Homes of jobs that are no site of the network: {shown}."
+    if len({pool.currency for pool in pools}) > 1:
+        yield "Pools have prices in several currencies, which are added up as they are."
+    if any(not pool.open for pool in pools):
+        yield "Closed pools take no jobs, and count as capacity."

@@ -1,0 +1,198 @@
+"""From a snapshot to a board: shapes of jobs judged once each, pools with what is free in them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import frexp, inf, nan
+from typing import Any
+
+import numpy as np
+
+from weir.core.demand import Demand
+from weir.scheduling.columns import UNKNOWN, Floats, PoolColumns
+from weir.scheduling.energy import Energy
+from weir.scheduling.feasible import Judgment, judge, reachable
+from weir.scheduling.packing import Claim
+from weir.scheduling.policy import Policy
+from weir.scheduling.rank import Merits, Settled, settle
+from weir.scheduling.setup import ClassRows
+from weir.scheduling.snapshot import WaitingJob
+
+Links = Mapping[tuple[str, str], float]
+Speeds = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What costs depend on beside pools and policy: see `Snapshot`."""
+
+    now: float
+    energy: Mapping[str, Energy]
+    speeds: Speeds
+    links: Links
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What jobs have in common that are judged alike.
+
+    `demand` is without its walltime; of that, only which pools allow it (`allowed`, the longest
+    walltime of pools that it keeps to) and its size (`length`, a power of two, where costs depend
+    on how long the job runs) matter.
+    """
+
+    demand: Demand
+    avoid: frozenset[str]
+    allowed: int
+    length: int
+    kind: str
+    data: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A shape judged: which pools suit, what it costs there, how many tasks it has."""
+
+    shape: Shape
+    judgment: Judgment
+    settled: Settled
+    variants: tuple[tuple[Claim, ...], ...]
+    variant: Any  # by pool, -1 where it can't go now
+    pace: Any
+    lag_s: Any
+
+
+class Shapes:
+    """Finds the shape of a job: jobs that share their `Demand` object cost one look."""
+
+    def __init__(self, columns: PoolColumns, by_length: bool) -> None:
+        limits = columns.max_walltime_s
+        self._limits = sorted({int(v) for v in limits[limits != UNKNOWN].tolist()})
+        self._by_length = by_length
+        self._bare: dict[int, tuple[Demand, Demand, int]] = {}
+
+    def of(self, job: WaitingJob) -> Shape:
+        found = self._bare.get(id(job.demand))
+        if found is None:
+            bare = replace(job.demand, walltime_s=None)
+            found = self._bare[id(job.demand)] = (job.demand, bare, self._allowed(job.demand))
+        length = frexp(job.expected_s)[1] if self._by_length and job.expected_s < inf else 0
+        return Shape(found[1], job.avoid, found[2], length, job.kind, job.data)
+
+    def _allowed(self, demand: Demand) -> int:
+        """The number of limits of pools that the walltime breaks."""
+        return 0 if demand.walltime_s is None else bisect_right(self._limits, demand.walltime_s - 1)
+
+    def with_walltime(self, shape: Shape) -> Demand:
+        """The demand with a walltime that breaks as many limits as the shape's jobs' do."""
+        if not shape.allowed:
+            return shape.demand
+        return replace(shape.demand, walltime_s=self._limits[shape.allowed - 1] + 1)
+
+
+def classify(
+    columns: PoolColumns, shape: Shape, demand: Demand, policy: Policy, around: Surroundings
+) -> Class:
+    """Judge a shape against all pools."""
+    judgment = judge(columns, demand)
+    takes = judgment.suits & reachable(columns, shape.avoid)
+    variants, variant = _variants(judgment, takes)
+    pace, lag = pace_of(columns, shape.kind, around), lag_of(columns, shape.data, around)
+    length = 2.0**shape.length if shape.length else nan
+    merits = merits_of(columns, judgment, shape, pace * length, around)
+    return Class(shape, judgment, settle(policy, merits), variants, variant, pace, lag)
+
+
+def _variants(judgment: Judgment, takes: Any) -> tuple[tuple[tuple[Claim, ...], ...], Any]:
+    tasks = judgment.tasks
+    if tasks.uniform:
+        claims = tasks.claims(0) if len(takes) else ()
+        return (claims,), np.where(takes, 0, -1)
+    index: dict[tuple[Claim, ...], int] = {}
+    variant = np.full(len(takes), -1, dtype=np.int64)
+    for row in np.flatnonzero(takes).tolist():
+        variant[row] = index.setdefault(tasks.claims(row), len(index))
+    return tuple(index) or ((),), variant
+
+
+def merits_of(
+    columns: PoolColumns, judgment: Judgment, shape: Shape, run_s: Floats, around: Surroundings
+) -> Merits:
+    """What the pools offer a job of this shape that would run for `run_s` there (NaN: unknown)."""
+    rows = len(columns)
+    latency = np.where(columns.latency_us == UNKNOWN, nan, columns.latency_us / 1000)
+    kw, carbon, price = np.full(rows, nan), np.full(rows, nan), np.zeros(rows)
+    if around.energy:
+        milli, cpu = (np.broadcast_to(v, (rows,)) for v in judgment.tasks.sums)
+        for code, site in enumerate(columns.site.values):
+            energy = around.energy.get(site)
+            if energy is None:
+                continue
+            here = np.flatnonzero(columns.site.codes == code)
+            kw[here] = energy.kw(milli[here], cpu[here])
+            until = around.now + np.where(np.isnan(run_s[here]), 3600.0, run_s[here])
+            if energy.carbon is not None:
+                carbon[here] = energy.carbon.mean(around.now, until)
+            if energy.price is not None:
+                price[here] = np.nan_to_num(kw[here]) * energy.price.mean(around.now, until)
+    return Merits(
+        price=(judgment.tasks.price_micro_per_hour / 1e6).astype(np.float64) + price,
+        run_s=run_s,
+        latency_ms=latency,
+        hops=columns.hops.astype(np.float64),
+        energy_kw=kw,
+        carbon_g_per_kwh=carbon,
+        data_gb=missing_gb(columns, shape.data),
+    )
+
+
+def missing_gb(columns: PoolColumns, data: Collection[tuple[str, int]]) -> Floats:
+    """What of the data is not at each pool's site, in GB."""
+    total = float(sum(size for _, size in data))
+    missing = np.full(len(columns), total)
+    for site, size in data:
+        missing[columns.site.among((site,)) | columns.site_name.among((site,))] -= size
+    return missing / 1e9
+
+
+def lag_of(columns: PoolColumns, data: Collection[tuple[str, int]], around: Surroundings) -> Floats:
+    """Seconds until the data of a job is at each pool's site; an unknown link takes no time."""
+    lag = np.zeros(len(columns))
+    for source, size in data:
+        for code, site in enumerate(columns.site.values):
+            gbps = around.links.get((source, site)) or around.links.get((site, source))
+            if site != source and gbps:
+                here = columns.site.codes == code
+                lag[here] = np.maximum(lag[here], size * 8 / (gbps * 1e9))
+    return lag
+
+
+def pace_of(columns: PoolColumns, kind: str, around: Surroundings) -> Floats:
+    """How long a job of this kind runs on each pool, as a multiple of its length.
+
+    Its length is what it takes on the fastest model known for its kind. Models without a figure
+    count as the slowest that has one.
+    """
+    known = around.speeds.get(kind, {})
+    figures = {m: v for m, v in known.items() if v > 0}
+    if not figures:
+        return np.ones(len(columns))
+    fastest, slowest = max(figures.values()), min(figures.values())
+    by_model = np.array([figures.get(m, slowest) for m in columns.model.values])
+    return np.asarray(fastest / by_model[columns.model.codes])
+
+
+def class_rows(classes: Sequence[Class], pools: int) -> ClassRows:
+    """The classes as the board wants them."""
+    shape = (len(classes), pools)
+    if not classes:
+        return ClassRows([], np.zeros(shape), np.zeros(shape))
+    return ClassRows(
+        variants=[c.variants for c in classes],
+        variant=np.stack([c.variant for c in classes]),
+        cost=np.stack([c.settled.cost for c in classes]),
+        pace=np.stack([c.pace for c in classes]),
+        lag_s=np.stack([c.lag_s for c in classes]),
+    )

@@ -1,0 +1,206 @@
+"""The round of the `optimal` policy: the greedy plan, made better by `weir.scheduling.optimal`.
+
+What it costs to leave a job waiting is what a wait of `UNKNOWN_START_S` costs, times its size in
+devices (or in eights of a host's worth of cores), times its standing: twice for each step of
+priority above the lowest, and more the longer it has waited. So a plan is better that runs more of
+what matters, and among those the cheaper one. Jobs that are equal in all this are taken in turn.
+
+What the program places is booked first, host by host; then the greedy round goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weir.core.inventory import DEVICE_MILLI
+from weir.scheduling import kernel
+from weir.scheduling.optimal import Answer, Problem, improve
+from weir.scheduling.packing import Claim, capacity_for, place_all, taken_milli
+from weir.scheduling.rank import UNKNOWN_START_S
+
+if TYPE_CHECKING:
+    from weir.scheduling.schedule import Round
+
+TIME_LIMIT_S = 2.0
+STEPS = (1, 2, 4, 8)
+"""Numbers of devices for which hosts that have them free are counted as an amount of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Jobs of a round that are equal for the program: rows in their order."""
+
+    klass: int
+    rows: tuple[int, ...]
+    value: float
+
+
+def improved(round_: Round) -> Round:
+    """The round with the better plan, and how far it is from the best at most."""
+    parts = _parts(round_)
+    if not parts or not round_.occupied:
+        return round_
+    problem = _problem(round_, parts)
+    greedy = _counts(round_, parts)
+    answer = improve(problem, greedy, TIME_LIMIT_S, lambda p, n: _packs(round_, parts, p, n))
+    again = round_ if answer.how == "greedy" else _booked(round_, parts, answer)
+    reached = _worth(problem, _counts(again, parts))
+    if reached < _worth(problem, greedy):
+        again, reached = round_, _worth(problem, greedy)
+    gap = max(0.0, answer.bound - reached) / answer.bound if answer.bound > 0 else 0.0
+    return replace(again, gap=gap, how=answer.how if again is not round_ else "greedy")
+
+
+def _parts(round_: Round) -> list[_Part]:
+    """The jobs by class, priority and whole days waited, with what leaving one waiting costs."""
+    rows: dict[tuple[int, int, int], list[int]] = {}
+    now = round_.snapshot.now
+    for row, job in enumerate(round_.jobs):
+        days = int(max(0.0, now - job.submitted_at) // 86400)
+        rows.setdefault((int(round_.board.jobs.klass[row]), job.priority, days), []).append(row)
+    steps = {p: n for n, p in enumerate(sorted({p for _, p, _ in rows}))}
+    dearest = max((_dearest(c.settled.cost, c.variant) for c in round_.classes), default=0.0)
+    each = round_.policy.start_weight * UNKNOWN_START_S / 3600 + 2 * dearest + 1.0
+    return [
+        _Part(k, tuple(of), each * _size(round_, k) * 2.0 ** steps[priority] * (1 + days))
+        for (k, priority, days), of in rows.items()
+        if (round_.classes[k].variant >= 0).any()
+    ]
+
+
+def _dearest(cost: Any, variant: Any) -> float:
+    return float(cost[variant >= 0].max(initial=0.0))
+
+
+def _size(round_: Round, klass: int) -> float:
+    """Devices of a job, or eights of cores; at least 1."""
+    claims = round_.classes[klass].variants[0]
+    milli = sum(taken_milli(c) * c.count for c in claims)
+    return max(1.0, milli / DEVICE_MILLI, sum(c.cpu_milli * c.count for c in claims) / 8000)
+
+
+def _problem(round_: Round, parts: list[_Part]) -> Problem:
+    pools = len(round_.occupied)
+    frees = [round_.snapshot.room.free(p) for p in range(pools)]
+    steps = [[sum(s.hosts * (s.whole_devices // d) for s in f) for d in STEPS] for f in frees]
+    sums = [
+        (
+            sum(s.cpu_milli * s.hosts for s in f),
+            sum(s.memory_bytes * s.hosts for s in f),
+            sum(s.device_milli * s.hosts for s in f),
+        )
+        for f in frees
+    ]
+    cost = np.full((len(parts), pools), np.inf)
+    room = np.zeros((len(parts), pools), dtype=np.int64)
+    factor = np.ones((len(parts), pools), dtype=np.int64)
+    need = np.zeros((len(parts), 3 + len(STEPS)), dtype=np.int64)
+    for i, part in enumerate(parts):
+        klass = round_.classes[part.klass]
+        one = len(klass.variants) == 1
+        unit = klass.variants[0] if one else tuple(replace(c, count=1) for c in klass.variants[0])
+        need[i] = _amounts(unit)
+        for p in np.flatnonzero(klass.variant >= 0).tolist():
+            claims = klass.variants[int(klass.variant[p])]
+            cost[i, p] = klass.settled.cost[p]
+            room[i, p] = _room(frees[p], claims, len(part.rows))
+            factor[i, p] = 1 if one else min(c.count for c in claims)
+    return Problem(
+        count=np.array([len(p.rows) for p in parts], dtype=np.int64),
+        value=np.array([p.value for p in parts]),
+        cost=cost,
+        need=need,
+        free=np.array([[*a, *b] for a, b in zip(sums, steps, strict=True)], dtype=np.int64),
+        room=room,
+        factor=factor,
+    )
+
+
+def _amounts(claims: tuple[Claim, ...]) -> list[int]:
+    """CPU, memory, milli-devices, and for each step the groups of so many devices on a host."""
+    whole = [(c.device_milli // DEVICE_MILLI, c.count) for c in claims]
+    return [
+        sum(c.cpu_milli * c.count for c in claims),
+        sum(c.memory_bytes * c.count for c in claims),
+        sum(taken_milli(c) * c.count for c in claims),
+        *(sum(devices // d * count for devices, count in whole) for d in STEPS),
+    ]
+
+
+def _room(free: Any, claims: tuple[Claim, ...], most: int) -> int:
+    """How many such jobs the pool takes alone, no more than `most`."""
+    return min([most, *(capacity_for(free, c) // max(1, c.count) for c in claims)])
+
+
+def _packs(round_: Round, parts: list[_Part], pool: int, counts: Any) -> bool:
+    """Whether so many jobs of each part fit together, host by host."""
+    claims = [
+        replace(claim, count=claim.count * int(counts[i]))
+        for i in np.flatnonzero(counts).tolist()
+        for claim in _claims(round_, parts[i], pool)
+    ]
+    return place_all(round_.snapshot.room.free(pool), claims) is not None
+
+
+def _claims(round_: Round, part: _Part, pool: int) -> tuple[Claim, ...]:
+    klass = round_.classes[part.klass]
+    return klass.variants[int(klass.variant[pool])]
+
+
+def _counts(round_: Round, parts: list[_Part]) -> Any:
+    counts = np.zeros((len(parts), len(round_.occupied)), dtype=np.int64)
+    for i, part in enumerate(parts):
+        for row in part.rows:
+            pool = round_.board.jobs.pool[row]
+            if pool >= 0:
+                counts[i, pool] += 1
+    return counts
+
+
+def _worth(problem: Problem, counts: Any) -> float:
+    placed = counts > 0
+    return float(((problem.value[:, None] - problem.cost)[placed] * counts[placed]).sum())
+
+
+def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
+    """The round played again, what the program places booked first, the largest tasks first."""
+    from weir.scheduling.schedule import fresh_board
+
+    board, rules = fresh_board(round_)
+    wanted: list[tuple[tuple[int, ...], int, int]] = []
+    for i, part in enumerate(parts):
+        waiting = iter(part.rows)
+        for p in sorted(
+            np.flatnonzero(answer.counts[i]).tolist(), key=lambda p: _cost(round_, part, p)
+        ):
+            size = tuple(-x for x in _order(_claims(round_, part, p)))
+            wanted += [(size, next(waiting), p) for _ in range(int(answer.counts[i, p]))]
+    now = round_.snapshot.now
+    for _, row, pool in sorted(wanted):
+        klass = round_.classes[int(board.jobs.klass[row])]
+        v = int(board.classes.base[board.jobs.klass[row]]) + int(klass.variant[pool])
+        if kernel.fits_now(board, pool, v):
+            kernel.refresh(board, rules, board.jobs.klass[row])
+            best = kernel.runner_up(board, board.jobs.klass[row], pool)
+            known = best >= 0 and board.classes.key[
+                board.jobs.klass[row] * board.classes.meta[0] + best
+            ] < float("inf")
+            board.jobs.second[row] = best if known else -1
+            kernel.place(board, rules, row, pool, now)
+    while kernel.plan_all(board, rules, now):
+        from weir.scheduling.setup import grown
+
+        board = grown(board)
+    return replace(round_, board=board)
+
+
+def _cost(round_: Round, part: _Part, pool: int) -> float:
+    return float(round_.classes[part.klass].settled.cost[pool])
+
+
+def _order(claims: tuple[Claim, ...]) -> tuple[int, int, int]:
+    largest = max(claims, key=lambda c: (c.device_milli, c.cpu_milli, c.memory_bytes))
+    return largest.device_milli, largest.cpu_milli, largest.memory_bytes

@@ -1,0 +1,18 @@
+"""Money, waiting, distance and packing, each in its measure; nobody starves, gaps are filled."""
+
+from weir.scheduling.policy import Policy
+
+BALANCED = Policy(
+    "balanced",
+    about=__doc__,
+    price_weight=1.0,
+    start_weight=2.0,
+    run_weight=0.5,
+    latency_weight=0.01,
+    hop_weight=0.1,
+    carbon_weight=0.1,
+    data_weight=0.01,
+    spare_weight=0.5,
+    age_weight=1.0,
+    preempt=True,
+)

@@ -1,0 +1,22 @@
+"""What a policy says to the kernel."""
+
+from __future__ import annotations
+
+from weir.scheduling.board import Rules
+from weir.scheduling.policy import HostRule, Policy
+from weir.scheduling.rank import UNKNOWN_START_S
+
+
+def rules_of(policy: Policy) -> Rules:
+    """The kernel's part of a policy. Ends are kept track of where something waits for them."""
+    return Rules(
+        spare_weight=policy.spare_weight,
+        start_weight=policy.start_weight,
+        hold=policy.hold,
+        backfill=policy.backfill,
+        timed=policy.hold,
+        fair=policy.fair,
+        least=policy.host_rule is HostRule.FRAGMENTATION,
+        brief=False,
+        unknown_start_s=UNKNOWN_START_S,
+    )

@@ -1,0 +1,1 @@
+"""Replays of workloads through the real scheduler, on a clock that is arithmetic."""

@@ -1,0 +1,127 @@
+"""A workload through the scheduler: what starts when and where under one policy.
+
+The clock is `weir.sim.loop`, compiled; at every moment it asks the kernel of
+`weir.scheduling.schedule`, which decides as in a server. Jobs of one shape are judged once, before
+the clock starts. A job takes its data's way and then `pace` times its duration; what is expected of
+it is its walltime, or where it has none its true duration (or, if the policy predicts, what past
+jobs of its user taught).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from time import perf_counter
+
+import numpy as np
+
+from weir.core.inventory import Pool
+from weir.scheduling.energy import Energy, Forecast
+from weir.scheduling.policy import Policy
+from weir.scheduling.setup import grown
+from weir.sim.compiled import compiled_loop
+from weir.sim.curves import Curve
+from weir.sim.loop import AT_END, AT_GROW, AT_TIME, DROPPED, ROUNDS, WAITING
+from weir.sim.outcome import Outcome
+from weir.sim.stage import Stage, stage
+from weir.sim.workload import Workload
+
+MOMENTS = 20_000
+"""How many moments pass between two looks at the progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What surrounds the pools. Curves (price per kWh, g CO2e per kWh) and PUE are by site.
+
+    `speeds` are by kind of job and device model, `links` in Gbit/s between sites. `refresh_s` is
+    how often costs that follow curves are worked out anew. `memory_s` is how long a fair share
+    remembers; `weights` are of queues (the users' or homes' names), 1 where not told.
+    """
+
+    seed: int = 0
+    price: Mapping[str, Curve] = field(default_factory=dict)
+    carbon: Mapping[str, Curve] = field(default_factory=dict)
+    pue: Mapping[str, float] = field(default_factory=dict)
+    power_w: float | None = None
+    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    refresh_s: float = 3600.0
+    memory_s: float = 7 * 86400.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+def simulate(
+    workload: Workload,
+    pools: Sequence[Pool],
+    policy: Policy,
+    *,
+    options: Options = Options(),
+    progress: Callable[[float, int], None] | None = None,
+) -> Outcome:
+    """Run the workload to its end. Raises `BadInput` where it makes no sense on these pools."""
+    began = perf_counter()
+    there = stage(workload, pools, policy, energies(workload, pools, options), options)
+    built = perf_counter() - began
+    _compile(there)
+    began = perf_counter()
+    rounds = _run(there, options, progress)
+    return there.outcome(policy.name, built + perf_counter() - began, rounds)
+
+
+def _compile(there: Stage) -> None:
+    """Have the loop compiled before the clock starts: that is of the machine, not of the run."""
+    from weir.scheduling.pointers import Handle
+
+    board, replay = Handle(there.board), Handle(there.replay)
+    compiled_loop().advance(board, replay, there.rules, there.world, 0)
+
+
+def _run(there: Stage, options: Options, progress: Callable[[float, int], None] | None) -> int:
+    """Let the clock run until nothing happens any more; gives the number of rounds."""
+    from weir.scheduling.pointers import Handle
+
+    board, replay = Handle(there.board), Handle(there.replay)
+    while True:
+        state = compiled_loop().advance(board, replay, there.rules, there.world, MOMENTS)
+        if state == AT_END:
+            return int(there.replay.whole[ROUNDS])
+        if state == AT_GROW:
+            there.board = grown(there.board)
+            board = Handle(there.board)
+        if state == AT_TIME:
+            there.refresh(options.refresh_s)
+        if progress is not None:
+            waiting = int(there.replay.whole[WAITING])
+            done = np.isfinite(there.replay.start_s).sum() + there.replay.whole[DROPPED]
+            progress(float(done) / max(1, there.world.jobs), waiting)
+
+
+def energies(workload: Workload, pools: Sequence[Pool], options: Options) -> Mapping[str, Energy]:
+    """Energy by site, on the clock of the workload; empty where nothing is known."""
+    if not options.power_w:
+        return {}
+    span = float(workload.submit_s[-1]) * 2 + 30 * 86400 if len(workload) else 0.0
+    return {
+        site: Energy(
+            device_w=options.power_w,
+            pue=options.pue.get(site),
+            carbon=_forecast(options.carbon.get(site), workload.epoch_s, span),
+            price=_forecast(options.price.get(site), workload.epoch_s, span),
+        )
+        for site in {pool.site for pool in pools}
+    }
+
+
+def _forecast(curve: Curve | None, epoch_s: float, span_s: float) -> Forecast | None:
+    """The curve on a clock whose 0 is `epoch_s`, or the curve's own start if that is unknown."""
+    if curve is None:
+        return None
+    values = np.nan_to_num(curve.values, nan=float(np.nanmean(curve.values)))
+    start = 0.0 if isnan(epoch_s) else curve.start_epoch_s - epoch_s
+    if curve.cyclic:
+        period = len(values) * curve.step_s
+        start -= np.ceil(max(0.0, start) / period) * period
+        values = np.tile(values, int(np.ceil((span_s - start) / period)) + 1)
+    return Forecast(start, curve.step_s, values)

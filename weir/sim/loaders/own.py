@@ -1,0 +1,190 @@
+"""Weir's own format for workloads: a CSV whose header names the fields of `Workload`.
+
+    # name: last-march
+    # epoch_s: 1709251200.0
+    id,submit_s,duration_s,tasks,device_milli,user
+    train-1,0,3600,4,1000,wang
+    train-2,12.5,60,,500,li
+
+`submit_s` and `duration_s` are needed; the others are id, estimate_s, tasks, cpu_milli,
+memory_bytes, device_milli, user, home, kind, model, priority, patience_s and data_bytes, in any
+order. Lines before the header that begin with `#` are comments; `name`, `epoch_s` (Unix time of
+second 0) and `note` (any number of times) are read from them.
+
+Laws:
+- An empty cell is the plain value: no estimate, 1 task, 0, no name; the number of the row as id.
+- Rows stand in the order of submission; a clock that goes backwards is a mistake.
+- Ids come once. `inf` is allowed for duration_s (never ends) and patience_s (any time will do).
+- `load_own` reads the same workload that `save_own` wrote, to the last bit of every number.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weir.core.errors import BadInput, Mistake
+from weir.sim.loaders.cells import Parts, Read, Seconds, TextColumn, converted, count, number, share
+from weir.sim.loaders.faults import Faults
+from weir.sim.loaders.table import Chunk, Layout, columns_of, read_table
+from weir.sim.workload import Workload, workload
+
+_NAN = float("nan")
+
+
+_LARGEST = 1 << 62
+_NUMBERS: Mapping[str, tuple[Read, float | None, Any]] = {
+    "submit_s": (number, None, np.float64),
+    "duration_s": (Seconds(infinite=True), None, np.float64),
+    "estimate_s": (Seconds(infinite=True), _NAN, np.float64),
+    "tasks": (count(1, 1 << 31), 1, np.int64),
+    "cpu_milli": (count(), 0, np.int64),
+    "memory_bytes": (count(), 0, np.int64),
+    "device_milli": (share, 0, np.int64),
+    "priority": (count(least=-_LARGEST), 0, np.int64),
+    "patience_s": (Seconds(infinite=True), 0, np.float64),
+    "data_bytes": (count(), 0, np.int64),
+}
+_TEXTS = ("user", "home", "kind", "model")
+NEEDED = ("submit_s", "duration_s")
+COLUMNS = (
+    "id",
+    "submit_s",
+    "duration_s",
+    "estimate_s",
+    "tasks",
+    "cpu_milli",
+    "memory_bytes",
+    "device_milli",
+    *_TEXTS,
+    "priority",
+    "patience_s",
+    "data_bytes",
+)
+_ROWS_AT_ONCE = 50_000
+
+
+def load_own(path: str | Path) -> Workload:
+    """The workload in a file. Raises `BadInput` with every mistake and its line."""
+    unknown = [name for name in columns_of(path, Layout(comments=[])) if name not in COLUMNS]
+    if unknown:
+        known = f"is no field of a workload; those are {', '.join(COLUMNS)}"
+        mistakes = [Mistake(name or "(no name)", known) for name in unknown]
+        raise BadInput(f"{path} has columns that mean nothing", mistakes)
+    faults = Faults(str(path))
+    comments: list[str] = []
+    parts = Parts()
+    texts = {name: TextColumn() for name in _TEXTS}
+    ids: list[str] = []
+    lines: list[int] = []
+    optional = tuple(name for name in COLUMNS if name not in NEEDED)
+    for chunk in read_table(path, faults, NEEDED, optional, Layout(comments=comments)):
+        lines += chunk.lines
+        _take(chunk, faults, parts, texts, ids)
+    faults.add_repeats(ids, lines, "id")
+    columns = parts.whole()
+    if not faults.count:
+        _find_backwards(columns["submit_s"], lines, faults)
+    about = _about(comments, faults)
+    faults.check()
+    return workload(
+        about["name"] or Path(path).name,
+        ids,
+        **columns,
+        **{name: column.texts() for name, column in texts.items()},
+        epoch_s=about["epoch_s"],
+        notes=about["notes"],
+    )
+
+
+def save_own(jobs: Workload, path: str | Path) -> None:
+    """Write a workload, packed if the name ends in .gz. Overwrites; raises `OSError`."""
+    with open(path, "wb") as raw:
+        if str(path).endswith(".gz"):
+            # No time and no name inside: the same workload gives the same bytes.
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                _write(jobs, io.TextIOWrapper(packed, encoding="utf-8", newline=""))
+        else:
+            _write(jobs, io.TextIOWrapper(raw, encoding="utf-8", newline=""))
+
+
+def _write(jobs: Workload, out: io.TextIOWrapper) -> None:
+    about = [("name", jobs.name), *(("note", note) for note in jobs.notes)]
+    for key, text in about:
+        out.write(f"# {key}: {' '.join(text.splitlines())}\n")
+    if math.isfinite(jobs.epoch_s):
+        out.write(f"# epoch_s: {jobs.epoch_s!r}\n")
+    writer = csv.writer(out)  # lines end as RFC 4180 has it, so both line breaks get quotes
+    writer.writerow(COLUMNS)
+    for start in range(0, len(jobs), _ROWS_AT_ONCE):
+        writer.writerows(_rows(jobs, slice(start, start + _ROWS_AT_ONCE)))
+    out.flush()
+    out.detach()
+
+
+def _rows(jobs: Workload, part: slice) -> Iterator[tuple[str, ...]]:
+    """The cells of some rows. `repr` of a float is the shortest text that reads back to it."""
+    columns: list[list[str]] = []
+    for name in COLUMNS:
+        if name == "id":
+            columns.append(list(jobs.ids[part]))
+        elif name in _TEXTS:
+            texts = getattr(jobs, name)
+            columns.append([texts.names[c] if c >= 0 else "" for c in texts.codes[part].tolist()])
+        else:
+            values = getattr(jobs, name)[part].tolist()
+            columns.append(["" if value != value else repr(value) for value in values])
+    return zip(*columns, strict=True)
+
+
+def _take(
+    chunk: Chunk,
+    faults: Faults,
+    parts: Parts,
+    texts: Mapping[str, TextColumn],
+    ids: list[str],
+) -> None:
+    rows = len(chunk.lines)
+    for name, (read, plain, kind) in _NUMBERS.items():
+        cells = chunk.columns.get(name)
+        if cells is not None:
+            part = converted(cells, chunk.lines, name, faults, read, plain, kind)
+            parts.add(name, part)
+    for name, column in texts.items():
+        column.take(chunk.columns.get(name) or [""] * rows)
+    first = len(ids)
+    given = chunk.columns.get("id") or [""] * rows
+    ids += [text or str(first + at) for at, text in enumerate(given)]
+
+
+def _find_backwards(submit_s: Any, lines: list[int], faults: Faults) -> None:
+    for at in (np.flatnonzero(np.diff(submit_s) < 0) + 1).tolist():
+        message = (
+            f"{submit_s[at]:g} is before the {submit_s[at - 1]:g} of the row above; "
+            "sort the rows by submit_s"
+        )
+        faults.add(lines[at], "submit_s", message)
+
+
+def _about(comments: list[str], faults: Faults) -> dict[str, Any]:
+    """What the comments say of the workload."""
+    about: dict[str, Any] = {"name": "", "epoch_s": _NAN, "notes": []}
+    for comment in comments:
+        key, _, text = (piece.strip() for piece in comment.partition(":"))
+        if key == "name":
+            about["name"] = text
+        elif key == "note":
+            about["notes"].append(text)
+        elif key == "epoch_s":
+            try:
+                about["epoch_s"] = number(text)
+            except ValueError as error:
+                faults.add(None, "# epoch_s", f"{error}; write seconds since 1970")
+    return about

@@ -1,0 +1,343 @@
+"""The stage of a simulation: the board of the scheduler, and the world's columns beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.inventory import DEVICE_MILLI, Pool, all_free
+from weir.scheduling import rank
+from weir.scheduling.board import Board, Rules
+from weir.scheduling.columns import PoolColumns
+from weir.scheduling.encode import Class, Shape, Surroundings, class_rows, classify
+from weir.scheduling.energy import Energy
+from weir.scheduling.estimate import rows_for
+from weir.scheduling.expected import expected_mix
+from weir.scheduling.fragmentation import Mix
+from weir.scheduling.least import STRIDE, touch_all
+from weir.scheduling.policy import HostRule, Order, Policy
+from weir.scheduling.queues import flat_tree
+from weir.scheduling.rules import rules_of
+from weir.scheduling.setup import Limits, PoolRow, make_board
+from weir.sim.loop import Replay, World
+from weir.sim.outcome import Outcome, SimPool
+from weir.sim.shift import shifted
+from weir.sim.workload import Floats, Workload
+
+if TYPE_CHECKING:
+    from weir.sim.engine import Options
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that a simulation changes; rows of jobs are in the order of `order`.
+
+    `klass` is by row of the workload; `kw` (class, pool) is what such a job draws.
+    """
+
+    board: Board
+    replay: Replay
+    rules: Rules
+    world: World
+    workload: Workload
+    pools: tuple[Pool, ...]
+    columns: PoolColumns
+    policy: Policy
+    energy: Mapping[str, Energy]
+    classes: tuple[Class, ...]
+    order: Any
+    kw: Floats
+    base: Floats  # the part of the cost that no curve changes
+
+    def refresh(self, every_s: float) -> None:
+        """Work costs out anew for the hours from now on."""
+        now = max(float(self.replay.real[0]), self.world.until_s)
+        cost = self.base + self._of_curves(now)
+        self.board.classes.cost[:] = cost.reshape(-1)
+        self.board.classes.seen[:] = -1
+        self.world = self.world._replace(until_s=now + every_s)
+
+    def _of_curves(self, now: float) -> Floats:
+        """What energy costs and emits, weighed, for each class on each pool."""
+        run_s = self.board.classes.pace.reshape(self.base.shape) * _lengths(self.classes)[:, None]
+        run_s = np.where(np.isnan(run_s), 3600.0, run_s)
+        found = np.zeros_like(self.base)
+        for row, pool in enumerate(self.pools):
+            energy = self.energy.get(pool.site)
+            if energy is None:
+                continue
+            until = now + run_s[:, row]
+            if energy.price is not None and self.policy.price_weight:
+                price = energy.price.mean(now, until)
+                found[:, row] += self.policy.price_weight * self.kw[:, row] * price
+            if energy.carbon is not None and self.policy.carbon_weight:
+                grams = energy.carbon.mean(now, until) * self.kw[:, row]
+                found[:, row] += self.policy.carbon_weight * grams / 1000
+        return found
+
+    def outcome(self, name: str, wall_s: float, rounds: int) -> Outcome:
+        """What came of it, in the rows of the workload."""
+        jobs = len(self.workload)
+        start, end = np.full(jobs, nan), np.full(jobs, nan)
+        pool = np.full(jobs, -1, dtype=np.int32)
+        start[self.order] = np.where(np.isfinite(self.replay.start_s), self.replay.start_s, nan)
+        end[self.order] = np.where(np.isfinite(start[self.order]), self.replay.end_s, nan)
+        pool[self.order] = self.board.jobs.pool
+        klass = np.empty(jobs, dtype=np.int64)
+        klass[self.order] = self.board.jobs.klass
+        busy = np.where(np.isfinite(end), end - start, 0.0)
+        wh, carbon, price = _bill(self, klass, pool, start, end, busy)
+        return Outcome(
+            policy=name,
+            workload=self.workload,
+            pools=tuple(_sim_pool(p) for p in self.pools),
+            start_s=start,
+            end_s=np.where(np.isinf(end), nan, end),
+            busy_s=busy,
+            lost_s=np.zeros(jobs),
+            pool=pool,
+            price=price,
+            carbon_g=carbon,
+            energy_wh=wh,
+            moved_bytes=_moved(self, pool),
+            currency=self.pools[0].currency if self.pools else "",
+            wall_s=wall_s,
+            rounds=rounds,
+        )
+
+
+def _sim_pool(pool: Pool) -> SimPool:
+    return SimPool(
+        id=pool.id,
+        name=pool.name,
+        site=pool.site_name,
+        cpu_milli=pool.hosts * pool.shape.cpu_milli,
+        memory_bytes=pool.hosts * pool.shape.memory_bytes,
+        device_milli=pool.devices * DEVICE_MILLI,
+        device_model=pool.device_model or "",
+    )
+
+
+def _bill(
+    stage: Stage, klass: Any, pool: Any, start: Floats, end: Floats, busy: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Energy in Wh, carbon in g and price in currency units of every job, NaN where unknown."""
+    placed = pool >= 0
+    at = np.where(placed, pool, 0)
+    kw = np.where(placed, stage.kw[klass, at], nan)
+    wh = kw * busy / 3.6
+    carbon, energy_price = np.full(len(pool), nan), np.zeros(len(pool))
+    for row, where in enumerate(stage.pools):
+        here, energy = np.flatnonzero(pool == row), stage.energy.get(where.site)
+        if energy is None or not len(here):
+            continue
+        if energy.carbon is not None:
+            carbon[here] = wh[here] / 1000 * energy.carbon.mean(start[here], end[here])
+        if energy.price is not None:
+            energy_price[here] = wh[here] / 1000 * energy.price.mean(start[here], end[here])
+    hourly = np.stack([c.judgment.tasks.price_micro_per_hour for c in stage.classes])
+    rent = (hourly[klass, at] / 1e6).astype(np.float64) * busy / 3600
+    price = np.where(placed, rent + energy_price, nan)
+    priced = bool(np.nanmax(np.abs(price), initial=0.0) > 0)
+    return wh, carbon, price if priced else np.full(len(pool), nan)
+
+
+def _moved(stage: Stage, pool: Any) -> Any:
+    """Bytes that each job had brought to where it ran."""
+    load = stage.workload
+    sites = np.array([p.site for p in stage.pools] + [""], dtype=object)[pool]
+    names = np.array([p.site_name for p in stage.pools] + [""], dtype=object)[pool]
+    homes = np.array([*load.home.names, ""], dtype=object)[load.home.codes]
+    away = (pool >= 0) & (sites != homes) & (names != homes)
+    return np.where(away, load.data_bytes, 0)
+
+
+def _lengths(classes: Sequence[Class]) -> Floats:
+    """The size of a class's runs in seconds, NaN where it has none."""
+    return np.array([2.0**c.shape.length if c.shape.length else nan for c in classes])
+
+
+def stage(
+    load: Workload,
+    pools: Sequence[Pool],
+    policy: Policy,
+    energy: Mapping[str, Energy],
+    options: Options,
+) -> Stage:
+    """Set everything up for second 0."""
+    ranked = tuple(sorted(pools, key=lambda p: p.id))
+    columns = PoolColumns.of([(p, False) for p in ranked])
+    around = Surroundings(0.0, energy, options.speeds, options.links)
+    klass, shapes = shapes_of(load, bool(energy or policy.run_weight))
+    plain = _without_curves(around)
+    classes = tuple(classify(columns, s, s.demand, policy, plain) for s in shapes)
+    eligible = _eligible(load, policy, energy, ranked)
+    order = np.argsort(eligible, kind="stable")
+    length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)[order]
+    queues = load.home if len(load.home.names) else load.user
+    tree, queue = flat_tree(queues.names, queues.codes, options.weights, ranked, policy)
+    total = sum(p.hosts for p in ranked)
+    board = make_board(
+        [_pool_row(p, policy) for p in ranked],
+        class_rows(classes, len(ranked)),
+        klass[order],
+        length,
+        limits=Limits(policy.depth, min(total + 1, 200_000), 4 * min(total, 50_000) + 1024),
+        tree=tree,
+        queue=queue[order],
+        mix=_mix(policy, classes, klass, len(ranked)),
+    )
+    least = bool(board.scores.meta[STRIDE] > 0)
+    if least:
+        touch_all(board)
+    endless = bool(np.isinf(load.duration_s).all()) and len(load) > 0
+    rules = rules_of(policy)._replace(timed=not endless, brief=True, least=least)
+    found = Stage(
+        board=board,
+        replay=_replay(load, policy, eligible, order, length, board),
+        rules=rules,
+        world=World(
+            jobs=len(load),
+            learn=policy.order is Order.PREDICTED,
+            leases=0,
+            reservations=policy.reservations if policy.hold else 0,
+            capacity=float(sum(rank.size(p) for p in ranked)),
+            memory_s=options.memory_s,
+            until_s=inf,
+        ),
+        workload=load,
+        pools=ranked,
+        columns=columns,
+        policy=policy,
+        energy=energy,
+        classes=classes,
+        order=order,
+        kw=_kw(classes, ranked, energy),
+        base=board.classes.cost.reshape(len(classes), len(ranked)).copy(),
+    )
+    if any(e.carbon is not None or e.price is not None for e in energy.values()):
+        found.world = found.world._replace(until_s=float(eligible.min(initial=0.0)))
+        found.refresh(options.refresh_s)
+    return found
+
+
+def _mix(policy: Policy, classes: Sequence[Class], klass: Any, pools: int) -> Mix | None:
+    """What jobs ask for as a rule: how often each class comes in the workload, not when."""
+    if policy.host_rule is not HostRule.FRAGMENTATION:
+        return None
+    return expected_mix(classes, np.bincount(klass, minlength=len(classes)).tolist(), pools)
+
+
+def _pool_row(pool: Pool, policy: Policy) -> PoolRow:
+    free = all_free(pool.hosts, pool.shape)
+    return PoolRow(free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices)
+
+
+def _without_curves(around: Surroundings) -> Surroundings:
+    """The same with clean and free energy: what curves say is added as time goes on."""
+    flat = {site: replace(e, carbon=None, price=None) for site, e in around.energy.items()}
+    return replace(around, energy=flat)
+
+
+def _kw(classes: Sequence[Class], pools: Sequence[Pool], energy: Mapping[str, Energy]) -> Floats:
+    kw = np.full((len(classes), len(pools)), nan)
+    for row, pool in enumerate(pools):
+        there = energy.get(pool.site)
+        if there is None:
+            continue
+        for k, c in enumerate(classes):
+            milli, cpu = c.judgment.tasks.sums
+            kw[k, row] = there.kw(milli[min(row, len(milli) - 1)], cpu[min(row, len(cpu) - 1)])
+    return kw
+
+
+def shapes_of(load: Workload, by_length: bool) -> tuple[Any, tuple[Shape, ...]]:
+    """The class of every job, and the shape of every class.
+
+    Amounts of data count to two digits, lengths as powers of two where costs depend on them.
+    """
+    length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)
+    finite = by_length & np.isfinite(length)
+    bucket = np.where(finite, np.frexp(np.where(finite, length, 1.0))[1], 0)
+    data = _rounded(load.data_bytes)
+    home = np.where(data > 0, load.home.codes, -1)
+    keys = np.stack(
+        [load.tasks, load.cpu_milli, load.memory_bytes, load.device_milli, load.model.codes,
+         load.kind.codes, home, data, bucket], axis=1,
+    ).astype(np.int64)  # fmt: skip
+    rows, klass = np.unique(keys, axis=0, return_inverse=True)
+    shapes = []
+    for tasks, cpu, memory, milli, model, kind, at, size, long in rows.tolist():
+        models = tuple(load.model.names[model].split("|")) if model >= 0 else ()
+        device = DeviceRequest(milli=milli, models=models) if milli else None
+        group = TaskGroup("all", count=tasks, cpu_milli=cpu, memory_bytes=memory, device=device)
+        shapes.append(
+            Shape(
+                demand=Demand(groups=(group,)),
+                avoid=frozenset(),
+                allowed=0,
+                length=long,
+                kind=load.kind.names[kind] if kind >= 0 else "",
+                data=((load.home.names[at], size),) if at >= 0 and size else (),
+            )
+        )
+    return klass.reshape(-1), tuple(shapes)
+
+
+def _rounded(data: Any) -> Any:
+    """Amounts to two digits."""
+    scale = 10.0 ** np.maximum(0, np.floor(np.log10(np.maximum(data, 1))) - 1)
+    return (np.round(data / scale) * scale).astype(np.int64)
+
+
+def _eligible(
+    load: Workload, policy: Policy, energy: Mapping[str, Energy], pools: Sequence[Pool]
+) -> Floats:
+    """When each job may start: at its submission, or later if the policy shifts deferrable jobs."""
+    if not policy.shift or not (load.patience_s > 0).any() or not energy:
+        return load.submit_s.astype(np.float64)
+    return shifted(load, policy, [energy[p.site] for p in pools if p.site in energy])
+
+
+def _replay(
+    load: Workload, policy: Policy, eligible: Floats, order: Any, length: Floats, board: Board
+) -> Replay:
+    jobs = len(load)
+    keys = {
+        Order.ARRIVAL: np.zeros(jobs),
+        Order.SHORTEST: length,
+        Order.PREDICTED: np.zeros(jobs),
+        Order.DEADLINE: (load.submit_s + load.patience_s)[order] - length,
+    }
+    # A priority goes before all else: it moves the key by more than keys differ.
+    key = keys[policy.order] - load.priority[order] * _reach(keys[policy.order])
+    v = board.classes.base[board.jobs.klass]
+    width = np.where(board.needs.milli[v] > 0, board.needs.milli[v], board.needs.cpu[v])
+    users = rows_for(len(load.user.names) + 1)
+    return Replay(
+        eligible_s=np.ascontiguousarray(eligible[order]),
+        duration_s=np.ascontiguousarray(load.duration_s[order]),
+        key=np.ascontiguousarray(key, dtype=np.float64),
+        start_s=np.full(jobs, inf),
+        end_s=np.full(jobs, inf),
+        user=load.user.codes[order].astype(np.int64),
+        width=width.astype(np.int64),
+        limit=np.full(jobs, inf),
+        waiting=np.zeros(jobs + 1, dtype=np.int64),
+        ordered=np.zeros(jobs + 1, dtype=np.int64),
+        heap=np.zeros(jobs + 1, dtype=np.int64),
+        learned_s=np.zeros(users),
+        learned_jobs=np.zeros(users),
+        real=np.array([-inf, 0.0, 0.0]),
+        whole=np.zeros(8, dtype=np.int64),
+    )
+
+
+def _reach(key: Floats) -> float:
+    finite = key[np.isfinite(key)]
+    return float(np.ptp(finite)) + 1.0 if len(finite) else 1.0
