@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -214,7 +214,7 @@ class Plan:
     knows a bound; `how` says how it was found.
     """
 
-    placements: tuple[Placement, ...] = ()
+    placements: Sequence[Placement] = ()
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     preemptions: tuple[Preemption, ...] = ()
     gap: float | None = None

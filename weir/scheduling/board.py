@@ -178,8 +178,9 @@ class Meta(NamedTuple):
     SPARE_PIECES,
     LOG_SIZE,
     JOBS,
-) = range(12)
-META_SIZE = 12
+    GROWTH,
+) = range(13)
+META_SIZE = 13
 
 
 class Rules(NamedTuple):
@@ -191,6 +192,7 @@ class Rules(NamedTuple):
     backfill: bool
     timed: bool  # whether ends are kept track of
     fair: bool
+    quotas: bool
     least: bool  # hosts are chosen by what is lost there
     brief: bool  # nobody asks what is kept for whom once nothing is free
     unknown_start_s: float

@@ -15,7 +15,15 @@ from weir.core.demand import Demand, DeviceRequest
 from weir.core.plan import Reason
 from weir.core.units import show_bytes, show_devices_milli, show_duration_s
 from weir.scheduling.columns import UNKNOWN, Bools, Labels, PoolColumns, canonical_model
-from weir.scheduling.figures import Measure, Names, any_of, show_latency_us, show_performance
+from weir.scheduling.figures import (
+    Each,
+    Measure,
+    Names,
+    Same,
+    any_of,
+    show_latency_us,
+    show_performance,
+)
 from weir.scheduling.tasks import performance_of
 
 
@@ -48,9 +56,9 @@ def _devices(c: PoolColumns, demand: Demand) -> Iterator[Check]:
         return
     has = c.host_devices > 0
     most = show_devices_milli(max(r.milli for r in requests))
-    none = Names(lambda _: ("none",))
+    none = Names(Same("none"))
     yield Check(Reason.DEVICE_NONE, ~has, f"{most} per task", none)
-    model = Names(lambda row: (c.model.of_row(row),))
+    model = Names(c.model)
     for models in dict.fromkeys(r.models for r in requests if r.models):
         wanted = {canonical_model(m) for m in models}
         yield Check(Reason.DEVICE_MODEL, has & ~c.model.among(wanted), any_of(models), model)
@@ -77,7 +85,7 @@ def _performance(c: PoolColumns, requests: Iterable[DeviceRequest], has: Bools) 
 
 def _software(c: PoolColumns, demand: Demand) -> Iterator[Check]:
     for stacks in dict.fromkeys(g.stacks for g in demand.groups if g.stacks):
-        traits = Names(c.traits.of_row, none="none")
+        traits = Names(c.traits, none="none")
         yield Check(Reason.STACK, ~c.traits.any_of(stacks), any_of(stacks), traits)
     for fabric in dict.fromkeys(g.fabric for g in demand.groups if g.fabric):
         names = _label(c.fabric, "none")
@@ -90,14 +98,14 @@ def _places(c: PoolColumns, demand: Demand) -> Iterator[Check]:
         yield Check(Reason.REGION, failing, any_of(demand.regions), _label(c.region))
     if demand.industries:
         failing = ~c.industries.any_of(demand.industries)
-        names = Names(c.industries.of_row, none="none")
+        names = Names(c.industries, none="none")
         yield Check(Reason.INDUSTRY, failing, any_of(demand.industries), names)
     if demand.countries:
         failing = ~c.country.among(demand.countries)
         yield Check(Reason.COUNTRY, failing, any_of(demand.countries), _label(c.country))
     if demand.sites:
         failing = ~(c.site.among(demand.sites) | c.site_name.among(demand.sites))
-        names = Names(lambda row: (c.site_name.of_row(row) or c.site.of_row(row),))
+        names = Names(Each(lambda row: (c.site_name.of_row(row) or c.site.of_row(row),)))
         yield Check(Reason.SITE, failing, any_of(demand.sites), names)
 
 
@@ -113,18 +121,18 @@ def _terms(c: PoolColumns, demand: Demand) -> Iterator[Check]:
         measure = Measure(c.max_walltime_s, show_duration_s)
         yield Check(Reason.WALLTIME, failing, show_duration_s(walltime), measure)
     if not demand.allow_emulated:
-        what = Names(lambda _: ("emulated devices",))
+        what = Names(Same("emulated devices"))
         yield Check(Reason.EMULATED, c.emulated, "real devices", what)
     if demand.excluded_domains:
         been = set(demand.excluded_domains)
-        passed = Names(lambda row: [d for d in c.domains.of_row(row) if d in been])
+        passed = Names(Each(lambda row: [d for d in c.domains.of_row(row) if d in been]))
         failing = c.domains.any_of(been)
         yield Check(Reason.LOOP, failing, "a domain the job has not been through", passed)
     if demand.pinned_pool is not None:
-        other = Names(lambda _: ("another pool",))
+        other = Names(Same("another pool"))
         failing = ~c.ids.among((demand.pinned_pool,))
         yield Check(Reason.PINNED, failing, demand.pinned_pool, other)
 
 
 def _label(column: Labels, none: str = "unknown") -> Names:
-    return Names(lambda row: (column.of_row(row),), none)
+    return Names(column, none)

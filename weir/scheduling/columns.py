@@ -6,7 +6,7 @@ equal codes, so a wish for any of some names is looked up once per name, not onc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Generic, Self, TypeVar
@@ -34,23 +34,32 @@ class Coded(Generic[T]):
 
     codes: Ints
     values: tuple[T, ...]
+    index: Mapping[T, int]
 
     @classmethod
     def of(cls, values: Iterable[T]) -> Self:
         index: dict[T, int] = {}
         codes = [index.setdefault(value, len(index)) for value in values]
-        return cls(np.array(codes, dtype=np.int64), tuple(index))
+        return cls(np.array(codes, dtype=np.int64), tuple(index), index)
 
     def among(self, wanted: Collection[T]) -> Bools:
         """Rows whose value is one of `wanted`."""
-        hits = np.array([v in wanted for v in self.values], dtype=np.bool_)
+        codes = [self.index[value] for value in wanted if value in self.index]
+        hits = np.zeros(len(self.values), dtype=np.bool_)
+        hits[codes] = True
         return hits[self.codes]
+
+    def counts(self, rows: Ints) -> Iterator[tuple[T, int]]:
+        """The values of these rows, each with how many have it."""
+        counts = np.bincount(self.codes[rows], minlength=len(self.values))
+        for code in np.flatnonzero(counts).tolist():
+            yield self.values[code], int(counts[code])
 
     def of_row(self, row: int) -> T:
         return self.values[int(self.codes[row])]
 
     def take(self, rows: Ints) -> Self:
-        return type(self)(self.codes[rows], self.values)
+        return type(self)(self.codes[rows], self.values, self.index)
 
 
 Labels = Coded[str]
@@ -76,6 +85,16 @@ class LabelSets:
 
     def of_row(self, row: int) -> tuple[str, ...]:
         return tuple(n for n, has in zip(self.names, self.member[row], strict=True) if has)
+
+    def counts(self, rows: Ints) -> Iterator[tuple[str, int]]:
+        """The names of these rows, each with how many have it; "" for rows without any."""
+        some = self.member[rows]
+        for name, count in zip(self.names, some.sum(axis=0).tolist(), strict=True):
+            if count:
+                yield name, int(count)
+        bare = int((~some.any(axis=1)).sum())
+        if bare:
+            yield "", bare
 
     def take(self, rows: Ints) -> Self:
         return type(self)(self.member[rows], self.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import frexp, inf, nan
 from typing import Any
@@ -65,21 +65,41 @@ class Class:
 
 
 class Shapes:
-    """Finds the shape of a job: jobs that share their `Demand` object cost one look."""
+    """Finds the shapes of jobs. `found` has them in the order in which they came up.
+
+    Jobs that share their `Demand` object, as those of a server do, cost one look in a table.
+    """
 
     def __init__(self, columns: PoolColumns, by_length: bool) -> None:
         limits = columns.max_walltime_s
         self._limits = sorted({int(v) for v in limits[limits != UNKNOWN].tolist()})
         self._by_length = by_length
-        self._bare: dict[int, tuple[Demand, Demand, int]] = {}
+        self._keep: dict[int, Demand] = {}  # so that no other object gets the same id
+        self._seen: dict[Any, int] = {}
+        self._rows: dict[Shape, int] = {}
 
-    def of(self, job: WaitingJob) -> Shape:
-        found = self._bare.get(id(job.demand))
-        if found is None:
+    @property
+    def found(self) -> tuple[Shape, ...]:
+        return tuple(self._rows)
+
+    def rows(self, jobs: Iterable[WaitingJob]) -> list[int]:
+        """The row of each job's shape in `found`."""
+        return [self.row(job) for job in jobs]
+
+    def row(self, job: WaitingJob) -> int:
+        """The row of a job's shape in `found`."""
+        length = 0
+        if self._by_length and job.expected_s < inf:
+            length = frexp(job.expected_s)[1]
+        key = id(job.demand), length, job.avoid, job.kind, job.data
+        row = self._seen.get(key)
+        if row is None:
+            self._keep[id(job.demand)] = job.demand
             bare = replace(job.demand, walltime_s=None)
-            found = self._bare[id(job.demand)] = (job.demand, bare, self._allowed(job.demand))
-        length = frexp(job.expected_s)[1] if self._by_length and job.expected_s < inf else 0
-        return Shape(found[1], job.avoid, found[2], length, job.kind, job.data)
+            allowed = self._allowed(job.demand)
+            shape = Shape(bare, job.avoid, allowed, length, job.kind, job.data)
+            row = self._seen[key] = self._rows.setdefault(shape, len(self._rows))
+        return row
 
     def _allowed(self, demand: Demand) -> int:
         """The number of limits of pools that the walltime breaks."""
@@ -121,31 +141,41 @@ def merits_of(
     columns: PoolColumns, judgment: Judgment, shape: Shape, run_s: Floats, around: Surroundings
 ) -> Merits:
     """What the pools offer a job of this shape that would run for `run_s` there (NaN: unknown)."""
-    rows = len(columns)
-    latency = np.where(columns.latency_us == UNKNOWN, nan, columns.latency_us / 1000)
-    kw, carbon, price = np.full(rows, nan), np.full(rows, nan), np.zeros(rows)
+    price = np.asarray(judgment.tasks.price_micro_per_hour / 1e6, dtype=np.float64)
+    kw = carbon = None
     if around.energy:
-        milli, cpu = (np.broadcast_to(v, (rows,)) for v in judgment.tasks.sums)
-        for code, site in enumerate(columns.site.values):
-            energy = around.energy.get(site)
-            if energy is None:
-                continue
-            here = np.flatnonzero(columns.site.codes == code)
-            kw[here] = energy.kw(milli[here], cpu[here])
-            until = around.now + np.where(np.isnan(run_s[here]), 3600.0, run_s[here])
-            if energy.carbon is not None:
-                carbon[here] = energy.carbon.mean(around.now, until)
-            if energy.price is not None:
-                price[here] = np.nan_to_num(kw[here]) * energy.price.mean(around.now, until)
+        kw, carbon, paid = _energy(columns, judgment, run_s, around)
+        price = price + paid
     return Merits(
-        price=(judgment.tasks.price_micro_per_hour / 1e6).astype(np.float64) + price,
-        run_s=run_s,
-        latency_ms=latency,
-        hops=columns.hops.astype(np.float64),
+        price=price,
+        latency_ms=np.where(columns.latency_us == UNKNOWN, nan, columns.latency_us / 1000),
+        hops=columns.hops,
+        run_s=run_s if shape.length else None,
         energy_kw=kw,
         carbon_g_per_kwh=carbon,
-        data_gb=missing_gb(columns, shape.data),
+        data_gb=missing_gb(columns, shape.data) if shape.data else None,
     )
+
+
+def _energy(
+    columns: PoolColumns, judgment: Judgment, run_s: Floats, around: Surroundings
+) -> tuple[Floats, Floats, Floats]:
+    """The draw in kW, the carbon intensity while it runs, and what an hour's energy costs."""
+    rows = len(columns)
+    kw, carbon, price = np.full(rows, nan), np.full(rows, nan), np.zeros(rows)
+    milli, cpu = (np.broadcast_to(v, (rows,)) for v in judgment.tasks.sums)
+    for code, site in enumerate(columns.site.values):
+        energy = around.energy.get(site)
+        if energy is None:
+            continue
+        here = np.flatnonzero(columns.site.codes == code)
+        kw[here] = energy.kw(milli[here], cpu[here])
+        until = around.now + np.where(np.isnan(run_s[here]), 3600.0, run_s[here])
+        if energy.carbon is not None:
+            carbon[here] = energy.carbon.mean(around.now, until)
+        if energy.price is not None:
+            price[here] = np.nan_to_num(kw[here]) * energy.price.mean(around.now, until)
+    return kw, carbon, price
 
 
 def missing_gb(columns: PoolColumns, data: Collection[tuple[str, int]]) -> Floats:

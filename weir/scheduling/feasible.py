@@ -9,7 +9,7 @@ All groups of a job go to one pool: a job that is spread over pools is not in th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
@@ -20,8 +20,8 @@ from weir.core.demand import Demand
 from weir.core.plan import Reason
 from weir.core.units import show_cpu_milli, show_devices_milli
 from weir.scheduling.checks import Check, wishes
-from weir.scheduling.columns import UNKNOWN, Bools, PoolColumns
-from weir.scheduling.figures import Measure, Names
+from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
+from weir.scheduling.figures import Each, Measure, Names, Same
 from weir.scheduling.room import room
 from weir.scheduling.tasks import Tasks
 
@@ -78,31 +78,31 @@ def held(judgment: Judgment, holders: Mapping[int, str]) -> tuple[Check, ...]:
     failing = np.zeros(len(judgment.columns), dtype=np.bool_)
     failing[list(holders)] = True
     failing &= judgment.suits
-    names = Names(lambda row: (f"kept for {holders[row]}",))
+    names = Names(Each(lambda row: (f"kept for {holders[row]}",)))
     return (Check(Reason.HELD, failing, "a pool not kept", names),) if failing.any() else ()
 
 
-def busy(judgment: Judgment, fitting: Mapping[int, tuple[int, ...]]) -> tuple[Check, ...]:
-    """Suitable pools that the job does not fit now: `fitting` maps their rows to how many tasks of
-    each group would.
+def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check, ...]:
+    """Suitable pools that the job does not fit now: `fitting` is by group how many of its tasks
+    would, on each of `rows`.
 
     What is counted is what the job could use: five free devices on five hosts are none for a task
     that needs two. It is counted in devices if the job wants any, else in cores.
     """
-    if not fitting:
+    if not len(rows):
         return ()
     groups, tasks = judgment.demand.groups, judgment.tasks
     devices = any(g.device and g.device.milli for g in groups)
     each = [(g.device.milli if g.device else 0) if devices else g.cpu_milli for g in groups]
     show, noun = (show_devices_milli, "devices") if devices else (show_cpu_milli, "cores")
     failing = np.zeros(len(judgment.columns), dtype=np.bool_)
-    failing[list(fitting)] = True
+    failing[rows] = True
     has = np.full(len(judgment.columns), UNKNOWN, dtype=object)
-    for row, counts in fitting.items():
-        has[row] = sum(map(mul, counts, each))
-    need = min(sum(map(mul, tasks.on(row), each)) for row in fitting)
+    has[rows] = sum(n.astype(object) * size for n, size in zip(fitting, each, strict=True))
+    first = rows[:1] if tasks.uniform else rows
+    need = min(sum(map(mul, tasks.on(row), each)) for row in first.tolist())
     return (Check(Reason.BUSY, failing, f"{show(need)} free {noun}", Measure(has, show)),)
 
 
 def _same(text: str) -> Names:
-    return Names(lambda _: (text,))
+    return Names(Same(text))

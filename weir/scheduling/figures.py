@@ -6,9 +6,9 @@ Both answer for a set of rows, so that one pool's rejection and a count over man
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
@@ -39,20 +39,58 @@ class Measure:
         return "unknown" if best is None else self.show(best)
 
 
+class Counted(Protocol):
+    """Something that counts names over rows at one look; "" is no name."""
+
+    def counts(self, rows: Ints) -> Iterable[tuple[str, int]]: ...
+    def of_row(self, row: int) -> str | tuple[str, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names by row; the "best" of some rows are their most frequent names."""
 
-    of_row: Callable[[int], Sequence[str]]
+    column: Counted
     none: str = "unknown"
 
+    def of_row(self, row: int) -> tuple[str, ...]:
+        """The names of one row."""
+        found = self.column.of_row(row)
+        return (found,) if isinstance(found, str) else found
+
     def text(self, rows: Ints) -> str:
-        return most_common(name or self.none for row in rows for name in self.of_row(row) or ("",))
+        return most_common({name or self.none: n for name, n in self.column.counts(rows)})
 
 
-def most_common(names: Iterable[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Same:
+    """One name for every row."""
+
+    name: str
+
+    def of_row(self, row: int) -> str:
+        return self.name
+
+    def counts(self, rows: Ints) -> Iterable[tuple[str, int]]:
+        return ((self.name, len(rows)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Names that are looked up row for row: for few rows."""
+
+    names: Callable[[int], Sequence[str]]
+
+    def of_row(self, row: int) -> tuple[str, ...]:
+        return tuple(self.names(row))
+
+    def counts(self, rows: Ints) -> Iterable[tuple[str, int]]:
+        return Counter(name for row in rows.tolist() for name in self.names(row) or ("",)).items()
+
+
+def most_common(counts: Mapping[str, int]) -> str:
     """Up to three names, the most frequent first: `cuda, rocm, cann and 2 more`."""
-    ranked = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(name for name, _ in ranked[:_SHOWN])
     return shown if len(ranked) <= _SHOWN else f"{shown} and {len(ranked) - _SHOWN} more"
 

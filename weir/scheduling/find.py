@@ -20,10 +20,13 @@ from weir.scheduling.checks import Check
 from weir.scheduling.encode import Class, Shape, Surroundings, classify
 from weir.scheduling.explain import reason_counts, rejections
 from weir.scheduling.feasible import busy, unreachable
-from weir.scheduling.packing import Claim, Free, fits, fitting
+from weir.scheduling.packing import Claim, Free, fits
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Snapshot
 from weir.scheduling.start import start_s
+
+TOP = 64
+"""So many of the best are found without sorting them all."""
 
 
 class Found:
@@ -41,8 +44,23 @@ class Found:
         fit = room.fit(klass, takes)
         self._rows = np.flatnonzero(fit)
         self._full = np.flatnonzero(takes & ~fit)
-        keys = klass.settled.cost[self._rows] + policy.spare_weight * self._spare(self._rows)
-        self._order = self._rows[np.argsort(keys, kind="stable")]
+        self._keys = klass.settled.cost[self._rows]
+        if policy.spare_weight:
+            self._keys = self._keys + policy.spare_weight * self._spare(self._rows)
+
+    @cached_property
+    def _order(self) -> Any:
+        """The rows that fit now, best first."""
+        return self._rows[np.argsort(self._keys, kind="stable")]
+
+    @cached_property
+    def _top(self) -> Any:
+        """The first of them: all that people look at as a rule."""
+        if len(self._rows) <= TOP:
+            return self._order
+        last = np.partition(self._keys, TOP - 1)[TOP - 1]
+        best = np.flatnonzero(self._keys <= last)
+        return self._rows[best[np.argsort(self._keys[best], kind="stable")]][:TOP]
 
     def _spare(self, rows: Any) -> Any:
         room, klass = self._snapshot.room, self._class
@@ -62,14 +80,14 @@ class Found:
 
     def now(self, place: int) -> Candidate:
         """The candidate of a place in the ranking of those that fit now."""
-        row = int(self._order[place])
+        row = int(self._top[place] if place < len(self._top) else self._order[place])
         spare = float(self._spare(np.array([row]))[0])
         return self._candidate(row, 0.0, spare, True)
 
     @property
     def count_now(self) -> int:
         """How many pools fit the job now."""
-        return len(self._order)
+        return len(self._rows)
 
     def _later(self, row: int) -> Candidate:
         """As if all that runs there had ended by then."""
@@ -93,8 +111,8 @@ class Found:
     @cached_property
     def _checks(self) -> list[Check]:
         judgment = self._class.judgment
-        full = {row: fitting(self._free(row), self._claims(row)) for row in self._full.tolist()}
-        return [*judgment.checks, *unreachable(judgment), *busy(judgment, full)]
+        full = busy(judgment, self._full, self._snapshot.room.fitting(self._class, self._full))
+        return [*judgment.checks, *unreachable(judgment), *full]
 
     def _free(self, row: int) -> Free:
         return self._snapshot.room.free(row)
@@ -113,7 +131,7 @@ class Found:
     def changes(self) -> tuple[Change, ...]:
         """What would make it fit more pools, or at once."""
         now = Now(lambda _, row, claims: fits(self._free(row), claims), lambda *_: 0.0, self._free)
-        return changes(self._class.judgment, (), now if not len(self._order) else None)
+        return changes(self._class.judgment, (), now if not len(self._rows) else None)
 
 
 class _Ranked(Sequence[Candidate]):

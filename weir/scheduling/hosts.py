@@ -29,7 +29,7 @@ MANY = 1 << 40
 
 class Hosts(NamedTuple):
     """The entries. `meta` is [entries in use, entries there is room for, slots, first one to be
-    used again, hosts of all pools, layers].
+    used again, hosts of all pools, layers, length of `tried` or -1 where nothing is noted].
     """
 
     pool: Column
@@ -41,6 +41,8 @@ class Hosts(NamedTuple):
     memory: Column
     whole: Column
     share: Column  # by layer, entry and slot
+    tried: Column  # entries that were split off while something was only tried
+    source: Column  # the entries that those were split from
     meta: Column
 
 
@@ -110,12 +112,35 @@ def fits(h: Hosts, at: int, spare: int, p: int, cl: Claims, v: int) -> bool:
     if last - first == 1:
         count = cl.count[first]
         return bool(room_for(h, at, p, cl, first, count) >= count)
+    mark = begin_try(h)
     copy_layer(h, at, spare, p)
     fit = True
     for c in range(first, last):
         if fit and take_loose(h, spare, p, cl, c, False) < cl.count[c]:
             fit = False
+    end_try(h, mark)
     return fit
+
+
+def begin_try(h: Hosts) -> int:
+    """From here on note what is split; gives what `end_try` needs."""
+    mark = h.meta[6]
+    if mark < 0:
+        h.meta[6] = 0
+    return int(mark)
+
+
+def end_try(h: Hosts, mark: int) -> None:
+    """Put together again, last first, what was split since `begin_try`."""
+    n = h.meta[6]
+    while n > max(0, mark):
+        n -= 1
+        e, source = h.tried[n], h.source[n]
+        h.hosts[source] += h.hosts[e]
+        h.next[source] = h.next[e]
+        h.next[e] = h.meta[3]
+        h.meta[3] = e
+    h.meta[6] = mark
 
 
 def copy_layer(h: Hosts, source: int, target: int, p: int) -> None:
@@ -229,6 +254,9 @@ def split(h: Hosts, e: int, hosts: int) -> int:
         h.whole[at + new] = h.whole[at + e]
         for k in range(width):
             h.share[(at + new) * width + k] = h.share[(at + e) * width + k]
+    if h.meta[6] >= 0:
+        h.tried[h.meta[6]], h.source[h.meta[6]] = new, e
+        h.meta[6] += 1
     return int(new)
 
 
@@ -333,15 +361,6 @@ def gather(h: Hosts, e: int) -> None:
         h.next[ahead] = h.next[e]
     h.next[e] = h.meta[3]
     h.meta[3] = e
-
-
-def gather_all(h: Hosts, p: int) -> None:
-    """Put equal entries of a pool together, after claims were only tried there."""
-    e = h.first[p]
-    while e >= 0:
-        after = h.next[e]
-        gather(h, e)
-        e = after
 
 
 def same(h: Hosts, e: int, o: int) -> bool:

@@ -167,9 +167,10 @@ def _worth(problem: Problem, counts: Any) -> float:
 
 def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
     """The round played again, what the program places booked first, the largest tasks first."""
-    from weir.scheduling.schedule import fresh_board
+    from weir.scheduling.schedule import fresh_machine
 
-    board, rules = fresh_board(round_)
+    machine = fresh_machine(round_)
+    board, rules = machine.board, machine.rules
     wanted: list[tuple[tuple[int, ...], int, int]] = []
     for i, part in enumerate(parts):
         waiting = iter(part.rows)
@@ -182,7 +183,8 @@ def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
     for _, row, pool in sorted(wanted):
         klass = round_.classes[int(board.jobs.klass[row])]
         v = int(board.classes.base[board.jobs.klass[row]]) + int(klass.variant[pool])
-        if kernel.fits_now(board, pool, v):
+        end = now + kernel.length_on(board, row, pool)
+        if kernel.fits_now(board, pool, v) and kernel.fits_later(board, pool, v, end):
             kernel.refresh(board, rules, board.jobs.klass[row])
             best = kernel.runner_up(board, board.jobs.klass[row], pool)
             known = best >= 0 and board.classes.key[
@@ -190,11 +192,8 @@ def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
             ] < float("inf")
             board.jobs.second[row] = best if known else -1
             kernel.place(board, rules, row, pool, now)
-    while kernel.plan_all(board, rules, now):
-        from weir.scheduling.setup import grown
-
-        board = grown(board)
-    return replace(round_, board=board)
+    machine.plan(now)
+    return replace(round_, board=machine.board)
 
 
 def _cost(round_: Round, part: _Part, pool: int) -> float:

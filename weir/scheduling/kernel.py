@@ -19,6 +19,7 @@ from weir.scheduling.board import (
     FREE_CPU,
     FREE_MILLI,
     GROW,
+    GROWTH,
     JOBS,
     LOG_SIZE,
     LOGGED,
@@ -37,9 +38,10 @@ from weir.scheduling.board import (
 )
 from weir.scheduling.hosts import (
     Column,
+    begin_try,
     copy_layer,
+    end_try,
     fits,
-    gather_all,
     give_back,
     take,
     take_loose,
@@ -91,7 +93,9 @@ def full(b: Board, rules: Rules) -> bool:
 def short_of_room(b: Board, j: int) -> bool:
     """Whether the columns might be too short for what placing job `j` adds to them."""
     growth, meta = b.classes.growth[b.jobs.klass[j]], b.hosts.meta
-    if meta[1] < meta[4] and meta[0] + 2 * growth > meta[1]:
+    # A job is booked in every layer of a pool, and a new layer holds what all others hold.
+    most = b.meta.whole[GROWTH] * (2 * b.layers.meta[0] + 3)
+    if meta[1] <= meta[4] and meta[0] + most > meta[1]:
         return True
     return bool(b.meta.whole[SPARE_PIECES] < growth)
 
@@ -109,7 +113,7 @@ def step(b: Board, rules: Rules, j: int, now: float) -> None:
         return
     p = choose(b, rules, j, now)
     if p >= 0:
-        if rules.fair and not within_quota(b, j, p):
+        if rules.quotas and not within_quota(b, j, p):
             jobs.why[j] = WAITS_QUOTA
             return
         place(b, rules, j, p, now)
@@ -169,10 +173,7 @@ def fits_now(b: Board, p: int, v: int) -> bool:
     need = b.needs.cpu[v] if b.pools.counts_cpu[p] else b.needs.milli[v]
     if b.pools.idle[p] < need:
         return False
-    fit = fits(b.hosts, 0, try_layer(b), p, b.claims, v)
-    if b.claims.first[v + 1] - b.claims.first[v] > 1 and b.pools.layers[p] == 0:
-        gather_all(b.hosts, p)
-    return fit
+    return fits(b.hosts, 0, try_layer(b), p, b.claims, v)
 
 
 def fits_later(b: Board, p: int, v: int, end: float) -> bool:
@@ -228,9 +229,12 @@ def refresh(b: Board, rules: Rules, k: int) -> None:
         size = b.meta.whole[LOG_SIZE]
         for i in range(seen, logged):
             p = b.meta.log[i % size]
-            if ks.variant[k * pools + p] >= 0:
+            at = k * pools + p
+            if ks.variant[at] >= 0:
+                before = ks.key[at]
                 look(b, rules, k, p)
-                climb(b, k, p)
+                if ks.key[at] != before:
+                    climb(b, k, p)
     ks.seen[k] = logged
 
 
@@ -310,7 +314,7 @@ def place(b: Board, rules: Rules, j: int, p: int, now: float) -> None:
         jobs.second_idle[j] = b.pools.idle[jobs.second[j]]
     book(b, rules, j, p, v, now + length_on(b, j, p))
     b.meta.whole[PLACED] += 1
-    if rules.fair:
+    if rules.quotas:
         charge(b, j, p, v)
 
 
@@ -350,6 +354,12 @@ def book(b: Board, rules: Rules, r: int, p: int, v: int, end: float) -> None:
     if remember:
         enlist(b, r)
     change(b, p, v, -1)
+
+
+def book_all(b: Board, rules: Rules, first: int, count: int) -> None:
+    """Book the runs of rows `first` and on, whose pools, variants and ends are set."""
+    for r in range(first, first + count):
+        book(b, rules, r, b.runs.pool[r], b.runs.variant[r], b.runs.end[r])
 
 
 def enlist(b: Board, r: int) -> None:
@@ -553,15 +563,15 @@ def earliest_between(b: Board, p: int, v: int, length: float, now: float) -> flo
 def fits_at(b: Board, p: int, v: int, t: float, length: float, now: float) -> bool:
     """Whether the variant could start at `t` and run for `length`."""
     at, limit, room = time_layer(b), b.layers.meta[0], b.hosts.meta[1]
+    mark = begin_try(b.hosts)
     at_time(b, at, p, t, now)
-    if not fits(b.hosts, at, try_layer(b), p, b.claims, v):
-        return False
+    fit = fits(b.hosts, at, try_layer(b), p, b.claims, v)
     for n in range(b.pools.layers[p]):
-        if t < b.layers.time[p * limit + n] < t + length and not fits(
-            b.hosts, (n + 1) * room, try_layer(b), p, b.claims, v
-        ):
-            return False
-    return True
+        inside = t < b.layers.time[p * limit + n] < t + length
+        if fit and inside and not fits(b.hosts, (n + 1) * room, try_layer(b), p, b.claims, v):
+            fit = False
+    end_try(b.hosts, mark)
+    return fit
 
 
 def at_time(b: Board, at: int, p: int, t: float, now: float) -> None:

@@ -1,90 +1,141 @@
 """When a waiting job might start: at the soonest and at the latest, as far as ends are known.
 
 The soonest is when it fits if it is the next one. The latest is when it starts if everything runs
-as long as it may, and all that is ahead of it is given room first, one after the other, and nobody
-is passed (conservative backfill): nothing that comes later can push it back. A new job of a higher
-priority, a lost host or a walltime that is overrun can.
+as long as it may and nobody else comes: the rounds from now on are played ahead, each at the moment
+when something ends, with all who wait now. A new job, a lost host or a walltime that is overrun can
+make it later, and now and then so can a run that ends early.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
+from weir.scheduling import kernel
 from weir.scheduling.packing import Claim
-from weir.scheduling.policies.conservative import CONSERVATIVE
-from weir.scheduling.start import start_s
+from weir.scheduling.policy import Policy
+from weir.scheduling.snapshot import PoolState, Snapshot
 
 if TYPE_CHECKING:
     from weir.scheduling.schedule import Round
 
-MOST_AHEAD = 2_000
-"""Jobs ahead that the latest start is worked out with; behind more of them it is unknown."""
+MOST_ROUNDS = 100
+"""Rounds that are played ahead; who has not started by then, has no latest start."""
 
-MOST_CELLS = 4_000_000
-"""Hosts times layers that are kept for that at most."""
+MOST_ROWS = 1_000
+"""Waiting jobs and pools together with which rounds are played ahead."""
 
-
-def start_range(round_: Round, row: int) -> tuple[float | None, float | None]:
-    """Seconds from now until the job of a row starts: soonest and latest, None if unknown."""
-    return soonest_s(round_, row), latest_s(round_, row)
+NEXT_ONE = Policy("next one", start_weight=1.0, reservations=0)
+"""For a job that is alone: ends are kept track of, nothing is kept for it."""
 
 
-def soonest_s(round_: Round, row: int) -> float | None:
-    """When the job fits if nobody else comes: the best of all pools that suit."""
-    klass = round_.classes[int(round_.board.jobs.klass[row])]
-    now = round_.snapshot.now
-    placed = _placed_claims(round_)
-    found: float | None = None
-    for pool, state in enumerate(round_.snapshot.routes):
-        if klass.variant[pool] < 0:
-            continue
-        claims = klass.variants[int(klass.variant[pool])]
-        running = [*state.claims, *placed.get(pool, ())]
-        start = start_s(state.pool.free, running, claims, now)
-        if start is not None and (found is None or start < found):
-            found = start
-    return found
+class Outlook:
+    """Start ranges of the jobs of a round; rounds are played ahead once for all of them."""
+
+    def __init__(self, round_: Round) -> None:
+        self._round = round_
+
+    def start_s(self, row: int) -> tuple[float | None, float | None]:
+        """Seconds from now until the job of a row starts: soonest and latest, None if unknown."""
+        soonest, latest = self._soonest_s(row), self._starts.get(self._round.jobs[row].id)
+        # Rounds ahead pack anew what the soonest start leaves where it is: they may find a gap.
+        if soonest is not None and latest is not None:
+            soonest = min(soonest, latest)
+        return soonest, latest
+
+    @cached_property
+    def _after(self) -> Snapshot:
+        return after(self._round)
+
+    def _soonest_s(self, row: int) -> float | None:
+        """When the job fits if nobody else comes: the best of all pools that suit."""
+        from weir.scheduling.schedule import fresh_machine, play
+
+        now = self._round.snapshot.now
+        job = replace(self._round.jobs[row], start_after=None)
+        alone = play(replace(self._after, jobs=(job,)), NEXT_ONE)
+        if alone.board.jobs.pool[0] >= 0:
+            return 0.0
+        board = fresh_machine(alone).board
+        (klass,) = alone.classes
+        starts = [
+            kernel.earliest(
+                board, pool, int(klass.variant[pool]), kernel.length_on(board, 0, pool), now
+            )
+            for pool in range(len(alone.occupied))
+            if klass.variant[pool] >= 0
+        ]
+        start = min(starts, default=inf) - now
+        return start if start < inf else None
+
+    @cached_property
+    def _starts(self) -> dict[str, float]:
+        """When the jobs that wait start, by id, as far as rounds are played ahead.
+
+        Usage of queues and what a program finds by its time limit can't be foreseen.
+        """
+        from weir.scheduling.schedule import play
+
+        policy, seen = self._round.policy, self._after
+        many = len(seen.jobs) + len(seen.pools) > MOST_ROWS
+        if many or policy.optimal or (policy.fair and seen.queues):
+            return {}
+        found: dict[str, float] = {}
+        for _ in range(MOST_ROUNDS):
+            moment = min(moments(seen), default=inf)
+            if moment == inf or not seen.jobs:
+                break
+            round_ = play(at(seen, moment), policy)
+            for row, job in enumerate(round_.jobs):
+                if round_.board.jobs.pool[row] >= 0:
+                    found[job.id] = moment - self._round.snapshot.now
+            seen = after(round_)
+        return found
 
 
-def _placed_claims(round_: Round) -> dict[int, list[Claim]]:
-    """What this round has placed, by row of pools."""
-    found: dict[int, list[Claim]] = {}
-    now = round_.snapshot.now
+def after(round_: Round) -> Snapshot:
+    """The snapshot with what the round has placed running, and nobody asked to leave."""
+    placed: dict[int, list[Claim]] = {}
+    waiting = []
     for row, job in enumerate(round_.jobs):
         pool = int(round_.board.jobs.pool[row])
-        if pool >= 0:
-            klass = round_.classes[int(round_.board.jobs.klass[row])]
-            end = now + job.expected_s if job.expected_s < inf else None
-            claims = klass.variants[int(klass.variant[pool])]
-            found.setdefault(pool, []).extend(replace(c, ends_at=end) for c in claims)
-    return found
-
-
-def latest_s(round_: Round, row: int) -> float | None:
-    """When the job starts if all that is ahead of it goes first."""
-    from weir.scheduling.schedule import play
-
-    if row > MOST_AHEAD or round_.snapshot.queues:
-        return None
-    hosts = max(1, sum(o.row.hosts for o in round_.occupied))
-    depth = max(1, min(MOST_AHEAD, MOST_CELLS // hosts))
-    ahead = tuple(
-        replace(job, priority=0, submitted_at=float(n))
-        for n, job in enumerate(round_.jobs[: row + 1])
+        if pool < 0:
+            waiting.append(job)
+            continue
+        klass = round_.classes[int(round_.board.jobs.klass[row])]
+        end = float(round_.board.runs.end[row])
+        claims = klass.variants[int(klass.variant[pool])]
+        ends_at = end if end < inf else None
+        placed.setdefault(pool, []).extend(replace(c, ends_at=ends_at) for c in claims)
+    pools = tuple(
+        replace(state, claims=(*state.claims, *placed.get(pool, ())))
+        for pool, state in enumerate(round_.snapshot.routes)
     )
-    policy = replace(CONSERVATIVE, reservations=MOST_AHEAD + 1, depth=min(depth, row + 1))
-    snapshot = replace(round_.snapshot, jobs=ahead, running=())
-    asked = play(snapshot, policy)
-    board = asked.board
-    if board.jobs.pool[row] >= 0:
-        return 0.0
-    for i in range(board.layers.meta[1]):
-        pool = int(board.layers.timed[i])
-        for n in range(int(board.pools.layers[pool])):
-            at = pool * int(board.layers.meta[0]) + n
-            if board.layers.job[at] == row:
-                start = float(board.layers.time[at])
-                return start - round_.snapshot.now if start < inf else None
-    return None
+    return replace(round_.snapshot, pools=pools, jobs=(*waiting, *round_.deferred), running=())
+
+
+def moments(seen: Snapshot) -> Iterator[float]:
+    """When something happens that may let a job start; what is overdue ends now."""
+    for state in seen.pools:
+        for claim in state.claims:
+            if claim.ends_at is not None:
+                yield max(seen.now, claim.ends_at)
+    for job in seen.jobs:
+        if job.start_after is not None and job.start_after > seen.now:
+            yield job.start_after
+    for lease in seen.leases:
+        yield from (t for t in (lease.starts_at, lease.ends_at) if t > seen.now)
+
+
+def at(seen: Snapshot, moment: float) -> Snapshot:
+    """The same at a later moment: what was to end by then has ended."""
+    pools = tuple(_without_ended(state, moment) for state in seen.pools)
+    return replace(seen, now=moment, pools=pools)
+
+
+def _without_ended(state: PoolState, moment: float) -> PoolState:
+    still = tuple(c for c in state.claims if c.ends_at is None or c.ends_at > moment)
+    return replace(state, claims=still)

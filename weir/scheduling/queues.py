@@ -3,25 +3,30 @@
 A queue's share is its dominant one: of each resource, what it holds plus what it held on the
 average of late (an exponential average over `MEMORY_S`), over what there is; the largest of those
 over its weight. (Ghodsi et al., "Dominant Resource Fairness", NSDI 2011, with usage that fades.) At
-each fork the child with the least share goes next. A queue may hold its nominal quota and what it
-may borrow, as long as all above it keep to theirs.
+each fork the child with the least share goes next, at a tie the one that is named first. A queue
+may hold its nominal quota and what it may borrow, as long as all above it keep to theirs. Jobs of a
+queue that has queues below it share like one more of those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 from weir.core.inventory import DEVICE_MILLI, Pool
-from weir.scheduling.packing import MOST
+from weir.scheduling.packing import MOST, Claim, taken_milli
 from weir.scheduling.policy import Policy
 from weir.scheduling.setup import Tree
 from weir.scheduling.snapshot import Queue
 
 MEMORY_S = 7 * 86400.0
 """The time in which what a queue used fades to 1/e."""
+
+Amounts = tuple[int, int, int]
+"""Of each of the `RESOURCES` of the board."""
 
 
 def flat_tree(
@@ -41,24 +46,28 @@ def flat_tree(
 
 
 def tree_of(queues: Iterable[Queue], total: tuple[int, int, int]) -> tuple[Tree, dict[str, int]]:
-    """The tree and each queue's row in it; "" is where jobs of no queue go, a leaf of its own."""
-    given = {q.name: q for q in queues}
+    """The tree and the leaf that each queue's jobs wait in; "" is where jobs of no queue go.
+
+    Queues whose parents lead in a circle are left out.
+    """
+    given = {q.name: q for q in sorted(queues, key=lambda q: q.name, reverse=True) if q.name}
     tree = Tree(total=list(total))
     index: dict[str, int] = {}
     children: dict[str, list[Queue]] = {}
     for queue in given.values():
         above = queue.parent if queue.parent in given else ""
         children.setdefault(above, []).append(queue)
-    pending: list[tuple[Queue, int]] = [(q, 0) for q in children.get("", [])]
-    if not pending:
+    if not children.get(""):
         index[""] = 0
         return tree, index
-    pending.append((Queue(""), 0))
+    pending = [(q, 0) for q in (Queue(""), *children[""])]
     while pending:
         queue, parent = pending.pop(0)
         row = index[queue.name] = _add(tree, queue, parent)
-        if queue.name:
-            pending += [(child, row) for child in children.get(queue.name, [])]
+        below = children.get(queue.name, []) if queue.name else []
+        if below:
+            index[queue.name] = _add(tree, Queue(queue.name), row)
+        pending += [(child, row) for child in below]
     return tree, index
 
 
@@ -77,11 +86,100 @@ def _add(tree: Tree, queue: Queue, parent: int) -> int:
     return row
 
 
-def totals(pools: Iterable[Pool]) -> tuple[int, int, int]:
-    """CPU, memory and milli-devices of all pools together."""
+def totals(pools: Sequence[Pool], speed: Sequence[int] | None = None) -> tuple[int, int, int]:
+    """CPU, memory and milli-devices of all pools; devices counted by `speed`, in thousandths."""
     cpu = memory = milli = 0
-    for pool in pools:
+    for pool, each in zip(pools, speed or [1000] * len(pools), strict=True):
         cpu += pool.hosts * pool.shape.cpu_milli
         memory += pool.hosts * pool.shape.memory_bytes
-        milli += pool.devices * DEVICE_MILLI
+        milli += pool.devices * DEVICE_MILLI * each // 1000
     return min(cpu, MOST), min(memory, MOST), min(milli, MOST)
+
+
+def hold(tree: Tree, row: int, claims: Iterable[Claim], speed: int) -> None:
+    """Count what a running job holds for its queue and all above it."""
+    for i, amount in enumerate(amounts(claims, speed)):
+        above = row
+        while above >= 0:
+            tree.held[above * 3 + i] += amount
+            above = tree.parent[above]
+
+
+class Quotas:
+    """What queues hold beside their quotas, those below them included, while victims are chosen.
+
+    `speed` is by pool what one of its devices counts, in thousandths, 1000 where not told.
+    """
+
+    def __init__(self, queues: Iterable[Queue], speed: Mapping[str, int]) -> None:
+        self._queues = {q.name: q for q in queues}
+        self._held = {name: [0, 0, 0] for name in self._queues}
+        self._speed = speed
+
+    def copy(self) -> Quotas:
+        """The same, to try changes on."""
+        twin = Quotas((), self._speed)
+        twin._queues, twin._held = self._queues, deepcopy(self._held)
+        return twin
+
+    def _up(self, queue: str) -> list[str]:
+        """The queue and all above it."""
+        found: list[str] = []
+        while queue in self._queues and queue not in found:
+            found.append(queue)
+            queue = self._queues[queue].parent
+        return found
+
+    def _needs(self, claims: Iterable[Claim], pool: str) -> Amounts:
+        return amounts(claims, self._speed.get(pool, 1000))
+
+    def change(self, queue: str, claims: Iterable[Claim], pool: str, sign: int) -> None:
+        """Count claims for a queue and all above it, or take them off."""
+        for i, amount in enumerate(self._needs(claims, pool)):
+            for name in self._up(queue):
+                self._held[name][i] += sign * amount
+
+    def allows(self, queue: str, claims: Iterable[Claim], pool: str) -> bool:
+        """Whether the queue and all above it may hold these claims too, borrowing included."""
+        needs = self._needs(claims, pool)
+        return all(
+            most is None or more is None or not need or held + need <= most + more
+            for q in (self._queues[name] for name in self._up(queue))
+            for most, more, held, need in zip(
+                q.nominal, q.borrow, self._held[q.name], needs, strict=True
+            )
+        )
+
+    def deserves(self, queue: str, claims: Iterable[Claim], pool: str) -> bool:
+        """Whether the queue has a quota of what the claims need, and keeps to it with them."""
+        if queue not in self._queues:
+            return False
+        rows = zip(
+            self._queues[queue].nominal, self._held[queue], self._needs(claims, pool), strict=True
+        )
+        asked = [(most, held + need) for most, held, need in rows if most is not None and need]
+        return bool(asked) and all(held <= most for most, held in asked)
+
+    def borrows(self, queue: str, asking: str, claims: Iterable[Claim], pool: str) -> bool:
+        """Whether the queue, or one above it that `asking` is not below, holds more than its quota
+        of something that the claims need.
+        """
+        needs, shared = self._needs(claims, pool), self._up(asking)
+        return any(
+            most is not None and need and held > most
+            for name in self._up(queue)
+            if name not in shared
+            for most, held, need in zip(
+                self._queues[name].nominal, self._held[name], needs, strict=True
+            )
+        )
+
+
+def amounts(claims: Iterable[Claim], speed: int = 1000) -> Amounts:
+    """CPU, memory and milli-devices of all tasks, as queues count them."""
+    cpu = memory = milli = 0
+    for claim in claims:
+        cpu += claim.cpu_milli * claim.count
+        memory += claim.memory_bytes * claim.count
+        milli += taken_milli(claim) * claim.count
+    return cpu, memory, milli * speed // 1000

@@ -34,20 +34,20 @@ Values = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Merits:
-    """What the pools offer a job, by row, NaN where unknown.
+    """What the pools offer a job, by row, NaN where unknown; None where nothing is known of any.
 
-    `run_s` is how long it runs there, `energy_kw` what it draws there, facility included,
-    `carbon_g_per_kwh` and the price of energy are means over the time it runs; `data_gb` is what
-    has to be moved there.
+    `price` is in currency units per hour, energy included where it has a price of its own. `run_s`
+    is how long the job runs there, `energy_kw` what it draws there, facility included,
+    `carbon_g_per_kwh` a mean over the time it runs; `data_gb` is what has to be moved there.
     """
 
-    price: Values  # currency units per hour, energy included where it has a price of its own
-    run_s: Values
+    price: Values
     latency_ms: Values
     hops: Values
-    energy_kw: Values
-    carbon_g_per_kwh: Values
-    data_gb: Values
+    run_s: Values | None = None
+    energy_kw: Values | None = None
+    carbon_g_per_kwh: Values | None = None
+    data_gb: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +56,27 @@ class Settled:
 
     names: tuple[tuple[str, str], ...]
     values: tuple[Values, ...]
-    costs: tuple[Values, ...]
+    costs: tuple[Values | float, ...]
     cost: Values
 
 
 def settle(policy: Policy, merits: Merits) -> Settled:
-    """Weigh what does not depend on the moment. Terms that the policy gives no weight cost 0."""
-    carbon = np.where(
-        np.isnan(merits.carbon_g_per_kwh), UNKNOWN_CARBON_G_PER_KWH, merits.carbon_g_per_kwh
-    )
-    kw = np.nan_to_num(merits.energy_kw)
-    run_h = np.nan_to_num(merits.run_s) / 3600
-    latency = np.where(np.isnan(merits.latency_ms), UNKNOWN_LATENCY_MS, merits.latency_ms)
-    terms: list[tuple[str, str, Values, Values]] = [
-        ("price", "/h", merits.price, policy.price_weight * merits.price),
-        ("latency", "ms", merits.latency_ms, policy.latency_weight * latency),
-        ("hops", "domains", merits.hops, policy.hop_weight * merits.hops),
+    """Weigh what does not depend on the moment. What nothing is known of is no term."""
+    terms = [
+        ("price", "/h", merits.price, _weighed(policy.price_weight, merits.price)),
+        ("latency", "ms", merits.latency_ms, _weighed(policy.latency_weight, _latency(merits))),
+        ("hops", "domains", merits.hops, _weighed(policy.hop_weight, merits.hops)),
     ]
-    if policy.run_weight:
-        terms.append(("run", "s", merits.run_s, policy.run_weight * run_h))
-    if policy.energy_weight:
-        terms.append(("energy", "kW", merits.energy_kw, policy.energy_weight * kw))
-    if policy.carbon_weight:
-        grams = kw * carbon
-        terms.append(
-            ("carbon", "kg/h", merits.energy_kw * merits.carbon_g_per_kwh / 1000,
-             policy.carbon_weight * grams / 1000)
-        )  # fmt: skip
-    if policy.data_weight:
+    if policy.run_weight and merits.run_s is not None:
+        hours = np.nan_to_num(merits.run_s) / 3600
+        terms.append(("run", "s", merits.run_s, policy.run_weight * hours))
+    kw, grams = merits.energy_kw, merits.carbon_g_per_kwh
+    if policy.energy_weight and kw is not None:
+        terms.append(("energy", "kW", kw, policy.energy_weight * np.nan_to_num(kw)))
+    if policy.carbon_weight and kw is not None and grams is not None:
+        known = np.where(np.isnan(grams), UNKNOWN_CARBON_G_PER_KWH, grams) * np.nan_to_num(kw)
+        terms.append(("carbon", "kg/h", kw * grams / 1000, policy.carbon_weight * known / 1000))
+    if policy.data_weight and merits.data_gb is not None:
         terms.append(("data", "GB", merits.data_gb, policy.data_weight * merits.data_gb))
     total = np.zeros(len(merits.price))
     for *_, cost in terms:
@@ -94,6 +87,14 @@ def settle(policy: Policy, merits: Merits) -> Settled:
         costs=tuple(cost for *_, cost in terms),
         cost=total,
     )
+
+
+def _weighed(weight: float, values: Values) -> Values | float:
+    return weight * values if weight else 0.0
+
+
+def _latency(merits: Merits) -> Values:
+    return np.where(np.isnan(merits.latency_ms), UNKNOWN_LATENCY_MS, merits.latency_ms)
 
 
 def start_cost(policy: Policy, start_s: float | None) -> float:
@@ -119,7 +120,8 @@ def candidate(
     for (name, unit), value, cost in zip(settled.names, settled.values, settled.costs, strict=True):
         known = float(value[row])
         unit = f"{pool.currency}{unit}" if name == "price" else unit
-        terms.append(Term(name, None if known != known else known, unit, float(cost[row])))
+        weighed = cost if isinstance(cost, float) else float(cost[row])
+        terms.append(Term(name, None if known != known else known, unit, weighed))
     terms.insert(1, Term("start", start_s, "s", start_cost(policy, start_s)))
     terms.append(Term("spare", spare, "share", policy.spare_weight * spare))
     return Candidate(pool.id, cluster, groups, price_micro_per_hour, tuple(terms), now)

@@ -16,6 +16,7 @@ def rules_of(policy: Policy) -> Rules:
         backfill=policy.backfill,
         timed=policy.hold,
         fair=policy.fair,
+        quotas=policy.fair,
         least=policy.host_rule is HostRule.FRAGMENTATION,
         brief=False,
         unknown_start_s=UNKNOWN_START_S,

@@ -19,24 +19,27 @@ rounds and compiled for large ones; why a job waits is worked out when somebody 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from weir.core.plan import Candidate, Placement, Plan
-from weir.scheduling import kernel, rank
-from weir.scheduling.board import DONE, Board, Rules
+from weir.scheduling import rank
+from weir.scheduling.board import Board
 from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
-from weir.scheduling.least import STRIDE, touch_all
+from weir.scheduling.least import STRIDE
+from weir.scheduling.machine import Machine
+from weir.scheduling.normal import speeds
 from weir.scheduling.occupy import Occupied, occupy
 from weir.scheduling.policy import HostRule, Order, Policy
-from weir.scheduling.queues import totals, tree_of
+from weir.scheduling.queues import hold, totals, tree_of
 from weir.scheduling.rules import rules_of
-from weir.scheduling.setup import Limits, as_lists, grown, make_board
+from weir.scheduling.setup import Limits, PoolRow, make_board
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 LARGE = 50_000
@@ -68,9 +71,9 @@ def play(snapshot: Snapshot, policy: Policy) -> Round:
     jobs, deferred = in_order(snapshot, policy)
     classes, klass = classes_of(snapshot, policy, jobs)
     occupied = tuple(occupy(s, snapshot.now, policy.hold) for s in snapshot.routes)
-    board, rules = set_up(snapshot, policy, jobs, classes, klass, occupied)
-    board = played(board, rules, snapshot.now, len(jobs) + len(classes) * len(occupied) > LARGE)
-    round_ = Round(snapshot, policy, jobs, deferred, classes, board, occupied)
+    machine = set_up(snapshot, policy, jobs, classes, klass, occupied)
+    machine.plan(snapshot.now)
+    round_ = Round(snapshot, policy, jobs, deferred, classes, machine.board, occupied)
     if policy.optimal:
         from weir.scheduling.improve import improved
 
@@ -78,13 +81,12 @@ def play(snapshot: Snapshot, policy: Policy) -> Round:
     return round_
 
 
-def fresh_board(round_: Round) -> tuple[Board, Rules]:
-    """The board of a round before its first turn, over lists."""
+def fresh_machine(round_: Round) -> Machine:
+    """The board of a round before its first turn."""
     klass = [int(k) for k in round_.board.jobs.klass]
-    board, rules = set_up(
-        round_.snapshot, round_.policy, round_.jobs, round_.classes, klass, round_.occupied
+    return set_up(
+        round_.snapshot, round_.policy, round_.jobs, round_.classes, klass, round_.occupied, False
     )
-    return as_lists(board), rules
 
 
 def in_order(
@@ -118,10 +120,9 @@ def classes_of(
     """The classes of the jobs, judged, and the class of every job."""
     around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
     shapes = Shapes(snapshot.columns, bool(snapshot.energy or policy.run_weight))
-    index: dict[Any, int] = {}
-    klass = [index.setdefault(shapes.of(job), len(index)) for job in jobs]
+    klass = shapes.rows(jobs)
     classes = tuple(
-        classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in index
+        classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in shapes.found
     )
     return classes, klass
 
@@ -133,44 +134,50 @@ def set_up(
     classes: tuple[Class, ...],
     klass: list[int],
     occupied: tuple[Occupied, ...],
-) -> tuple[Board, Rules]:
+    large: bool | None = None,
+) -> Machine:
     """The board before the first turn: what runs is on it, and what is leased."""
     runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
     leases = [x for x in snapshot.leases if x.ends_at > snapshot.now]
     extra = [r.claims for _, r in runs] + [x.claims for x in leases]
-    rows = class_rows(classes, len(occupied))
-    rows = replace(rows, others=extra)
     tree, queue = _queues(snapshot, policy, jobs)
     tasks = sum(c.count for claims in extra for c in claims)
     most = max(_leases_a_pool(snapshot), default=0)
     board = make_board(
-        [o.row for o in occupied],
-        rows,
+        _rows(snapshot, policy, occupied),
+        replace(class_rows(classes, len(occupied)), others=extra),
         klass,
         [j.expected_s for j in jobs],
         runs=len(runs),
-        limits=Limits(policy.depth + most, tasks + 4 * len(jobs) + 64, tasks + len(jobs) + 64),
+        limits=Limits(policy.depth + most, tasks + 8 * len(jobs) + 64, tasks + 4 * len(jobs) + 64),
         tree=tree,
         queue=queue,
         mix=_mix(snapshot, policy, classes, klass),
     )
-    rules = rules_of(policy)
-    rules = rules._replace(least=board.scores.meta[STRIDE] > 0)
-    first = len(jobs)
-    base = sum(len(c.variants) for c in classes)
+    base, first = sum(len(c.variants) for c in classes), len(jobs)
     for n, (row, run) in enumerate(runs):
-        kernel.book(board, rules._replace(timed=True), first + n, row, base + n, run.ends_at)
-    ids = {s.pool.id: row for row, s in enumerate(snapshot.routes)}
+        board.runs.pool[first + n] = row
+        board.runs.variant[first + n] = base + n
+        board.runs.end[first + n] = run.ends_at
+    if policy.fair:
+        line_up(board)
+    if large is None:
+        large = len(jobs) + len(classes) * len(occupied) > LARGE
+    rules = rules_of(policy)._replace(
+        least=bool(board.scores.meta[STRIDE] > 0), quotas=bool(snapshot.queues)
+    )
+    machine = Machine(board, rules, large)
+    machine.book_all(first, len(runs))
+    ids = {s.pool.id: row for row, s in enumerate(snapshot.routes)} if leases else {}
     for n, lease in enumerate(leases):
         if lease.pool in ids:
             start = max(snapshot.now, lease.starts_at)
-            kernel.reserve(
-                board, ids[lease.pool], base + len(runs) + n, start, lease.ends_at, -1, snapshot.now
-            )
-    board.layers.meta[2] = policy.reservations if policy.hold else 0
+            v = base + len(runs) + n
+            machine.reserve(ids[lease.pool], v, start, lease.ends_at, snapshot.now)
+    machine.board.layers.meta[2] = policy.reservations if policy.hold else 0
     if rules.least:
-        touch_all(board)
-    return board, rules
+        machine.touch_all()
+    return machine
 
 
 def _mix(
@@ -193,36 +200,29 @@ def _leases_a_pool(snapshot: Snapshot) -> list[int]:
     return [pools.count(p) for p in set(pools)]
 
 
+def _speeds(snapshot: Snapshot, policy: Policy) -> list[int]:
+    """What a device of each pool counts in queues, in thousandths."""
+    if not policy.normalized:
+        return [1000] * len(snapshot.routes)
+    return [int(v) for v in speeds(snapshot.columns)]
+
+
+def _rows(snapshot: Snapshot, policy: Policy, occupied: tuple[Occupied, ...]) -> list[PoolRow]:
+    if not snapshot.queues or not policy.normalized:
+        return [o.row for o in occupied]
+    speed = _speeds(snapshot, policy)
+    return [replace(o.row, speed=s) for o, s in zip(occupied, speed, strict=True)]
+
+
 def _queues(snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]) -> tuple[Any, Any]:
     if not snapshot.queues:
         return None, None
-    tree, index = tree_of(snapshot.queues, totals(s.pool for s in snapshot.routes))
+    speed = _speeds(snapshot, policy)
+    tree, index = tree_of(snapshot.queues, totals([s.pool for s in snapshot.routes], speed))
+    by_id = dict(zip((s.pool.id for s in snapshot.routes), speed, strict=True))
     for running in snapshot.running:
-        row = index.get(running.queue, index[""])
-        while row >= 0:
-            for claim in running.claims:
-                tree.held[row * 3] += claim.cpu_milli * claim.count
-                tree.held[row * 3 + 1] += claim.memory_bytes * claim.count
-                tree.held[row * 3 + 2] += claim.device_milli * claim.count
-            row = tree.parent[row]
+        hold(tree, index.get(running.queue, index[""]), running.claims, by_id[running.pool])
     return tree, [index.get(j.queue, index[""]) for j in jobs]
-
-
-def played(board: Board, rules: Rules, now: float, large: bool) -> Board:
-    """The board after the round: compiled where it is large, else interpreted over lists."""
-    if rules.fair:
-        line_up(board)
-    if not large:
-        board = as_lists(board)
-        while kernel.plan_all(board, rules, now) != DONE:
-            board = grown(board)
-        return board
-    from weir.scheduling.compiled import compiled_kernel
-    from weir.scheduling.pointers import Handle
-
-    while compiled_kernel().plan_all(Handle(board), rules, now) != DONE:
-        board = grown(board)
-    return board
 
 
 def line_up(board: Board) -> None:
@@ -239,17 +239,39 @@ def line_up(board: Board) -> None:
             above = q.parent[above]
 
 
+class Placements(Sequence[Placement]):
+    """The placements of a round in the order of its jobs, put into words when looked at."""
+
+    def __init__(self, round_: Round) -> None:
+        self._round = round_
+        pool = np.asarray(round_.board.jobs.pool)[: len(round_.jobs)]
+        self.rows = np.flatnonzero(pool >= 0)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Placement: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Placement, ...]: ...
+    def __getitem__(self, place: int | slice) -> Placement | tuple[Placement, ...]:
+        if isinstance(place, slice):
+            return tuple(placement(self._round, int(row)) for row in self.rows[place])
+        return placement(self._round, int(self.rows[place]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 def plan_of(round_: Round) -> Plan:
     """The plan that the board holds."""
     from weir.scheduling.preempt import preempt
     from weir.scheduling.waits import Waits
 
-    placements = tuple(
-        placement(round_, row)
-        for row in range(len(round_.jobs))
-        if round_.board.jobs.pool[row] >= 0
-    )
-    waits = Waits(round_)
+    placements, waits = Placements(round_), Waits(round_)
     pushed = preempt(round_) if round_.policy.preempt and round_.snapshot.running else ()
     return Plan(placements, waits, pushed, round_.gap, round_.how)
 

@@ -12,6 +12,7 @@ import numpy as np
 from weir.scheduling.board import (
     FREE_CPU,
     FREE_MILLI,
+    GROWTH,
     JOBS,
     LOG_SIZE,
     META_SIZE,
@@ -132,7 +133,7 @@ def make_board(
         runs=_runs(n_jobs + runs),
         queues=_queues(tree, n_jobs),
         scores=_scores(mix, len(classes.variants), len(hosts.pool)),
-        meta=_meta(pools, needs, pieces, n_jobs),
+        meta=_meta(pools, needs, pieces, n_jobs, _growth(classes)),
     )
 
 
@@ -158,7 +159,8 @@ def grown(board: Board) -> Board:
     longer = min(int(h.meta[4]) + 1, 2 * room + 1024)
     layers = len(h.cpu) // room
     by_entry = {
-        name: _longer(getattr(h, name), longer) for name in ("pool", "hosts", "single", "next")
+        name: _longer(getattr(h, name), longer)
+        for name in ("pool", "hosts", "single", "next", "tried", "source")
     }
     by_layer = {
         name: _restrided(getattr(h, name), layers, room, longer)
@@ -231,6 +233,12 @@ def _claims(
     return claims, needs, base.astype(np.int64), np.array(growth, dtype=np.int64)
 
 
+def _growth(classes: ClassRows) -> int:
+    """The most entries that booking anything on the board may add."""
+    every = [*(v for of_class in classes.variants for v in of_class), *classes.others]
+    return max((sum(min(c.count, 1 << 24) + 2 for c in v) for v in every), default=0)
+
+
 def _width(pools: Sequence[PoolRow], claims: Claims) -> int:
     """Slots for shared devices on a host: none where nobody shares."""
     shared = any(m != WHOLE for p in pools for s in p.free for m, _ in s.devices)
@@ -248,7 +256,8 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
         pool=_zeros(room), hosts=_zeros(room), single=_zeros(room), next=_filled(room, -1),
         first=_filled(len(pools), -1), cpu=_zeros(layers * room), memory=_zeros(layers * room),
         whole=_zeros(layers * room), share=_filled(layers * room * width, -1),
-        meta=np.array([used, room, width, -1, total, layers], dtype=np.int64),
+        tried=_zeros(room), source=_zeros(room),
+        meta=np.array([used, room, width, -1, total, layers, -1], dtype=np.int64),
     )  # fmt: skip
     e = 0
     for row, pool in enumerate(pools):
@@ -350,7 +359,7 @@ def _scores(mix: Mix | None, classes: int, entries: int) -> Scores:
     )  # fmt: skip
 
 
-def _meta(pools: Sequence[PoolRow], needs: Needs, pieces: int, jobs: int) -> Meta:
+def _meta(pools: Sequence[PoolRow], needs: Needs, pieces: int, jobs: int, growth: int) -> Meta:
     whole = _zeros(META_SIZE)
     shapes = [s for p in pools for s in p.free]
     whole[FREE_CPU] = min(MOST, sum(s.cpu_milli * s.hosts for s in shapes))
@@ -360,6 +369,7 @@ def _meta(pools: Sequence[PoolRow], needs: Needs, pieces: int, jobs: int) -> Met
     whole[SPARE_PIECES] = pieces
     whole[LOG_SIZE] = 2 * max(64, len(pools))
     whole[JOBS] = jobs
+    whole[GROWTH] = growth
     return Meta(whole, _zeros(2 * max(64, len(pools))))
 
 

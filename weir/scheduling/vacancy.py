@@ -10,7 +10,7 @@ import numpy as np
 from weir.core.inventory import DEVICE_MILLI
 from weir.scheduling import rank
 from weir.scheduling.columns import Bools, Ints
-from weir.scheduling.packing import MOST, Claim, Free, fits, subtract, taken_milli
+from weir.scheduling.packing import MOST, Claim, Free, fits, fitting, subtract, taken_milli
 from weir.scheduling.routes import PoolState
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Vacancy:
                 self._share[:, i, k] = milli, count
         self.size = _ints([rank.size(r.pool) for r in routes])
         self.idle = _ints([rank.idle(r.pool, f) for r, f in zip(routes, self._frees, strict=True)])
+        self._last: tuple[Claim, Ints] | None = None
         self._by_devices = np.array([bool(r.pool.devices) for r in routes], dtype=bool)
 
     def free(self, row: int) -> Free:
@@ -60,8 +61,21 @@ class Vacancy:
             found |= rows
         return found
 
+    def fitting(self, klass: Class, rows: Ints) -> list[Ints]:
+        """How many tasks of each claim fit each of these pools, packed largest first."""
+        if klass.judgment.tasks.uniform and len(klass.variants[0]) == 1:
+            return [self._tasks(klass.variants[0][0])[rows]]
+        tasks = klass.judgment.tasks
+        found = [fitting(self._frees[row], tasks.claims(row)) for row in rows.tolist()]
+        return [np.array(n, dtype=np.int64) for n in zip(*found, strict=True)]
+
     def _tasks(self, claim: Claim) -> Ints:
         """How many tasks of the claim's size each pool takes, as far as its count."""
+        if self._last is None or self._last[0] != claim:
+            self._last = claim, self._counted(claim)
+        return self._last[1]
+
+    def _counted(self, claim: Claim) -> Ints:
         each = np.full(len(self._hosts), max(0, claim.count), dtype=np.int64)
         if claim.cpu_milli:
             each = np.minimum(each, self._cpu // claim.cpu_milli)
@@ -74,12 +88,11 @@ class Vacancy:
             room = room + (self._share[0] // claim.device_milli * self._share[1]).sum(axis=1)
             each = np.minimum(each, room)
         most = MOST // np.maximum(1, self._hosts * max(1, len(self._hosts)))
-        if not len(each):
-            return np.zeros(len(self.size), dtype=np.int64)
-        sums = np.add.reduceat(
-            np.minimum(each, most) * self._hosts, np.minimum(self._first, len(each) - 1)
-        )
-        return np.where(self._empty, 0, sums)
+        if not len(self._first):
+            return np.zeros(0, dtype=np.int64)
+        # A last 0, so that pools without a free host at the end of the list begin somewhere too.
+        tasks = np.append(np.minimum(each, most) * self._hosts, 0)
+        return np.where(self._empty, 0, np.add.reduceat(tasks, self._first))
 
     def needed(self, klass: Class, rows: Any) -> Any:
         """What a job of the class takes of each of the pools, counted as `rank.size` counts."""

@@ -20,8 +20,8 @@ from weir.scheduling.changes import Now, changes
 from weir.scheduling.checks import Check
 from weir.scheduling.explain import reason_counts
 from weir.scheduling.feasible import Judgment, busy, held, judge, reachable, unreachable
-from weir.scheduling.figures import Names
-from weir.scheduling.outlook import start_range
+from weir.scheduling.figures import Names, Same
+from weir.scheduling.outlook import Outlook
 from weir.scheduling.packing import Claim, Free, fits, fitting
 from weir.scheduling.remains import free_of, later_of
 from weir.scheduling.schedule import Round
@@ -69,9 +69,14 @@ class Waits(Mapping[str, Waiting]):
         rows = np.flatnonzero(takes).tolist()
         claims = judgment.tasks.claims
         full = [r for r in rows if not fits(self.free(r), claims(r))]
-        counts = {r: fitting(self.free(r), claims(r)) for r in full}
+        fits_of = [fitting(self.free(r), claims(r)) for r in full]
+        counts = [np.array(n, dtype=np.int64) for n in zip(*fits_of, strict=True)]
         holders = self._holders(row)
-        now = [*unreachable(judgment, job.avoid), *held(judgment, holders), *busy(judgment, counts)]
+        now = [
+            *unreachable(judgment, job.avoid),
+            *held(judgment, holders),
+            *busy(judgment, np.array(full, dtype=np.int64), counts),
+        ]
         if round_.board.jobs.why[row] == WAITS_QUOTA:
             now.append(self._quota(judgment, takes, job))
         return Waiting(
@@ -80,7 +85,7 @@ class Waits(Mapping[str, Waiting]):
             self._changes(judgment, job, row),
             ahead=self._ahead(row, takes),
             held_pool=self._kept_for(row),
-            start_s=start_range(round_, row),
+            start_s=self._outlook.start_s(row),
         )
 
     def free(self, pool: int) -> Free:
@@ -88,6 +93,10 @@ class Waits(Mapping[str, Waiting]):
         if pool not in self._frees:
             self._frees[pool] = free_of(self._round.board, pool)
         return self._frees[pool]
+
+    @cached_property
+    def _outlook(self) -> Outlook:
+        return Outlook(self._round)
 
     @cached_property
     def _frees(self) -> dict[int, Free]:
@@ -120,7 +129,7 @@ class Waits(Mapping[str, Waiting]):
         queue = next((q for q in self._round.snapshot.queues if q.name == job.queue), None)
         text = f"room in the quota of {job.queue or 'the network'}"
         said = "used up" if queue is None else f"quota of {queue.name} used up"
-        return Check(Reason.QUOTA, takes, text, Names(lambda _: (said,)))
+        return Check(Reason.QUOTA, takes, text, Names(Same(said)))
 
     def _ahead(self, row: int, takes: Any) -> int:
         """How many jobs that wait are ahead and could use one of the same pools."""
