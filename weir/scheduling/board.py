@@ -29,6 +29,7 @@ class Pools(NamedTuple):
     layers: Column
     run: Column
     speed: Column  # what a milli-device counts in quotas, in thousandths
+    bound: Column  # the least that waiting for the pool could cost: worked out and used up at once
 
 
 class Layers(NamedTuple):

@@ -15,7 +15,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from zlib import crc32
 
-from weir.scheduling import fragmentation, hosts, kernel, least
+from weir.scheduling import fragmentation, hosts, kernel, least, patch
 
 
 def compile_modules(*modules: ModuleType) -> SimpleNamespace:
@@ -51,7 +51,7 @@ def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> Functi
     return twin
 
 
-MODULES = (hosts, fragmentation, least, kernel)
+MODULES = (hosts, fragmentation, least, kernel, patch)
 """What the kernel is made of."""
 
 

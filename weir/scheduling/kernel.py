@@ -447,18 +447,19 @@ def soonest(b: Board, rules: Rules, j: int, now: float) -> tuple[int, float]:
     ks, k = b.classes, b.jobs.klass[j]
     pools = ks.meta[0]
     best, best_key, best_start = NONE, inf, inf
-    floor, floor_row = -inf, NONE
+    bound = b.pools.bound
+    for p in range(pools):
+        bound[p] = inf
+        if may_wait_for(b, k, p):
+            bound[p] = waiting_key(b, rules, k, p, first_end(b, p, now), now)
     while True:
         low, row = inf, NONE
         for p in range(pools):
-            if may_wait_for(b, k, p):
-                here = waiting_key(b, rules, k, p, first_end(b, p, now), now)
-                after = here > floor or (here == floor and p > floor_row)
-                if after and (row < 0 or here < low):
-                    low, row = here, p
+            if bound[p] < low:
+                low, row = bound[p], p
         if row < 0 or (best >= 0 and low > best_key):
             return best, best_start
-        floor, floor_row = low, row
+        bound[row] = inf
         v = ks.base[k] + ks.variant[k * pools + row]
         start = earliest(b, row, v, length_on(b, j, row), now)
         here = waiting_key(b, rules, k, row, start, now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir.scheduling import rank
-from weir.scheduling.packing import Claim, Free, largest_first, place, subtract
+from weir.scheduling.packing import Claim, Free, largest_first, place_all, subtract
 from weir.scheduling.setup import PoolRow
 from weir.scheduling.snapshot import PoolState
 
@@ -27,17 +28,17 @@ class Occupied:
     runs: tuple[Timed, ...]
 
 
-def occupy(state: PoolState, now: float, timed: bool) -> Occupied:
+def occupy(state: PoolState, now: float, timed: bool, trust: bool = False) -> Occupied:
     """Take the viewer's own runs off what the pool says is free.
 
     Runs with a known end are kept apart if ends matter (`timed`), unless they don't fit together
-    any more: then nobody can say what their end would bring.
+    any more: then nobody can say what their end would bring. With `trust` the caller sees to that.
     """
     pool = state.pool
     ending = [c for c in state.claims if c.ends_at is not None and timed]
     lasting = [c for c in state.claims if c.ends_at is None or not timed]
     free = subtract(pool.free, lasting)
-    if ending and not _fit_together(free, ending):
+    if ending and not trust and not _fit_together(free, ending):
         free, ending = subtract(pool.free, state.claims), []
     row = PoolRow(free, pool.hosts, rank.size(pool), rank.idle(pool, free), not pool.devices)
     runs = tuple(Timed((c,), max(now, c.ends_at or now)) for c in largest_first(ending))
@@ -45,7 +46,7 @@ def occupy(state: PoolState, now: float, timed: bool) -> Occupied:
 
 
 def _fit_together(free: Free, claims: Sequence[Claim]) -> bool:
-    left: Free | None = free
-    for claim in largest_first(claims):
-        left = place(left, claim) if left is not None else None
-    return left is not None
+    counts: Counter[Claim] = Counter()
+    for claim in claims:
+        counts[replace(claim, count=1, ends_at=None)] += claim.count
+    return place_all(free, [replace(c, count=n) for c, n in counts.items()]) is not None

@@ -62,7 +62,7 @@ class Policy:
     host_rule: HostRule = HostRule.BEST_FIT
     hold: bool = True
     backfill: bool = True
-    reservations: int = 64
+    reservations: int = 32
     depth: int = 1
     age_weight: float = 0.0
     fair: bool = False

@@ -71,6 +71,7 @@ class _State:
 
     def __init__(self, round_: Round) -> None:
         self.asked = 0
+        self._served: set[int] = set()
         self._round = round_
         routes = round_.snapshot.routes
         self._rows = {s.pool.id: row for row, s in enumerate(routes)}
@@ -114,12 +115,13 @@ class _State:
         return min(sets, key=lambda s: (s.cost, klass.settled.cost[s.pool], s.pool), default=None)
 
     def _kept(self, pool: int, row: int) -> bool:
-        """Whether the pool is kept for a job ahead of this one."""
+        """Whether the pool is kept for a job ahead of this one that has not been given room."""
         layers, turn = self._round.board.layers, self._round.board.jobs.turn
         at = pool * int(layers.meta[0])
         for n in range(int(self._round.board.pools.layers[pool])):
             job = int(layers.job[at + n])
-            if job >= 0 and job != row and (turn[row] < 0 or turn[job] < turn[row]):
+            ahead = turn[row] < 0 or turn[job] < turn[row]
+            if 0 <= job != row and job not in self._served and ahead:
                 return True
         return False
 
@@ -177,6 +179,7 @@ class _State:
 
     def give(self, chosen: _Set, row: int) -> None:
         """The victims are as good as gone, and their room as good as taken."""
+        self._served.add(row)
         self._left[chosen.pool] = [v for v in self._left[chosen.pool] if v not in chosen.victims]
         for victim in chosen.victims:
             self._held[chosen.pool] -= _held(victim.claims)

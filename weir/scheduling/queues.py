@@ -35,12 +35,13 @@ def flat_tree(
     weights: Mapping[str, float],
     pools: Sequence[Pool],
     policy: Policy,
+    speed: Sequence[int] | None = None,
 ) -> tuple[Tree, Any]:
     """A queue for each name under one root; jobs without a name go to the last one."""
     if not policy.fair or not names:
         return Tree(), np.zeros(len(codes), dtype=np.int64)
     queues = [Queue(name, weight=weights.get(name, 1.0)) for name in names]
-    tree, index = tree_of(queues, totals(pools))
+    tree, index = tree_of(queues, totals(pools, speed))
     rows = np.array([index[name] for name in names] + [index[""]])
     return tree, rows[codes]
 

@@ -93,38 +93,46 @@ def in_order(
     snapshot: Snapshot, policy: Policy
 ) -> tuple[tuple[WaitingJob, ...], tuple[WaitingJob, ...]]:
     """The jobs in their order, and those whose time has not come."""
-    now, age = snapshot.now, policy.age_weight / 3600
-
-    def key(job: WaitingJob) -> tuple[float, float, float, str]:
-        # Ageing gains everybody the same per hour: who came earlier is ahead by as much.
-        standing = -job.priority + age * job.submitted_at if age else -job.priority
-        return standing, _turn(policy.order, job), job.submitted_at, job.id
-
+    now = snapshot.now
     ready = [j for j in snapshot.jobs if j.start_after is None or j.start_after <= now]
     deferred = [j for j in snapshot.jobs if j.start_after is not None and j.start_after > now]
+
+    def key(job: WaitingJob) -> tuple[float, float, float, str]:
+        return order_key(policy, job)
+
     return tuple(sorted(ready, key=key)), tuple(sorted(deferred, key=key))
 
 
-def _turn(order: Order, job: WaitingJob) -> float:
-    if order is Order.ARRIVAL:
-        return 0.0
-    if order is Order.DEADLINE:
+def order_key(policy: Policy, job: WaitingJob) -> tuple[float, float, float, str]:
+    """What jobs are sorted by, the least first."""
+    standing = -float(job.priority)
+    if policy.age_weight:
+        # Ageing gains everybody the same per hour: who came earlier is ahead by as much.
+        standing += policy.age_weight / 3600 * job.submitted_at
+    first = 0.0
+    if policy.order is Order.DEADLINE:
         late = inf if job.deadline_at is None else job.deadline_at
-        return late - (job.expected_s if job.expected_s < inf else 0.0)
-    return job.expected_s
+        first = late - (job.expected_s if job.expected_s < inf else 0.0)
+    elif policy.order is not Order.ARRIVAL:
+        first = job.expected_s
+    return standing, first, job.submitted_at, job.id
 
 
 def classes_of(
     snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]
 ) -> tuple[tuple[Class, ...], list[int]]:
     """The classes of the jobs, judged, and the class of every job."""
-    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
     shapes = Shapes(snapshot.columns, bool(snapshot.energy or policy.run_weight))
     klass = shapes.rows(jobs)
-    classes = tuple(
+    return classes_with(snapshot, policy, shapes), klass
+
+
+def classes_with(snapshot: Snapshot, policy: Policy, shapes: Shapes) -> tuple[Class, ...]:
+    """The shapes that were found, judged."""
+    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    return tuple(
         classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in shapes.found
     )
-    return classes, klass
 
 
 def set_up(
@@ -135,8 +143,12 @@ def set_up(
     klass: list[int],
     occupied: tuple[Occupied, ...],
     large: bool | None = None,
+    spare_runs: int = 0,
 ) -> Machine:
-    """The board before the first turn: what runs is on it, and what is leased."""
+    """The board before the first turn: what runs is on it, and what is leased.
+
+    `large` says whether it is played compiled (None: by its size); `spare_runs` rows are kept.
+    """
     runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
     leases = [x for x in snapshot.leases if x.ends_at > snapshot.now]
     extra = [r.claims for _, r in runs] + [x.claims for x in leases]
@@ -148,7 +160,7 @@ def set_up(
         replace(class_rows(classes, len(occupied)), others=extra),
         klass,
         [j.expected_s for j in jobs],
-        runs=len(runs),
+        runs=len(runs) + spare_runs,
         limits=Limits(policy.depth + most, tasks + 8 * len(jobs) + 64, tasks + 4 * len(jobs) + 64),
         tree=tree,
         queue=queue,

@@ -126,6 +126,7 @@ def make_board(
             layers=_zeros(n_pools),
             run=_filled(n_pools, -1),
             speed=_ints(p.speed for p in pools),
+            bound=np.zeros(n_pools),
         ),
         layers=_layers(n_pools, limits.layers),
         classes=_classes(classes, base, growth, n_pools),

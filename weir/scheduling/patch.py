@@ -1,0 +1,92 @@
+"""Changing a board between rounds: a pool's hosts and runs made anew, jobs counted again.
+
+Plain loops like the kernel's, compiled with it.
+"""
+
+from __future__ import annotations
+
+from weir.scheduling.board import FREE_CPU, FREE_MILLI, NEXT, SPARE_PIECES, Board, Rules
+from weir.scheduling.hosts import free_milli
+from weir.scheduling.kernel import book, fits_now, lift, log
+
+NOTHING = -1
+
+
+def clear_pool(b: Board, p: int) -> None:
+    """Take all that runs on a pool, and its hosts, off the board."""
+    r = b.pools.run[p]
+    while r >= 0:
+        after = b.runs.next[r]
+        clear_run(b, r)
+        r = after
+    b.pools.run[p] = NOTHING
+    e = b.hosts.first[p]
+    while e >= 0:
+        after = b.hosts.next[e]
+        count(b, e, -1)
+        b.hosts.meta[4] -= b.hosts.hosts[e]
+        b.hosts.hosts[e], b.hosts.single[e] = 0, 0
+        b.hosts.next[e] = b.hosts.meta[3]
+        b.hosts.meta[3] = e
+        e = after
+    b.hosts.first[p] = NOTHING
+    log(b, p)
+
+
+def clear_run(b: Board, r: int) -> None:
+    """Forget where a run's tasks are."""
+    q = b.runs.piece[r]
+    while q >= 0:
+        after = b.pieces.next[q]
+        b.pieces.next[q] = b.pieces.meta[0]
+        b.pieces.meta[0] = q
+        b.meta.whole[SPARE_PIECES] += 1
+        q = after
+    b.runs.piece[r], b.runs.pool[r] = NOTHING, NOTHING
+    b.runs.next[r], b.runs.before[r] = NOTHING, NOTHING
+
+
+def count(b: Board, e: int, sign: int) -> None:
+    """Count what an entry's hosts have free for the pool and for all, or take it off."""
+    h, p = b.hosts, b.hosts.pool[e]
+    cpu, milli = h.hosts[e] * h.cpu[e], h.hosts[e] * free_milli(h, e)
+    b.pools.idle[p] += sign * (cpu if b.pools.counts_cpu[p] else milli)
+    b.meta.whole[FREE_CPU] += sign * cpu
+    b.meta.whole[FREE_MILLI] += sign * milli
+
+
+def book_fitting(b: Board, rules: Rules, r: int) -> bool:
+    """Book a run whose pool, variant and end are set, if it fits; whether it did."""
+    if not fits_now(b, b.runs.pool[r], b.runs.variant[r]):
+        b.runs.pool[r] = NOTHING
+        return False
+    book(b, rules, r, b.runs.pool[r], b.runs.variant[r], b.runs.end[r])
+    return True
+
+
+def add_entry(b: Board, p: int, hosts: int, cpu: int, memory: int, whole: int) -> int:
+    """Put equal hosts on the board, at the head of the pool's list; shares are set afterwards."""
+    h, width = b.hosts, b.hosts.meta[2]
+    e = h.meta[3]
+    if e >= 0:
+        h.meta[3] = h.next[e]
+    else:
+        e = h.meta[0]
+        h.meta[0] = e + 1
+    h.pool[e], h.hosts[e], h.single[e] = p, hosts, 0
+    h.cpu[e], h.memory[e], h.whole[e] = cpu, memory, whole
+    for k in range(e * width, e * width + width):
+        h.share[k] = NOTHING
+    h.next[e] = h.first[p]
+    h.first[p] = e
+    return int(e)
+
+
+def begin_again(b: Board, jobs: int, leases: int, reservations: int) -> None:
+    """Make ready for another round of the first `jobs` rows of the order."""
+    for i in range(jobs):
+        j = b.jobs.order[i]
+        b.jobs.pool[j], b.jobs.second[j] = NOTHING, NOTHING
+        b.jobs.why[j], b.jobs.turn[j] = 1, NOTHING
+    lift(b, leases, reservations)
+    b.meta.whole[NEXT] = 0
