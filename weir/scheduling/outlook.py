@@ -42,8 +42,8 @@ class Outlook:
         """Seconds from now until the job of a row starts: soonest and latest, None if unknown."""
         soonest, latest = self._soonest_s(row), self._starts.get(self._round.jobs[row].id)
         # Rounds ahead pack anew what the soonest start leaves where it is: they may find a gap.
-        if soonest is not None and latest is not None:
-            soonest = min(soonest, latest)
+        if latest is not None:
+            soonest = latest if soonest is None else min(soonest, latest)
         return soonest, latest
 
     @cached_property

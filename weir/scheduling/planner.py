@@ -91,7 +91,9 @@ class Planner:
     def _may(self, snapshot: Snapshot) -> bool:
         """Whether rounds like this one can be kept, and are worth it."""
         policy = self._policy
-        plain = policy.host_rule is HostRule.BEST_FIT and not (policy.optimal or policy.fair)
+        plain = policy.host_rule is HostRule.BEST_FIT and not (
+            policy.optimal or policy.fair or policy.rounds
+        )
         moving = snapshot.energy or snapshot.queues or snapshot.leases or snapshot.mix
         return plain and not moving and len(snapshot.jobs) + len(snapshot.pools) > self._large
 

@@ -1,13 +1,14 @@
 """Which running jobs make room for one that counts for more: a cheap set, gangs whole.
 
 A job may push out jobs of a lower priority (with fair shares only those of its own queue: between
-queues their shares decide), and with fair shares jobs of queues that hold more than their nominal
-quota, if its own queue, with it, would hold no more than its own. What a set costs is the work that
-it loses: milli-devices (milli-CPUs where there are none) times the seconds since each job's last
-checkpoint. On every pool that suits, victims are taken by priority and cheapest first until the job
-fits, and then those put back that need not have gone; the pool with the cheapest set is chosen. A
-job that fits beside what others' victims leave takes that. Nobody is pushed out for a job that
-could not start then: its queue's limit, leases and what is kept for jobs ahead count.
+queues their shares decide). With fair shares it may also push out jobs of queues that hold more
+than their nominal quota, if its own queue, with it, would hold no more than its own, and still has
+the lesser share when they are gone (else they would be back at once). What a set costs is the work
+that it loses: milli-devices (milli-CPUs where there are none) times the seconds since each job's
+last checkpoint. On every pool that suits, victims are taken by priority and cheapest first until
+the job fits, and then those put back that need not have gone; the pool with the cheapest set is
+chosen. A job that fits beside what others' victims leave takes that. Nobody is pushed out for a job
+that could not start then: its queue's limit, leases and what is kept for jobs ahead count.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from typing import TYPE_CHECKING
 
 from weir.core.plan import Preemption
 from weir.scheduling.board import WAITS_ROOM
-from weir.scheduling.normal import speeds
 from weir.scheduling.packing import Claim, fits, subtract, taken_milli
-from weir.scheduling.queues import Quotas
+from weir.scheduling.queues import quotas_after
 from weir.scheduling.snapshot import RunningJob, WaitingJob
 
 if TYPE_CHECKING:
@@ -80,14 +80,10 @@ class _State:
             if running.pool in self._rows:
                 self._left.setdefault(self._rows[running.pool], []).append(running)
         self._held = [_held(s.claims) for s in routes]
-        speed = speeds(round_.snapshot.columns).tolist() if round_.policy.normalized else ()
-        names = (s.pool.id for s in routes)
-        self._quotas = Quotas(round_.snapshot.queues, dict(zip(names, speed, strict=False)))
-        for running in round_.snapshot.running:
-            self._quotas.change(running.queue, running.claims, running.pool, 1)
+        self._quotas = quotas_after(round_)
         for row, pool in enumerate(round_.board.jobs.pool[: len(round_.jobs)]):
             if pool >= 0:
-                self._promise(row, int(pool))
+                self._held[int(pool)].update(_held(self._claims(row, int(pool))))
 
     def _claims(self, row: int, pool: int) -> tuple[Claim, ...]:
         klass = self._round.classes[int(self._round.board.jobs.klass[row])]
@@ -95,11 +91,6 @@ class _State:
 
     def _name(self, pool: int) -> str:
         return self._round.snapshot.routes[pool].pool.id
-
-    def _promise(self, row: int, pool: int) -> None:
-        claims = self._claims(row, pool)
-        self._held[pool].update(_held(claims))
-        self._quotas.change(self._round.jobs[row].queue, claims, self._name(pool), 1)
 
     def cheapest(self, row: int, job: WaitingJob) -> _Set | None:
         """The cheapest set of victims for a job over all pools, None if none helps."""
@@ -174,6 +165,8 @@ class _State:
                 may.append(v)
             elif mine and quotas.borrows(v.queue, job.queue, wanted, v.pool):
                 quotas.change(v.queue, v.claims, v.pool, -1)
+                if not quotas.goes_first(job.queue, v.queue):  # it would be back at once
+                    break
                 may.append(v)
         return may
 
@@ -184,7 +177,9 @@ class _State:
         for victim in chosen.victims:
             self._held[chosen.pool] -= _held(victim.claims)
             self._quotas.change(victim.queue, victim.claims, victim.pool, -1)
-        self._promise(row, chosen.pool)
+        wanted = self._claims(row, chosen.pool)
+        self._held[chosen.pool].update(_held(wanted))
+        self._quotas.change(self._round.jobs[row].queue, wanted, self._name(chosen.pool), 1)
 
 
 def _held(claims: Iterable[Claim]) -> Held:

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weir.core.inventory import DEVICE_MILLI, Pool
+from weir.scheduling.normal import speeds
 from weir.scheduling.packing import MOST, Claim, taken_milli
 from weir.scheduling.policy import Policy
 from weir.scheduling.setup import Tree
 from weir.scheduling.snapshot import Queue
+
+if TYPE_CHECKING:
+    from weir.scheduling.schedule import Round
 
 MEMORY_S = 7 * 86400.0
 """The time in which what a queue used fades to 1/e."""
@@ -112,14 +116,16 @@ class Quotas:
     `speed` is by pool what one of its devices counts, in thousandths, 1000 where not told.
     """
 
-    def __init__(self, queues: Iterable[Queue], speed: Mapping[str, int]) -> None:
+    def __init__(
+        self, queues: Iterable[Queue], speed: Mapping[str, int], total: Amounts = (0, 0, 0)
+    ) -> None:
         self._queues = {q.name: q for q in queues}
         self._held = {name: [0, 0, 0] for name in self._queues}
-        self._speed = speed
+        self._speed, self._total = speed, total
 
     def copy(self) -> Quotas:
         """The same, to try changes on."""
-        twin = Quotas((), self._speed)
+        twin = Quotas((), self._speed, self._total)
         twin._queues, twin._held = self._queues, deepcopy(self._held)
         return twin
 
@@ -174,6 +180,41 @@ class Quotas:
                 self._queues[name].nominal, self._held[name], needs, strict=True
             )
         )
+
+    def goes_first(self, queue: str, other: str) -> bool:
+        """Whether a job of `queue` comes before one of `other` in the next round: where their ways
+        to the root part, the one with the lesser share does.
+        """
+        here, there = self._up(queue)[::-1], self._up(other)[::-1]
+        for one, two in zip(here, there, strict=False):
+            if one != two:
+                return (self._share(one), one) < (self._share(two), two)
+        return False
+
+    def _share(self, queue: str) -> float:
+        """As the kernel works it out: see `dominant_share` there."""
+        past, held = self._queues[queue].past, self._held[queue]
+        parts = zip(past, held, self._total, strict=True)
+        used = max((p + h) / total if total else 0.0 for p, h, total in parts)
+        return used / max(1e-9, self._queues[queue].weight)
+
+
+def quotas_after(round_: Round) -> Quotas:
+    """What queues hold when the round's placements have begun."""
+    snapshot, jobs = round_.snapshot, round_.board.jobs
+    speed = speeds(snapshot.columns).tolist() if round_.policy.normalized else []
+    names, pools = snapshot.columns.ids.values, [s.pool for s in snapshot.routes]
+    by_name = dict(zip(names, speed, strict=False))
+    quotas = Quotas(snapshot.queues, by_name, totals(pools, speed or None))
+    for running in snapshot.running:
+        quotas.change(running.queue, running.claims, running.pool, 1)
+    for row, job in enumerate(round_.jobs if snapshot.queues else ()):
+        pool = int(jobs.pool[row])
+        if pool >= 0:
+            klass = round_.classes[int(jobs.klass[row])]
+            claims = klass.variants[int(klass.variant[pool])]
+            quotas.change(job.queue, claims, snapshot.routes[pool].pool.id, 1)
+    return quotas
 
 
 def amounts(claims: Iterable[Claim], speed: int = 1000) -> Amounts:

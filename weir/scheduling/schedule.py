@@ -32,6 +32,7 @@ from weir.scheduling.board import Board
 from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
+from weir.scheduling.gains import allotted
 from weir.scheduling.least import STRIDE
 from weir.scheduling.machine import Machine
 from weir.scheduling.normal import speeds
@@ -70,6 +71,9 @@ def play(snapshot: Snapshot, policy: Policy) -> Round:
     """Set the board and let the kernel place what can be placed."""
     jobs, deferred = in_order(snapshot, policy)
     classes, klass = classes_of(snapshot, policy, jobs)
+    if policy.rounds:
+        jobs, narrowed = allotted(snapshot, jobs, classes, klass)
+        classes, klass = classes_of(snapshot, policy, narrowed)
     occupied = tuple(occupy(s, snapshot.now, policy.hold) for s in snapshot.routes)
     machine = set_up(snapshot, policy, jobs, classes, klass, occupied)
     machine.plan(snapshot.now)

@@ -30,7 +30,8 @@ class WaitingJob:
     for. `length_s` is how long it is thought to run, where that is better known than by its
     walltime; `kind` is the sort of job, whose speed on device models is in `Snapshot.speeds`. It
     starts not before `start_after`, and is late past `deadline_at`. `data` is (site, bytes) of
-    what it reads.
+    what it reads. `runs_on` is the pool where it runs now, for policies that plan in rounds: what
+    it holds there counts as free, since it may be moved; `weight` is how much its end counts there.
     """
 
     id: str
@@ -44,6 +45,8 @@ class WaitingJob:
     start_after: float | None = None
     deadline_at: float | None = None
     data: tuple[tuple[str, int], ...] = ()
+    runs_on: str = ""
+    weight: float = 1.0
 
     @property
     def expected_s(self) -> float:
@@ -102,7 +105,8 @@ class Snapshot:
 
     `energy` is by site, `speeds` by kind of job and device model (work per second), `links` the
     bandwidth between two sites in Gbit/s. `mix` is what jobs ask for as a rule, each with how
-    often, for fragmentation.
+    often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan stands for
+    `round_s` as a rule.
     """
 
     now: float
@@ -115,6 +119,8 @@ class Snapshot:
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
     mix: tuple[tuple[Demand, float], ...] = ()
+    switch_s: float = 20.0
+    round_s: float = 360.0
 
     @cached_property
     def routes(self) -> tuple[PoolState, ...]:

@@ -7,6 +7,7 @@ its turn it lacks at the end too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from typing import Any
@@ -23,6 +24,7 @@ from weir.scheduling.feasible import Judgment, busy, held, judge, reachable, unr
 from weir.scheduling.figures import Names, Same
 from weir.scheduling.outlook import Outlook
 from weir.scheduling.packing import Claim, Free, fits, fitting
+from weir.scheduling.queues import Quotas, quotas_after
 from weir.scheduling.remains import free_of, later_of
 from weir.scheduling.schedule import Round
 from weir.scheduling.snapshot import WaitingJob
@@ -99,6 +101,10 @@ class Waits(Mapping[str, Waiting]):
         return Outlook(self._round)
 
     @cached_property
+    def _quotas(self) -> Quotas:
+        return quotas_after(self._round)
+
+    @cached_property
     def _frees(self) -> dict[int, Free]:
         return {}
 
@@ -147,26 +153,33 @@ class Waits(Mapping[str, Waiting]):
         return changes(judgment, job.avoid, self._now(job, row))
 
     def _now(self, job: WaitingJob, row: int) -> Now:
-        """Whether a changed demand would start at once on a pool."""
-        board, now = self._round.board, self._round.snapshot.now
+        """Whether a changed demand would start at once on a pool, as far as its queue may."""
+        board, now, routes = (
+            self._round.board,
+            self._round.snapshot.now,
+            self._round.snapshot.routes,
+        )
+        klass = self._round.classes[int(board.jobs.klass[row])]
         holders = self._holders(row)
 
+        def allowed(pool: int, claims: tuple[Claim, ...]) -> bool:
+            within = self._quotas.allows(job.queue, claims, routes[pool].pool.id)
+            return within and fits(self.free(pool), claims) and not board.pools.kept[pool]
+
         def fits_now(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
-            if not fits(self.free(pool), claims):
-                return False
             if pool not in holders:
-                return True
-            if board.pools.kept[pool]:
-                return False
-            walltime = demand.walltime_s
-            end = inf if walltime is None else now + walltime
-            return all(fits(left, claims) for time, left in later_of(board, pool) if time < end)
+                return allowed(pool, claims)
+            length = replace(job, demand=demand).expected_s
+            end = now + klass.lag_s[pool] + length * klass.pace[pool]
+            later = later_of(board, pool)
+            return allowed(pool, claims) and all(fits(f, claims) for t, f in later if t < end)
 
         def longest(pool: int, claims: tuple[Claim, ...]) -> float:
-            """How long a job with these claims may run there from now on, 0 if not at all."""
-            if not fits(self.free(pool), claims) or board.pools.kept[pool]:
+            """What walltime lets a job with these claims run there from now on, 0 if none does."""
+            if job.length_s is not None or not allowed(pool, claims):
                 return 0.0
             blocked = [t for t, left in later_of(board, pool) if not fits(left, claims)]
-            return min(blocked, default=inf) - now
+            left = min(blocked, default=inf) - now - klass.lag_s[pool]
+            return float(left / klass.pace[pool])
 
         return Now(fits_now, longest, self.free)

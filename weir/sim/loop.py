@@ -83,6 +83,8 @@ def advance(b: Board, s: Replay, rules: Rules, world: World, moments: int) -> in
                 fade(b, world, now - s.real[NOW])
             s.real[NOW] = now
             end_all(b, s, world, now)
+            if rules.fair:
+                add_up(b)
             arrive_all(b, s, world, now)
             lift(b, world.leases, world.reservations)
             b.meta.whole[NEXT] = 0
@@ -134,12 +136,17 @@ def release_queue(b: Board, j: int) -> None:
 
 
 def fade(b: Board, world: World, passed_s: float) -> None:
-    """Let past usage fade towards what is held: the remembered part is `used - held`."""
+    """Let the average of past usage move towards what was held in the seconds that passed."""
     left = exp(-passed_s / world.memory_s)
     for i in range(b.queues.meta[0] * 3):
         held = b.queues.held[i]
         b.queues.past[i] = held + (b.queues.past[i] - held) * left
-        b.queues.used[i] = b.queues.past[i] + held
+
+
+def add_up(b: Board) -> None:
+    """What counts for shares: what is held now, and what was held on the average of late."""
+    for i in range(b.queues.meta[0] * 3):
+        b.queues.used[i] = b.queues.past[i] + b.queues.held[i]
 
 
 def arrive_all(b: Board, s: Replay, world: World, now: float) -> None:
@@ -168,7 +175,7 @@ def expect(b: Board, s: Replay, world: World, j: int) -> None:
     """Predict how long the job runs, and stand it in the queue by the work that it is."""
     width = s.width[j]
     predicted = predict_s(s.learned_s, s.learned_jobs, s.user[j], size_class(width))
-    s.key[j] = predicted * width
+    s.key[j] += predicted * width
     b.jobs.length_s[j] = predicted
     s.limit[j] = overtaking_limit(s.real[ARRIVED_WORK], s.real[STARTED_WORK], world.capacity)
     s.real[ARRIVED_WORK] += predicted * width

@@ -20,6 +20,7 @@ from weir.scheduling.estimate import rows_for
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
 from weir.scheduling.least import STRIDE, touch_all
+from weir.scheduling.normal import speeds
 from weir.scheduling.policy import HostRule, Order, Policy
 from weir.scheduling.queues import flat_tree
 from weir.scheduling.rules import rules_of
@@ -31,6 +32,10 @@ from weir.sim.workload import Floats, Workload
 
 if TYPE_CHECKING:
     from weir.sim.engine import Options
+
+
+MOST_WORK = 1e15
+"""More milli-device-seconds than any job is: a priority counts before all work."""
 
 
 @dataclass(slots=True)
@@ -128,6 +133,9 @@ def _bill(
 ) -> tuple[Floats, Floats, Floats]:
     """Energy in Wh, carbon in g and price in currency units of every job, NaN where unknown."""
     placed = pool >= 0
+    if not placed.any():
+        nowhere = np.full(len(pool), nan)
+        return nowhere, nowhere, nowhere
     at = np.where(placed, pool, 0)
     kw = np.where(placed, stage.kw[klass, at], nan)
     wh = kw * busy / 3.6
@@ -173,17 +181,19 @@ def stage(
     ranked = tuple(sorted(pools, key=lambda p: p.id))
     columns = PoolColumns.of([(p, False) for p in ranked])
     around = Surroundings(0.0, energy, options.speeds, options.links)
-    klass, shapes = shapes_of(load, bool(energy or policy.run_weight))
+    limits = sorted({p.max_walltime_s for p in ranked if p.max_walltime_s})
+    klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits)
     plain = _without_curves(around)
-    classes = tuple(classify(columns, s, s.demand, policy, plain) for s in shapes)
+    classes = tuple(classify(columns, s, _asked(s, limits), policy, plain) for s in shapes)
     eligible = _eligible(load, policy, energy, ranked)
     order = np.argsort(eligible, kind="stable")
     length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)[order]
     queues = load.home if len(load.home.names) else load.user
-    tree, queue = flat_tree(queues.names, queues.codes, options.weights, ranked, policy)
+    speed = speeds(columns).tolist() if policy.normalized else [1000] * len(ranked)
+    tree, queue = flat_tree(queues.names, queues.codes, options.weights, ranked, policy, speed)
     total = sum(p.hosts for p in ranked)
     board = make_board(
-        [_pool_row(p, policy) for p in ranked],
+        [_pool_row(p, each) for p, each in zip(ranked, speed, strict=True)],
         class_rows(classes, len(ranked)),
         klass[order],
         length,
@@ -233,9 +243,9 @@ def _mix(policy: Policy, classes: Sequence[Class], klass: Any, pools: int) -> Mi
     return expected_mix(classes, np.bincount(klass, minlength=len(classes)).tolist(), pools)
 
 
-def _pool_row(pool: Pool, policy: Policy) -> PoolRow:
+def _pool_row(pool: Pool, speed: int) -> PoolRow:
     free = all_free(pool.hosts, pool.shape)
-    return PoolRow(free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices)
+    return PoolRow(free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices, speed)
 
 
 def _without_curves(around: Surroundings) -> Surroundings:
@@ -256,23 +266,33 @@ def _kw(classes: Sequence[Class], pools: Sequence[Pool], energy: Mapping[str, En
     return kw
 
 
-def shapes_of(load: Workload, by_length: bool) -> tuple[Any, tuple[Shape, ...]]:
-    """The class of every job, and the shape of every class.
+def _asked(shape: Shape, limits: Sequence[int]) -> Demand:
+    """The demand with a walltime that breaks as many limits of pools as the shape's jobs' do."""
+    if not shape.allowed:
+        return shape.demand
+    return replace(shape.demand, walltime_s=limits[shape.allowed - 1] + 1)
+
+
+def shapes_of(
+    load: Workload, by_length: bool, limits: Sequence[int] = ()
+) -> tuple[Any, tuple[Shape, ...]]:
+    """The class of every job, and the shape of every class; `limits` are walltimes of pools.
 
     Amounts of data count to two digits, lengths as powers of two where costs depend on them.
     """
     length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)
     finite = by_length & np.isfinite(length)
     bucket = np.where(finite, np.frexp(np.where(finite, length, 1.0))[1], 0)
+    broken = np.searchsorted(limits, np.nan_to_num(load.estimate_s), side="left")
     data = _rounded(load.data_bytes)
     home = np.where(data > 0, load.home.codes, -1)
     keys = np.stack(
         [load.tasks, load.cpu_milli, load.memory_bytes, load.device_milli, load.model.codes,
-         load.kind.codes, home, data, bucket], axis=1,
+         load.kind.codes, home, data, bucket, broken], axis=1,
     ).astype(np.int64)  # fmt: skip
     rows, klass = np.unique(keys, axis=0, return_inverse=True)
     shapes = []
-    for tasks, cpu, memory, milli, model, kind, at, size, long in rows.tolist():
+    for tasks, cpu, memory, milli, model, kind, at, size, long, allowed in rows.tolist():
         models = tuple(load.model.names[model].split("|")) if model >= 0 else ()
         device = DeviceRequest(milli=milli, models=models) if milli else None
         group = TaskGroup("all", count=tasks, cpu_milli=cpu, memory_bytes=memory, device=device)
@@ -280,7 +300,7 @@ def shapes_of(load: Workload, by_length: bool) -> tuple[Any, tuple[Shape, ...]]:
             Shape(
                 demand=Demand(groups=(group,)),
                 avoid=frozenset(),
-                allowed=0,
+                allowed=allowed,
                 length=long,
                 kind=load.kind.names[kind] if kind >= 0 else "",
                 data=((load.home.names[at], size),) if at >= 0 and size else (),
@@ -308,21 +328,18 @@ def _replay(
     load: Workload, policy: Policy, eligible: Floats, order: Any, length: Floats, board: Board
 ) -> Replay:
     jobs = len(load)
-    keys = {
-        Order.ARRIVAL: np.zeros(jobs),
-        Order.SHORTEST: length,
-        Order.PREDICTED: np.zeros(jobs),
-        Order.DEADLINE: (load.submit_s + load.patience_s)[order] - length,
-    }
-    # A priority goes before all else: it moves the key by more than keys differ.
-    key = keys[policy.order] - load.priority[order] * _reach(keys[policy.order])
+    key = np.zeros(jobs)
+    if policy.order is Order.PREDICTED:  # what is predicted is added when the job comes
+        key += np.unique(-load.priority[order], return_inverse=True)[1] * MOST_WORK
+    else:
+        key[_in_order(load, policy, order, length)] = np.arange(jobs)
     v = board.classes.base[board.jobs.klass]
     width = np.where(board.needs.milli[v] > 0, board.needs.milli[v], board.needs.cpu[v])
     users = rows_for(len(load.user.names) + 1)
     return Replay(
         eligible_s=np.ascontiguousarray(eligible[order]),
         duration_s=np.ascontiguousarray(load.duration_s[order]),
-        key=np.ascontiguousarray(key, dtype=np.float64),
+        key=key,
         start_s=np.full(jobs, inf),
         end_s=np.full(jobs, inf),
         user=load.user.codes[order].astype(np.int64),
@@ -338,6 +355,13 @@ def _replay(
     )
 
 
-def _reach(key: Floats) -> float:
-    finite = key[np.isfinite(key)]
-    return float(np.ptp(finite)) + 1.0 if len(finite) else 1.0
+def _in_order(load: Workload, policy: Policy, order: Any, length: Floats) -> Any:
+    """The rows in the order in which a round takes them: see `weir.scheduling.schedule`."""
+    known = np.where(np.isfinite(length), length, 0.0)
+    turn = {
+        Order.ARRIVAL: np.zeros(len(load)),
+        Order.DEADLINE: (load.submit_s + load.patience_s)[order] - known,
+    }.get(policy.order, length)
+    submit = load.submit_s[order]
+    standing = -load.priority[order] + policy.age_weight / 3600 * submit
+    return np.lexsort((order, submit, turn, standing))
