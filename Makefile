@@ -11,7 +11,8 @@ export WEIR_HOME
 
 # What is type-checked, as far as it is there.
 CODE := $(wildcard weir tests benchmarks)
-BENCHMARKS := throughput latency idle
+BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_speed \
+	simulator_speed optimal across_centers
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -52,7 +53,7 @@ test-real: dev ## Run the tests against real servers, installing these first (De
 	scripts/install-debian-packages
 	$(BIN)/python -m pytest -m real --no-skips
 
-bench: install ## Run every benchmark in turn
+bench: install ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
 	@set -e; for name in $(BENCHMARKS); do \
 		echo "==> benchmarks.$$name"; \
 		$(BIN)/python -m benchmarks.$$name; \

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from benchmarks.across_case import HOUR_S, CenterCase, missing, read_case
@@ -80,7 +81,7 @@ def main() -> None:
     found: dict[str, Figures] = {}
     notes = [f"{case.left_out} jobs are larger than every pool and left out of all figures."]
     runs = [(f"alone, {ALONE}", ALONE, True), *((name, name, False) for name in POLICIES)]
-    for label, name, alone in runs:
+    for label, name, alone in track(runs, "across centers", transient=True):
         try:
             found[label] = figures(case, run(case, name, alone))
         except WeirError as problem:

@@ -288,7 +288,7 @@ def main() -> None:
         for s in seeds
     ]
     mixed, mixed_s = measure("3, mixed", instance(3, 200, mixed=True), table)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=100).print(table)
     gaps, seconds = [a.gap for a, _ in found], [s for _, s in found]
     within = sum(g <= AIM_GAP and s <= AIM_S for g, s in zip(gaps, seconds, strict=True))
     show(

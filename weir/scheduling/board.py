@@ -190,6 +190,7 @@ class Rules(NamedTuple):
     spare_weight: float
     start_weight: float
     hold: bool
+    each: bool  # room is kept for every job that waits, and not for one of each class
     backfill: bool
     timed: bool  # whether ends are kept track of
     fair: bool

@@ -29,7 +29,11 @@ def compile_modules(*modules: ModuleType) -> SimpleNamespace:
     space: dict[str, Any] = {}
     for module in modules:
         space |= vars(module)
-    compiled = {name: jit(_within(f, space, stamp)) for name, f in sources.items()}
+    twins = {name: _within(f, space, stamp) for name, f in sources.items()}
+    try:
+        compiled = {name: jit(twin) for name, twin in twins.items()}
+    except RuntimeError:  # no folder to keep it in can be written
+        compiled = {name: numba.njit(nogil=True)(twin) for name, twin in twins.items()}
     space |= compiled
     return SimpleNamespace(**compiled)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Forecast:
     """A quantity over time: constant in steps of `step_s` from `start_s` on.
 
@@ -21,6 +21,10 @@ class Forecast:
     start_s: float
     step_s: float
     values: Floats
+    _sums: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sums", np.concatenate(([0.0], np.cumsum(self.values))))
 
     def mean(self, since: Any, until: Any) -> Any:
         """The mean from `since` to `until`, exactly; the value at `since` where both are equal."""
@@ -32,8 +36,7 @@ class Forecast:
         """The integral from `start_s`; negative before it."""
         x = (at - self.start_s) / self.step_s
         whole = np.clip(np.floor(x), 0, len(self.values) - 1).astype(np.int64)
-        sums = np.concatenate(([0.0], np.cumsum(self.values)))
-        return np.asarray((sums[whole] + (x - whole) * self.values[whole]) * self.step_s)
+        return np.asarray((self._sums[whole] + (x - whole) * self.values[whole]) * self.step_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ What the program places is booked first, host by host; then the greedy round goe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +20,15 @@ import numpy as np
 from weir.core.inventory import DEVICE_MILLI
 from weir.scheduling import kernel
 from weir.scheduling.optimal import Answer, Problem, improve
-from weir.scheduling.packing import Claim, capacity_for, place_all, taken_milli
+from weir.scheduling.optimal_amounts import FreeHosts, Tasks, amounts
+from weir.scheduling.packing import Claim, Free, place_all, taken_milli
 from weir.scheduling.rank import UNKNOWN_START_S
 
 if TYPE_CHECKING:
+    from weir.scheduling.machine import Machine
     from weir.scheduling.schedule import Round
 
 TIME_LIMIT_S = 2.0
-STEPS = (1, 2, 4, 8)
-"""Numbers of devices for which hosts that have them free are counted as an amount of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,54 +87,56 @@ def _size(round_: Round, klass: int) -> float:
 def _problem(round_: Round, parts: list[_Part]) -> Problem:
     pools = len(round_.occupied)
     frees = [round_.snapshot.room.free(p) for p in range(pools)]
-    steps = [[sum(s.hosts * (s.whole_devices // d) for s in f) for d in STEPS] for f in frees]
-    sums = [
-        (
-            sum(s.cpu_milli * s.hosts for s in f),
-            sum(s.memory_bytes * s.hosts for s in f),
-            sum(s.device_milli * s.hosts for s in f),
-        )
-        for f in frees
-    ]
     cost = np.full((len(parts), pools), np.inf)
-    room = np.zeros((len(parts), pools), dtype=np.int64)
     factor = np.ones((len(parts), pools), dtype=np.int64)
-    need = np.zeros((len(parts), 3 + len(STEPS)), dtype=np.int64)
     for i, part in enumerate(parts):
         klass = round_.classes[part.klass]
-        one = len(klass.variants) == 1
-        unit = klass.variants[0] if one else tuple(replace(c, count=1) for c in klass.variants[0])
-        need[i] = _amounts(unit)
-        for p in np.flatnonzero(klass.variant >= 0).tolist():
-            claims = klass.variants[int(klass.variant[p])]
-            cost[i, p] = klass.settled.cost[p]
-            room[i, p] = _room(frees[p], claims, len(part.rows))
-            factor[i, p] = 1 if one else min(c.count for c in claims)
+        takes = klass.variant >= 0
+        cost[i, takes] = klass.settled.cost[takes]
+        if len(klass.variants) > 1:
+            fewest = np.array([min(c.count for c in v) for v in klass.variants])
+            factor[i, takes] = fewest[klass.variant[takes]]
+    need, free, room = amounts(len(parts), pools, _tasks(round_, parts), _free_hosts(frees))
+    count = np.array([len(p.rows) for p in parts], dtype=np.int64)
     return Problem(
-        count=np.array([len(p.rows) for p in parts], dtype=np.int64),
+        count=count,
         value=np.array([p.value for p in parts]),
         cost=cost,
         need=need,
-        free=np.array([[*a, *b] for a, b in zip(sums, steps, strict=True)], dtype=np.int64),
-        room=room,
+        free=free,
+        room=np.where(np.isfinite(cost), np.minimum(room // factor, count[:, None]), 0),
         factor=factor,
     )
 
 
-def _amounts(claims: tuple[Claim, ...]) -> list[int]:
-    """CPU, memory, milli-devices, and for each step the groups of so many devices on a host."""
-    whole = [(c.device_milli // DEVICE_MILLI, c.count) for c in claims]
-    return [
-        sum(c.cpu_milli * c.count for c in claims),
-        sum(c.memory_bytes * c.count for c in claims),
-        sum(taken_milli(c) * c.count for c in claims),
-        *(sum(devices // d * count for devices, count in whole) for d in STEPS),
+def _tasks(round_: Round, parts: list[_Part]) -> Tasks:
+    """The task groups of all parts; where counts differ from pool to pool, one task of each."""
+    rows = [
+        (i, c.cpu_milli, c.memory_bytes, c.device_milli, c.count if len(variants) == 1 else 1)
+        for i, part in enumerate(parts)
+        for variants in (round_.classes[part.klass].variants,)
+        for c in variants[0]
     ]
+    return Tasks(*(np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)))
 
 
-def _room(free: Any, claims: tuple[Claim, ...], most: int) -> int:
-    """How many such jobs the pool takes alone, no more than `most`."""
-    return min([most, *(capacity_for(free, c) // max(1, c.count) for c in claims)])
+def _free_hosts(frees: Sequence[Free]) -> FreeHosts:
+    shapes = [(p, s) for p, free in enumerate(frees) for s in free]
+    shared = [
+        [milli for milli, n in s.devices if milli < DEVICE_MILLI for _ in range(n)]
+        for _, s in shapes
+    ]
+    share = np.zeros((len(shapes), max(map(len, shared), default=0)), dtype=np.int64)
+    for row, parts in enumerate(shared):
+        share[row, : len(parts)] = parts
+    return FreeHosts(
+        pool=np.array([p for p, _ in shapes], dtype=np.int64),
+        hosts=np.array([s.hosts for _, s in shapes], dtype=np.int64),
+        cpu_milli=np.array([s.cpu_milli for _, s in shapes], dtype=np.int64),
+        memory_bytes=np.array([s.memory_bytes for _, s in shapes], dtype=np.int64),
+        whole=np.array([s.whole_devices for _, s in shapes], dtype=np.int64),
+        share=share,
+    )
 
 
 def _packs(round_: Round, parts: list[_Part], pool: int, counts: Any) -> bool:
@@ -170,7 +174,6 @@ def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
     from weir.scheduling.schedule import fresh_machine
 
     machine = fresh_machine(round_)
-    board, rules = machine.board, machine.rules
     wanted: list[tuple[tuple[int, ...], int, int]] = []
     for i, part in enumerate(parts):
         waiting = iter(part.rows)
@@ -179,21 +182,30 @@ def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
         ):
             size = tuple(-x for x in _order(_claims(round_, part, p)))
             wanted += [(size, next(waiting), p) for _ in range(int(answer.counts[i, p]))]
-    now = round_.snapshot.now
     for _, row, pool in sorted(wanted):
-        klass = round_.classes[int(board.jobs.klass[row])]
-        v = int(board.classes.base[board.jobs.klass[row]]) + int(klass.variant[pool])
-        end = now + kernel.length_on(board, row, pool)
-        if kernel.fits_now(board, pool, v) and kernel.fits_later(board, pool, v, end):
-            kernel.refresh(board, rules, board.jobs.klass[row])
-            best = kernel.runner_up(board, board.jobs.klass[row], pool)
-            known = best >= 0 and board.classes.key[
-                board.jobs.klass[row] * board.classes.meta[0] + best
-            ] < float("inf")
-            board.jobs.second[row] = best if known else -1
-            kernel.place(board, rules, row, pool, now)
-    machine.plan(now)
+        _put(round_, machine, row, pool)
+    machine.plan(round_.snapshot.now)
     return replace(round_, board=machine.board)
+
+
+def _put(round_: Round, machine: Machine, row: int, pool: int) -> None:
+    """Book one job, if it fits, is in nobody's way and within its queue's quota."""
+    klass, now = round_.classes[int(machine.board.jobs.klass[row])], round_.snapshot.now
+    number = int(klass.variant[pool])
+    machine.ensure(2 * sum(c.count + 2 for c in klass.variants[number]))
+    board, rules = machine.board, machine.rules
+    k = int(board.jobs.klass[row])
+    v = int(board.classes.base[k]) + number
+    end = now + kernel.length_on(board, row, pool)
+    if not kernel.fits_now(board, pool, v) or not kernel.fits_later(board, pool, v, end):
+        return
+    if rules.quotas and not kernel.within_quota(board, row, pool):
+        return
+    kernel.refresh(board, rules, k)
+    other = kernel.runner_up(board, k, pool)
+    known = other >= 0 and board.classes.key[k * board.classes.meta[0] + other] < inf
+    board.jobs.second[row] = other if known else -1
+    kernel.place(board, rules, row, pool, now)
 
 
 def _cost(round_: Round, part: _Part, pool: int) -> float:

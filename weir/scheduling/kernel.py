@@ -63,7 +63,7 @@ def plan_round(b: Board, rules: Rules, order: Column, count: int, now: float) ->
         j = next_job(b, rules, order)
         if short_of_room(b, j):
             return GROW
-        step(b, rules, j, now)
+        step(b, rules, j, now, rules.brief and whole[NEXT] + 1 == count)
         whole[NEXT] += 1
         if rules.fair:
             advance_queue(b, j)
@@ -100,8 +100,11 @@ def short_of_room(b: Board, j: int) -> bool:
     return bool(b.meta.whole[SPARE_PIECES] < growth)
 
 
-def step(b: Board, rules: Rules, j: int, now: float) -> None:
-    """Place one job, or leave it waiting and perhaps keep a pool for it."""
+def step(b: Board, rules: Rules, j: int, now: float, last: bool) -> None:
+    """Place one job, or leave it waiting and perhaps keep a pool for it.
+
+    For the last one nothing need be kept: there is nobody behind who could take it.
+    """
     jobs, ks, whole = b.jobs, b.classes, b.meta.whole
     k = jobs.klass[j]
     length = jobs.length_s[j]
@@ -110,6 +113,8 @@ def step(b: Board, rules: Rules, j: int, now: float) -> None:
         return
     if ks.stuck[k] == whole[ROUND] and length >= ks.stuck_s[k]:
         jobs.why[j] = WAITS_ROOM
+        if rules.each and not last:
+            hold(b, rules, j, now)
         return
     p = choose(b, rules, j, now)
     if p >= 0:
@@ -122,7 +127,7 @@ def step(b: Board, rules: Rules, j: int, now: float) -> None:
     if ks.stuck[k] != whole[ROUND] or length < ks.stuck_s[k]:
         ks.stuck_s[k] = length
     ks.stuck[k] = whole[ROUND]
-    if rules.hold and ks.holding[k] != whole[ROUND]:
+    if rules.hold and not last and (rules.each or ks.holding[k] != whole[ROUND]):
         hold(b, rules, j, now)
 
 
@@ -324,14 +329,16 @@ def book(b: Board, rules: Rules, r: int, p: int, v: int, end: float) -> None:
     remember = rules.timed
     layers = b.pools.layers[p]
     piece = NONE
-    if rules.least and r < b.meta.whole[JOBS]:
+    # Several claims are packed as they were tried: the largest first, best fit.
+    least = rules.least and r < b.meta.whole[JOBS] and cl.first[v + 1] - cl.first[v] == 1
+    if least:
         piece = take_least(b, b.jobs.klass[r], p, v, remember)
         before = piece
         while before >= 0:
             b.meta.whole[SPARE_PIECES] -= 1
             before = b.pieces.next[before]
     for c in range(cl.first[v], cl.first[v + 1]):
-        if rules.least and r < b.meta.whole[JOBS]:
+        if least:
             break
         if remember:
             before = piece
@@ -347,6 +354,11 @@ def book(b: Board, rules: Rules, r: int, p: int, v: int, end: float) -> None:
         if b.layers.time[p * limit + n] < end:
             for c in range(cl.first[v], cl.first[v + 1]):
                 take_loose(h, (n + 1) * h.meta[1], p, cl, c, False)
+    if rules.least and not least:
+        e = h.first[p]
+        while e >= 0:
+            touch(b, e)
+            e = h.next[e]
     b.runs.variant[r] = v
     b.runs.piece[r] = piece
     b.runs.pool[r] = p

@@ -95,10 +95,9 @@ def single_claim(b: Board, k: int, v: int) -> int:
 
 
 def take_least(b: Board, k: int, p: int, v: int, remember: bool) -> int:
-    """Place all tasks of variant `v`, each where least is lost; the first piece, or -1.
+    """Place all tasks of a variant of one claim, each where least is lost; the first piece, or -1.
 
-    A job that the rule leaves no room for (greedy is not exact for gangs of several claims) must
-    not be given to it: the caller has seen that it fits.
+    The caller has seen that they fit: of equal tasks as many fit in whatever order they go.
     """
     h, cl, piece = b.hosts, b.claims, NOWHERE
     who = single_claim(b, k, v)

@@ -229,8 +229,6 @@ def _jobs(kept: _Kept, snapshot: Snapshot, policy: Policy) -> bool:
         rows[job.id], kept.jobs[row] = row, job
         board.jobs.klass[row], board.jobs.length_s[row] = k, job.expected_s
         kept.keys.append((order_key(policy, job), row))
-    if new:
-        kept.keys.sort()
     return True
 
 
@@ -328,7 +326,7 @@ def _play(kept: _Kept, snapshot: Snapshot, policy: Policy) -> None:
     kept.round = replace(
         kept.round,
         snapshot=snapshot,
-        jobs=tuple(kept.jobs[row] for row in order.tolist()),
+        jobs=tuple(map(kept.jobs.__getitem__, order.tolist())),
         deferred=tuple(sorted(deferred, key=lambda j: order_key(policy, j))),
         board=board._replace(jobs=jobs, layers=board.layers._replace(job=job)),
     )

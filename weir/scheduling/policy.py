@@ -39,7 +39,8 @@ class Policy:
 
     With `hold`, a job that fits nowhere now has one pool kept for it, so that smaller jobs behind
     it don't starve it; with `backfill`, those that end before its start, or leave what it needs,
-    may go there all the same. `reservations` is the most kept in all, `depth` on one pool.
+    may go there all the same. `reservations` is the most kept in all, `depth` on one pool; with
+    a depth above 1, for every job that waits, and not only for one of each shape.
     `fair` shares among queues by what they used of late. `age_weight` is priority gained per hour
     of waiting. `shift` starts deferrable jobs when energy is cleanest or cheapest. `preempt` lets
     a job push out those of lower priority, or borrowers of its quota. `normalized` counts devices

@@ -84,7 +84,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
             _start(best, job, snapshot.now)
             continue
         stuck.append((kind, job.expected_s))
-        if policy.hold and kind not in holding and len(holding) < policy.reservations:
+        may_keep = policy.depth > 1 or kind not in holding
+        if policy.hold and may_keep and len(holding) < policy.reservations:
             kept = _keep(takes, policy, job, snapshot.now)
             if kept is not None:
                 holding.append(kind)

@@ -13,6 +13,7 @@ def rules_of(policy: Policy) -> Rules:
         spare_weight=policy.spare_weight,
         start_weight=policy.start_weight,
         hold=policy.hold,
+        each=policy.hold and policy.depth > 1,
         backfill=policy.backfill,
         timed=policy.hold,
         fair=policy.fair,

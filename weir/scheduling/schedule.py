@@ -37,6 +37,7 @@ from weir.scheduling.least import STRIDE
 from weir.scheduling.machine import Machine
 from weir.scheduling.normal import speeds
 from weir.scheduling.occupy import Occupied, occupy
+from weir.scheduling.packing import Claim
 from weir.scheduling.policy import HostRule, Order, Policy
 from weir.scheduling.queues import hold, totals, tree_of
 from weir.scheduling.rules import rules_of
@@ -44,7 +45,7 @@ from weir.scheduling.setup import Limits, PoolRow, make_board
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 LARGE = 50_000
-"""Jobs plus judgments of a shape on a pool from which on a round is worth the compiled kernel."""
+"""The effort (`_effort`) from which on a round is worth the compiled kernel."""
 
 
 def schedule(snapshot: Snapshot, policy: Policy) -> Plan:
@@ -74,7 +75,8 @@ def play(snapshot: Snapshot, policy: Policy) -> Round:
     if policy.rounds:
         jobs, narrowed = allotted(snapshot, jobs, classes, klass)
         classes, klass = classes_of(snapshot, policy, narrowed)
-    occupied = tuple(occupy(s, snapshot.now, policy.hold) for s in snapshot.routes)
+    ends_matter = policy.hold or bool(snapshot.leases)
+    occupied = tuple(occupy(s, snapshot.now, ends_matter) for s in snapshot.routes)
     machine = set_up(snapshot, policy, jobs, classes, klass, occupied)
     machine.plan(snapshot.now)
     round_ = Round(snapshot, policy, jobs, deferred, classes, machine.board, occupied)
@@ -154,7 +156,10 @@ def set_up(
     `large` says whether it is played compiled (None: by its size); `spare_runs` rows are kept.
     """
     runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
-    leases = [x for x in snapshot.leases if x.ends_at > snapshot.now]
+    leases = sorted(
+        (x for x in snapshot.leases if x.ends_at > snapshot.now),
+        key=lambda x: (x.pool, x.starts_at, x.ends_at, _sizes(x.claims)),
+    )
     extra = [r.claims for _, r in runs] + [x.claims for x in leases]
     tree, queue = _queues(snapshot, policy, jobs)
     tasks = sum(c.count for claims in extra for c in claims)
@@ -178,9 +183,11 @@ def set_up(
     if policy.fair:
         line_up(board)
     if large is None:
-        large = len(jobs) + len(classes) * len(occupied) > LARGE
+        large = _effort(len(jobs), len(classes), occupied) > LARGE
     rules = rules_of(policy)._replace(
-        least=bool(board.scores.meta[STRIDE] > 0), quotas=bool(snapshot.queues)
+        least=bool(board.scores.meta[STRIDE] > 0),
+        quotas=bool(snapshot.queues),
+        timed=policy.hold or bool(snapshot.leases),
     )
     machine = Machine(board, rules, large)
     machine.book_all(first, len(runs))
@@ -196,6 +203,12 @@ def set_up(
     return machine
 
 
+def _effort(jobs: int, classes: int, occupied: tuple[Occupied, ...]) -> int:
+    """How many looks a round takes: each shape at each pool, each job at the hosts of a pool."""
+    hosts = max((o.row.hosts for o in occupied), default=0)
+    return jobs * (1 + hosts // 8) + classes * len(occupied)
+
+
 def _mix(
     snapshot: Snapshot, policy: Policy, classes: tuple[Class, ...], klass: list[int]
 ) -> Mix | None:
@@ -209,6 +222,10 @@ def _mix(
     judged, kinds = classes_of(replace(snapshot, mix=()), policy, tuple(jobs))
     often = np.bincount(kinds, [n for _, n in snapshot.mix], len(judged))
     return expected_mix(judged, often.tolist(), pools)
+
+
+def _sizes(claims: tuple[Claim, ...]) -> list[tuple[int, int, int, int]]:
+    return [(c.device_milli, c.cpu_milli, c.memory_bytes, c.count) for c in claims]
 
 
 def _leases_a_pool(snapshot: Snapshot) -> list[int]:
@@ -237,7 +254,9 @@ def _queues(snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]) ->
     tree, index = tree_of(snapshot.queues, totals([s.pool for s in snapshot.routes], speed))
     by_id = dict(zip((s.pool.id for s in snapshot.routes), speed, strict=True))
     for running in snapshot.running:
-        hold(tree, index.get(running.queue, index[""]), running.claims, by_id[running.pool])
+        hold(
+            tree, index.get(running.queue, index[""]), running.claims, by_id.get(running.pool, 1000)
+        )
     return tree, [index.get(j.queue, index[""]) for j in jobs]
 
 

@@ -163,8 +163,10 @@ class Waits(Mapping[str, Waiting]):
         holders = self._holders(row)
 
         def allowed(pool: int, claims: tuple[Claim, ...]) -> bool:
+            if pool in holders and board.pools.kept[pool]:
+                return False
             within = self._quotas.allows(job.queue, claims, routes[pool].pool.id)
-            return within and fits(self.free(pool), claims) and not board.pools.kept[pool]
+            return within and fits(self.free(pool), claims)
 
         def fits_now(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
             if pool not in holders:

@@ -16,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
+from weir.core.errors import BadInput
 from weir.core.inventory import Pool
 from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.policy import Policy
@@ -61,6 +62,11 @@ def simulate(
     progress: Callable[[float, int], None] | None = None,
 ) -> Outcome:
     """Run the workload to its end. Raises `BadInput` where it makes no sense on these pools."""
+    if policy.optimal or policy.rounds:
+        raise BadInput(
+            f"The policy {policy.name} plans whole rounds anew, which a replay on the clock does "
+            "not do: take another policy here, or `weir simulate gavel` for heterogeneity."
+        )
     began = perf_counter()
     there = stage(workload, pools, policy, energies(workload, pools, options), options)
     built = perf_counter() - began

@@ -58,6 +58,7 @@ class Stage:
     order: Any
     kw: Floats
     base: Floats  # the part of the cost that no curve changes
+    runs_s: tuple[Floats, Any]  # the sizes of runs, and which one each class has on each pool
 
     def refresh(self, every_s: float) -> None:
         """Work costs out anew for the hours from now on."""
@@ -69,21 +70,24 @@ class Stage:
 
     def _of_curves(self, now: float) -> Floats:
         """What energy costs and emits, weighed, for each class on each pool."""
-        run_s = self.board.classes.pace.reshape(self.base.shape) * _lengths(self.classes)[:, None]
-        run_s = np.where(np.isnan(run_s), 3600.0, run_s)
+        lengths, index = self.runs_s
+        rate = {
+            site: self._rate(energy, now, now + lengths) for site, energy in self.energy.items()
+        }
         found = np.zeros_like(self.base)
         for row, pool in enumerate(self.pools):
-            energy = self.energy.get(pool.site)
-            if energy is None:
-                continue
-            until = now + run_s[:, row]
-            if energy.price is not None and self.policy.price_weight:
-                price = energy.price.mean(now, until)
-                found[:, row] += self.policy.price_weight * self.kw[:, row] * price
-            if energy.carbon is not None and self.policy.carbon_weight:
-                grams = energy.carbon.mean(now, until) * self.kw[:, row]
-                found[:, row] += self.policy.carbon_weight * grams / 1000
+            if pool.site in rate:
+                found[:, row] = self.kw[:, row] * rate[pool.site][index[:, row]]
         return found
+
+    def _rate(self, energy: Energy, now: float, until: Floats) -> Floats:
+        """What a kW costs from now until then, weighed."""
+        rate = np.zeros(len(until))
+        if energy.price is not None and self.policy.price_weight:
+            rate += self.policy.price_weight * energy.price.mean(now, until)
+        if energy.carbon is not None and self.policy.carbon_weight:
+            rate += self.policy.carbon_weight * energy.carbon.mean(now, until) / 1000
+        return rate
 
     def outcome(self, name: str, wall_s: float, rounds: int) -> Outcome:
         """What came of it, in the rows of the workload."""
@@ -165,6 +169,14 @@ def _moved(stage: Stage, pool: Any) -> Any:
     return np.where(away, load.data_bytes, 0)
 
 
+def _runs_s(board: Board, classes: Sequence[Class], pools: int) -> tuple[Floats, Any]:
+    """How long runs of each class last on each pool, as its size says; an hour if unknown."""
+    pace = board.classes.pace.reshape(len(classes), pools)
+    run_s = pace * np.nan_to_num(_lengths(classes), nan=3600.0)[:, None]
+    lengths, index = np.unique(run_s, return_inverse=True)
+    return lengths, index.reshape(run_s.shape)
+
+
 def _lengths(classes: Sequence[Class]) -> Floats:
     """The size of a class's runs in seconds, NaN where it has none."""
     return np.array([2.0**c.shape.length if c.shape.length else nan for c in classes])
@@ -229,8 +241,11 @@ def stage(
         order=order,
         kw=_kw(classes, ranked, energy),
         base=board.classes.cost.reshape(len(classes), len(ranked)).copy(),
+        runs_s=_runs_s(board, classes, len(ranked)),
     )
-    if any(e.carbon is not None or e.price is not None for e in energy.values()):
+    if (policy.price_weight or policy.carbon_weight) and any(
+        e.carbon is not None or e.price is not None for e in energy.values()
+    ):
         found.world = found.world._replace(until_s=float(eligible.min(initial=0.0)))
         found.refresh(options.refresh_s)
     return found

@@ -1,0 +1,295 @@
+"""What is said of a waiting job is true: reasons, changes, who is ahead, when it may start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.scheduling.builders import (
+    A100,
+    ASCEND,
+    H100,
+    NOW,
+    claim,
+    demand,
+    group,
+    job,
+    jobs,
+    pool,
+    snapshot,
+    snapshots,
+    state,
+)
+from tests.scheduling.flat import (
+    devices_of,
+    flat_snapshots,
+    flat_state,
+    places,
+    runs_for,
+    wide,
+)
+from weir.core.demand import Demand
+from weir.core.plan import CAN_CHANGE, Plan, Reason, Waiting
+from weir.scheduling.changes import relaxations
+from weir.scheduling.feasible import judge
+from weir.scheduling.packing import Claim
+from weir.scheduling.policies import POLICIES, policy
+from weir.scheduling.policy import Policy
+from weir.scheduling.reference import reachable, suits
+from weir.scheduling.schedule import plan_of, play, schedule
+from weir.scheduling.snapshot import Lease, Queue, Snapshot, WaitingJob
+from weir.scheduling.waits import Waits
+
+STEADY = sorted(set(POLICIES) - {"optimal"})
+EASY = policy("easy")
+
+
+def waiting(seen: Snapshot, name: str = "j", rules: Policy = EASY) -> Waiting:
+    return schedule(seen, rules).waiting[name]
+
+
+# Reasons.
+
+
+def test_pools_with_one_reason_each_add_up_to_all_pools() -> None:
+    seen = snapshot(
+        pool("a", devices=0), pool("b", model=ASCEND), pool("c", hosts=1, devices=2),
+        pool("d", open=False), state(pool("e"), silent=True), pool("f"),
+        flat_state("g", 8, runs_for(8, 50)),
+        jobs=(job("j", demand(group(devices=8, models=(H100,))), avoid=("f",)),),
+    )  # fmt: skip
+    found = {r.reason: r.pools for r in waiting(seen).reasons}
+    assert found == dict.fromkeys(
+        (Reason.DEVICE_NONE, Reason.DEVICE_MODEL, Reason.HOST_DEVICES, Reason.CLOSED,
+         Reason.SILENT, Reason.REFUSED, Reason.BUSY), 1,
+    )  # fmt: skip
+    assert sum(found.values()) == len(seen.pools)
+
+
+@settings(max_examples=100)
+@given(snapshots(), st.sampled_from(STEADY))
+def test_every_pool_has_a_reason_and_the_counts_say_how_many(seen: Snapshot, name: str) -> None:
+    plan = schedule(seen, policy(name))
+    by_id = {j.id: j for j in seen.jobs}
+    for one, said in plan.waiting.items():
+        good = [s for s in seen.routes if suits(s, by_id[one].demand)]
+        bad = len(seen.routes) - len(good)
+        fixed = [r.pools for r in said.reasons if r.reason not in CAN_CHANGE]
+        now = [r.pools for r in said.reasons if r.reason in CAN_CHANGE]
+        assert all(0 < n <= bad for n in fixed)
+        assert sum(fixed) >= bad
+        assert all(0 < n <= len(good) for n in now)
+        assert sum(now) >= len(good)
+        out = sum(not reachable(s, by_id[one]) for s in good)
+        gone = {Reason.CLOSED, Reason.SILENT, Reason.REFUSED}
+        assert sum(r.pools for r in said.reasons if r.reason in gone) >= out
+
+
+@settings(max_examples=60)
+@given(snapshots(), st.sampled_from(STEADY))
+def test_ahead_is_who_waits_before_it_and_could_use_one_of_its_pools(
+    seen: Snapshot, name: str
+) -> None:
+    rules = replace(policy(name), fair=False)
+    round_ = play(seen, rules)
+    plan = plan_of(round_)
+    order = [j for j in round_.jobs if j.id in plan.waiting]
+
+    def pools(one: WaitingJob) -> set[str]:
+        return {s.pool.id for s in seen.routes if suits(s, one.demand) and reachable(s, one)}
+
+    for row, one in enumerate(order):
+        before = sum(bool(pools(one) & pools(other)) for other in order[:row])
+        assert plan.waiting[one.id].ahead == before
+
+
+# Changes.
+
+
+def changed(seen: Snapshot, rules: Policy) -> list[tuple[Snapshot, str, Demand]]:
+    """For every change that is said to help at once: the snapshot with it, and whose it is."""
+    round_ = play(seen, rules)
+    plan, waits = plan_of(round_), Waits(round_)
+    found = []
+    for row, one in enumerate(round_.jobs):
+        if one.id not in plan.waiting:
+            continue
+        judgment = judge(seen.columns, one.demand)
+        every = relaxations(judgment, one.avoid, waits._now(one, row))
+        assert tuple(r.change for r in every) == plan.waiting[one.id].changes
+        for r in every:
+            if r.change.now:
+                with_it = tuple(
+                    replace(j, demand=r.demand) if j.id == one.id else j for j in seen.jobs
+                )
+                found.append((replace(seen, jobs=with_it), one.id, r.demand))
+    return found
+
+
+def holds(seen: Snapshot, rules: Policy) -> int:
+    """Apply each change that is named: the job runs in the next round."""
+    every = changed(seen, rules)
+    for other, name, _ in every:
+        assert name in places(schedule(other, rules))
+    return len(every)
+
+
+@settings(max_examples=150)
+@given(snapshots(), st.sampled_from(STEADY))
+def test_with_a_change_that_helps_now_the_job_runs(seen: Snapshot, name: str) -> None:
+    holds(seen, policy(name))
+
+
+@settings(max_examples=150)
+@given(flat_snapshots(leases=True), st.sampled_from(("fifo", "easy", "conservative", "cheapest")))
+def test_so_it_is_with_leases_and_gaps(seen: Snapshot, name: str) -> None:
+    holds(seen, policy(name))
+
+
+def test_so_it_is_where_a_quota_stops_the_job() -> None:
+    """Any model would do now, were it not for the quota."""
+    quota = Queue("q", nominal=(None, None, 1000), borrow=(0, 0, 0))
+    wanted = demand(group(devices=2, models=(A100,)))
+    full = state(pool("a", hosts=1, devices=2, model=A100), claim(devices=2))
+    free = pool("b", hosts=1, devices=2, model=ASCEND)
+    seen = replace(
+        snapshot(full, free, jobs=(replace(job("j", wanted), queue="q"),)), queues=(quota,)
+    )
+    for name in ("easy", "fair", "cheapest"):
+        assert holds(seen, policy(name)) == 0
+        assert holds(replace(seen, queues=()), policy(name)) == 1
+
+
+def test_so_it_is_where_its_length_is_known_better_than_by_its_walltime() -> None:
+    """A shorter walltime helps nobody of whom it is known how long they run."""
+    leased = (Lease("a", (claim(devices=8),), NOW + 50, NOW + 100),)
+    one = wide("j", 4, 80)
+    seen = replace(snapshot(flat_state("a", 8), jobs=(one,)), leases=leased)
+    assert holds(seen, EASY) == 1
+    known = replace(seen, jobs=(replace(one, length_s=70.0),))
+    assert holds(known, EASY) == 0
+
+
+def test_so_it_is_on_devices_where_the_job_takes_longer() -> None:
+    leased = (Lease("a", (claim(devices=8),), NOW + 50, NOW + 100),)
+    one = replace(wide("j", 4, 80), kind="k")
+    slow = flat_state("a", 8, model=A100)
+    seen = replace(snapshot(slow, jobs=(one,)), leases=leased, speeds={"k": {H100: 4.0, A100: 1.0}})
+    assert holds(seen, EASY) == 1
+    ((_, _, shorter),) = changed(seen, EASY)
+    assert shorter.walltime_s == 12
+
+
+# When.
+
+
+def test_who_is_next_starts_when_enough_has_ended() -> None:
+    seen = snapshot(flat_state("a", 8, runs_for(5, 30), runs_for(3, 70)), jobs=(wide("j", 6, 10),))
+    assert waiting(seen).start_s == (70, 70)
+    seen = snapshot(flat_state("a", 8, runs_for(8, None)), jobs=(wide("j", 6, 10),))
+    assert waiting(seen).start_s == (None, None)
+
+
+def test_the_latest_start_is_after_all_that_goes_first() -> None:
+    first, second = wide("first", 8, 50, at=1.0), wide("second", 8, 70, at=2.0)
+    seen = snapshot(
+        flat_state("a", 8, runs_for(1, 30)), jobs=(first, second, wide("j", 8, 9, at=3.0))
+    )
+    assert waiting(seen).start_s == (30, 150)
+    assert waiting(seen, rules=policy("fifo")).start_s == (30, 150)
+
+
+def test_where_nobody_is_passed_a_small_job_waits_for_the_large_one_ahead() -> None:
+    seen = snapshot(
+        flat_state("a", 8, runs_for(4, 100)), jobs=(wide("large", 8, 50), wide("j", 1, 10, at=1.0))
+    )
+    assert waiting(seen, rules=policy("fifo")).start_s == (0, 150)
+
+
+def test_a_deferred_job_starts_not_before_its_hour() -> None:
+    seen = snapshot(flat_state("a", 8), jobs=(replace(wide("j", 1), start_after=NOW + 60),))
+    assert waiting(seen).start_s[0] == 60
+    assert not waiting(seen).hopeless
+
+
+def test_a_job_behind_a_crowd_has_no_latest_start_and_no_long_explanation() -> None:
+    many = jobs(1500, wide("", 8, 10).demand)
+    said = waiting(snapshot(flat_state("a", 8, runs_for(8, 10)), jobs=many), "job01499")
+    assert said.start_s == (10, None)
+    assert said.ahead == 1499
+
+
+def played_out(seen: Snapshot, rules: Policy) -> dict[str, float]:
+    """When each job starts if nobody else comes and all run as long as they said."""
+    found: dict[str, float] = {}
+    now = seen.now
+    for _ in range(200):
+        placed = places(schedule(replace(seen, now=now), rules))
+        found |= dict.fromkeys(placed, now)
+        states = []
+        for s in seen.pools:
+            new = tuple(
+                Claim(1000, 2**30, devices_of(j) * 1000, 1, now + j.expected_s)
+                for j in seen.jobs
+                if placed.get(j.id) == s.pool.id
+            )
+            states.append(replace(s, claims=(*s.claims, *new)))
+        waits = tuple(j for j in seen.jobs if j.id not in placed)
+        ends = [max(now, c.ends_at) for s in states for c in s.claims if c.ends_at is not None]
+        ends += [t for x in seen.leases for t in (x.starts_at, x.ends_at) if t > now]
+        if not waits or not ends:
+            break
+        now = min(ends)
+        still = [
+            replace(s, claims=tuple(c for c in s.claims if c.ends_at is None or c.ends_at > now))
+            for s in states
+        ]
+        seen = replace(seen, pools=tuple(still), jobs=waits)
+    return found
+
+
+@settings(max_examples=100)
+@given(
+    flat_snapshots(leases=True, most=8),
+    st.sampled_from(("fifo", "sjf", "easy", "conservative", "cheapest", "best-fit")),
+)
+def test_with_exact_walltimes_and_no_newcomers_a_job_starts_within_its_range(
+    seen: Snapshot, name: str
+) -> None:
+    exact = tuple(
+        j if j.demand.walltime_s else replace(j, demand=replace(j.demand, walltime_s=15))
+        for j in seen.jobs
+    )
+    seen = replace(seen, jobs=exact)
+    plan: Plan = schedule(seen, policy(name))
+    begun = played_out(seen, policy(name))
+    for one, said in plan.waiting.items():
+        soonest, latest = said.start_s
+        assert latest is None or (soonest is not None and 0 <= soonest <= latest)
+        if one not in begun:
+            assert latest is None
+            continue
+        assert latest is not None
+        assert soonest is not None
+        assert NOW + soonest <= begun[one] <= NOW + latest
+
+
+@settings(max_examples=100)
+@given(snapshots(), st.sampled_from(STEADY))
+def test_the_soonest_start_is_not_after_the_latest(seen: Snapshot, name: str) -> None:
+    for said in schedule(seen, policy(name)).waiting.values():
+        soonest, latest = said.start_s
+        assert latest is None or (soonest is not None and 0 <= soonest <= latest)
+
+
+def test_explanations_are_worked_out_when_somebody_looks_and_once() -> None:
+    seen = snapshot(flat_state("a", 8, runs_for(8, 10)), jobs=jobs(3, wide("", 8).demand))
+    waits = schedule(seen, EASY).waiting
+    assert len(waits) == 3
+    assert list(waits) == ["job00000", "job00001", "job00002"]
+    assert waits["job00001"] is waits["job00001"]
+    with pytest.raises(KeyError):
+        waits["nobody"]
