@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scheduling.builders import CLAIMS, FREE, NOW, claim, demand, group, job, pool, snapshot
-from weir.scheduling import hosts, kernel
+from weir.scheduling import booking, hosts, reserving
 from weir.scheduling.board import Board, Rules
 from weir.scheduling.packing import Claim, Free, fill, fits, place_all
 from weir.scheduling.policies import policy
@@ -58,7 +58,7 @@ def test_room_is_counted_like_a_histogram_s(free: Free, wanted: Claim) -> None:
 @given(FREE, SOME)
 def test_several_claims_are_tried_without_a_trace(free: Free, wanted: list[Claim]) -> None:
     board = board_of(free, tuple(wanted))
-    spare = kernel.try_layer(board)
+    spare = booking.try_layer(board)
     before = free_of(board, 0)
     entries = board.hosts.meta[0]
     for _ in range(3):
@@ -97,14 +97,14 @@ def test_what_is_booked_is_given_back(
     booked = []
     for row, claims in enumerate(variants):
         after = place_all(left, claims)
-        assert kernel.fits_now(board, 0, row) == (after is not None)
+        assert booking.fits_now(board, 0, row) == (after is not None)
         if after is not None:
-            kernel.book(board, TIMED, row, 0, row, NOW + data.draw(st.integers(0, 2)))
+            booking.book(board, TIMED, row, 0, row, NOW + data.draw(st.integers(0, 2)))
             left = after
             booked.append(row)
             assert free_of(board, 0) == left
     for row in data.draw(st.permutations(booked)):
-        kernel.finish(board, row)
+        booking.finish(board, row)
     assert free_of(board, 0) == start
     assert board.pools.run[0] == -1
     assert board.pools.idle[0] == board.pools.size[0]
@@ -117,8 +117,8 @@ def test_runs_of_a_pool_stand_in_the_order_of_their_ends(
     variants = tuple(tuple(claims) for claims in wanted)
     board = board_of(free, *variants, runs=len(variants))
     for row in range(len(variants)):
-        if kernel.fits_now(board, 0, row):
-            kernel.book(board, TIMED, row, 0, row, NOW + (7 * row) % 3)
+        if booking.fits_now(board, 0, row):
+            booking.book(board, TIMED, row, 0, row, NOW + (7 * row) % 3)
     ends, row = [], board.pools.run[0]
     while row >= 0:
         ends.append(board.runs.end[row])
@@ -138,14 +138,14 @@ def test_the_earliest_start_is_when_enough_has_ended(
     last = len(runs)
     booked = []
     for row in range(last):
-        if kernel.fits_now(board, 0, row):
-            kernel.book(board, TIMED, row, 0, row, NOW + 10 * (row + 1))
+        if booking.fits_now(board, 0, row):
+            booking.book(board, TIMED, row, 0, row, NOW + 10 * (row + 1))
             booked.append(row)
-    start = kernel.earliest(board, 0, last, 5.0, NOW)
+    start = reserving.earliest(board, 0, last, 5.0, NOW)
     tried = inf
     for row in booked:
-        kernel.finish(board, row)
-        if tried == inf and kernel.fits_now(board, 0, last):
+        booking.finish(board, row)
+        if tried == inf and booking.fits_now(board, 0, last):
             tried = NOW + 10 * (row + 1)
     assert start == tried
 

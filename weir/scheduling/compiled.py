@@ -15,7 +15,17 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from zlib import crc32
 
-from weir.scheduling import fragmentation, hosts, kernel, least, patch
+from weir.scheduling import (
+    booking,
+    fragmentation,
+    hosts,
+    kernel,
+    least,
+    patch,
+    ranking,
+    reserving,
+    shares,
+)
 
 
 def compile_modules(*modules: ModuleType) -> SimpleNamespace:
@@ -55,8 +65,14 @@ def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> Functi
     return twin
 
 
-MODULES = (hosts, fragmentation, least, kernel, patch)
+MODULES = (hosts, fragmentation, least, booking, ranking, reserving, shares, kernel, patch)
 """What the kernel is made of."""
+
+
+@cache
+def plain_kernel() -> SimpleNamespace:
+    """The round's functions as they are, to be interpreted."""
+    return SimpleNamespace(**{n: f for module in MODULES for n, f in functions(module).items()})
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import mul
+from typing import Any
 
 import numpy as np
 
@@ -97,11 +98,17 @@ def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check
     show, noun = (show_devices_milli, "devices") if devices else (show_cpu_milli, "cores")
     failing = np.zeros(len(judgment.columns), dtype=np.bool_)
     failing[rows] = True
-    has = np.full(len(judgment.columns), UNKNOWN, dtype=object)
-    has[rows] = sum(n.astype(object) * size for n, size in zip(fitting, each, strict=True))
+    large = any(int(n.max()) * size > _SAFE for n, size in zip(fitting, each, strict=True))
+    kind: Any = object if large else np.int64
+    has = np.full(len(judgment.columns), UNKNOWN, dtype=kind)
+    has[rows] = sum(n.astype(kind) * size for n, size in zip(fitting, each, strict=True))
     first = rows[:1] if tasks.uniform else rows
     need = min(sum(map(mul, tasks.on(row), each)) for row in first.tolist())
     return (Check(Reason.BUSY, failing, f"{show(need)} free {noun}", Measure(has, show)),)
+
+
+_SAFE = 2**58
+"""Products up to here are taken in 64 bits, larger ones as Python's integers."""
 
 
 def _same(text: str) -> Names:

@@ -29,10 +29,11 @@ class Measure:
 
     def best(self, rows: Ints) -> int | None:
         """The best known amount of these rows, None if none is known."""
-        known = [int(v) for v in self.values[rows] if v > UNKNOWN]
-        if not known:
+        values = self.values[rows]
+        known = values[(values > UNKNOWN).astype(bool)]
+        if not len(known):
             return None
-        return min(known) if self.low else max(known)
+        return int(known.min() if self.low else known.max())
 
     def text(self, rows: Ints) -> str:
         best = self.best(rows)

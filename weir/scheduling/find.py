@@ -81,7 +81,8 @@ class Found:
     def now(self, place: int) -> Candidate:
         """The candidate of a place in the ranking of those that fit now."""
         row = int(self._top[place] if place < len(self._top) else self._order[place])
-        spare = float(self._spare(np.array([row]))[0])
+        pool, idle = self._snapshot.routes[row].pool, int(self._snapshot.room.idle[row])
+        spare = rank.spare(pool, idle - rank.taken(pool, self._claims(row)))
         return self._candidate(row, 0.0, spare, True)
 
     @property

@@ -37,6 +37,8 @@ class Hosts(NamedTuple):
     single: Column
     next: Column
     first: Column  # by pool
+    hint: Column  # by pool: the entry that took the last task ...
+    hint_of: Column  # ... and the claim that it was of, -1 where another change came since
     cpu: Column  # by layer and entry, like the three below
     memory: Column
     whole: Column
@@ -225,6 +227,8 @@ def fullest(h: Hosts, at: int, p: int, cl: Claims, c: int) -> int:
     """The entry that the next task of claim `c` goes to, -1 if none takes it."""
     best = -1
     milli = cl.milli[c]
+    if at == 0 and h.hint_of[p] == c and tasks_on(h, h.hint[p], cl, c, 1) > 0:
+        return int(h.hint[p])  # the fullest stays so until it takes no more
     e = h.first[p]
     while e >= 0:
         if tasks_on(h, at + e, cl, c, 1) > 0 and (best < 0 or fuller(h, at + e, at + best, milli)):
@@ -285,7 +289,11 @@ def put(h: Hosts, i: int, cl: Claims, c: int, tasks: int) -> int:
 
 
 def put_at(h: Hosts, i: int, cl: Claims, c: int, slot: int) -> int:
-    """Book one task; a share goes to `slot`, or opens a device where that is -1. Gives the slot."""
+    """Book one task on entry `i` now; a share goes to `slot`, or opens a device where that is -1.
+
+    Gives the slot.
+    """
+    h.hint_of[h.pool[i]] = -1
     h.cpu[i] -= cl.cpu[c]
     h.memory[i] -= cl.memory[c]
     h.whole[i] -= cl.devices[c]
@@ -333,6 +341,8 @@ def take_loose(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> in
             e = split(h, e, hosts)
         put(h, at + e, cl, c, each)
         wanted -= each * hosts
+        if at == 0:
+            h.hint_of[p] = -1
         if merge:
             gather(h, e)
     return int(cl.count[c] - wanted)
@@ -385,6 +395,7 @@ def take(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> i
         h.single[e] = 1
         each = 1 if cl.milli[c] > 0 else tasks_on(h, e, cl, c, wanted)
         slot = put(h, e, cl, c, each)
+        h.hint[p], h.hint_of[p] = e, c if cl.milli[c] == 0 else -1
         before = note(pieces, e, each, c, slot, before)
         wanted -= each
     return before

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weir.core.inventory import DEVICE_MILLI
-from weir.scheduling import kernel
+from weir.scheduling.booking import fits_later, fits_now, length_on
+from weir.scheduling.kernel import place
 from weir.scheduling.optimal import Answer, Problem, improve
 from weir.scheduling.optimal_amounts import FreeHosts, Tasks, amounts
 from weir.scheduling.packing import Claim, Free, place_all, taken_milli
 from weir.scheduling.rank import UNKNOWN_START_S
+from weir.scheduling.ranking import refresh, runner_up
+from weir.scheduling.shares import within_quota
 
 if TYPE_CHECKING:
     from weir.scheduling.machine import Machine
@@ -196,16 +199,16 @@ def _put(round_: Round, machine: Machine, row: int, pool: int) -> None:
     board, rules = machine.board, machine.rules
     k = int(board.jobs.klass[row])
     v = int(board.classes.base[k]) + number
-    end = now + kernel.length_on(board, row, pool)
-    if not kernel.fits_now(board, pool, v) or not kernel.fits_later(board, pool, v, end):
+    end = now + length_on(board, row, pool)
+    if not fits_now(board, pool, v) or not fits_later(board, pool, v, end):
         return
-    if rules.quotas and not kernel.within_quota(board, row, pool):
+    if rules.quotas and not within_quota(board, row, pool):
         return
-    kernel.refresh(board, rules, k)
-    other = kernel.runner_up(board, k, pool)
+    refresh(board, rules, k)
+    other = runner_up(board, k, pool)
     known = other >= 0 and board.classes.key[k * board.classes.meta[0] + other] < inf
     board.jobs.second[row] = other if known else -1
-    kernel.place(board, rules, row, pool, now)
+    place(board, rules, row, pool, now)
 
 
 def _cost(round_: Round, part: _Part, pool: int) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import inf
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from weir.scheduling import kernel, least
 from weir.scheduling.board import DONE, SPARE_PIECES, Board, Rules
+from weir.scheduling.compiled import compiled_kernel, plain_kernel
 from weir.scheduling.setup import as_lists, grown
 
 
@@ -19,11 +18,7 @@ class Machine:
     def __init__(self, board: Board, rules: Rules, compiled: bool) -> None:
         self.rules = rules
         self._compiled = compiled
-        self._code: ModuleType | SimpleNamespace = kernel
-        if compiled:
-            from weir.scheduling.compiled import compiled_kernel
-
-            self._code = compiled_kernel()
+        self._code = compiled_kernel() if compiled else plain_kernel()
         self.board = board if compiled else as_lists(board)
 
     @property
@@ -49,7 +44,7 @@ class Machine:
 
     def touch_all(self) -> None:
         """Look at every entry for the fragmentation rule."""
-        (self._code if self._compiled else least).touch_all(self._handle)
+        self._code.touch_all(self._handle)
 
     def clear_pool(self, pool: int) -> None:
         """Take a pool's hosts and runs off the board."""

@@ -14,9 +14,10 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
-from weir.scheduling import kernel
+from weir.scheduling.booking import length_on
 from weir.scheduling.packing import Claim
 from weir.scheduling.policy import Policy
+from weir.scheduling.reserving import earliest
 from weir.scheduling.snapshot import PoolState, Snapshot
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class Outlook:
         board = fresh_machine(alone).board
         (klass,) = alone.classes
         starts = [
-            kernel.earliest(
-                board, pool, int(klass.variant[pool]), kernel.length_on(board, 0, pool), now
-            )
+            earliest(board, pool, int(klass.variant[pool]), length_on(board, 0, pool), now)
             for pool in range(len(alone.occupied))
             if klass.variant[pool] >= 0
         ]

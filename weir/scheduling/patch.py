@@ -6,8 +6,9 @@ Plain loops like the kernel's, compiled with it.
 from __future__ import annotations
 
 from weir.scheduling.board import FREE_CPU, FREE_MILLI, NEXT, SPARE_PIECES, Board, Rules
+from weir.scheduling.booking import book, fits_now, log
 from weir.scheduling.hosts import free_milli
-from weir.scheduling.kernel import book, fits_now, lift, log
+from weir.scheduling.reserving import lift
 
 NOTHING = -1
 
@@ -29,7 +30,7 @@ def clear_pool(b: Board, p: int) -> None:
         b.hosts.next[e] = b.hosts.meta[3]
         b.hosts.meta[3] = e
         e = after
-    b.hosts.first[p] = NOTHING
+    b.hosts.first[p], b.hosts.hint_of[p] = NOTHING, NOTHING
     log(b, p)
 
 

@@ -326,7 +326,7 @@ def _play(kept: _Kept, snapshot: Snapshot, policy: Policy) -> None:
     kept.round = replace(
         kept.round,
         snapshot=snapshot,
-        jobs=tuple(map(kept.jobs.__getitem__, order.tolist())),
+        jobs=tuple([kept.jobs[row] for row in order.tolist()]),
         deferred=tuple(sorted(deferred, key=lambda j: order_key(policy, j))),
         board=board._replace(jobs=jobs, layers=board.layers._replace(job=job)),
     )

@@ -255,7 +255,9 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
     layers = limits.layers + 3
     h = Hosts(
         pool=_zeros(room), hosts=_zeros(room), single=_zeros(room), next=_filled(room, -1),
-        first=_filled(len(pools), -1), cpu=_zeros(layers * room), memory=_zeros(layers * room),
+        first=_filled(len(pools), -1),
+        hint=_zeros(len(pools)), hint_of=_filled(len(pools), -1),
+        cpu=_zeros(layers * room), memory=_zeros(layers * room),
         whole=_zeros(layers * room), share=_filled(layers * room * width, -1),
         tried=_zeros(room), source=_zeros(room),
         meta=np.array([used, room, width, -1, total, layers, -1], dtype=np.int64),

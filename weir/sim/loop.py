@@ -14,6 +14,7 @@ from math import exp, inf
 from typing import NamedTuple
 
 from weir.scheduling.board import NEXT, PLACED, Board, Rules
+from weir.scheduling.booking import finish
 from weir.scheduling.estimate import (
     learn_duration,
     overtaking_limit,
@@ -21,7 +22,8 @@ from weir.scheduling.estimate import (
     size_class,
 )
 from weir.scheduling.hosts import Column
-from weir.scheduling.kernel import finish, lift, plan_round
+from weir.scheduling.kernel import plan_round
+from weir.scheduling.reserving import lift
 
 AT_END, AT_PAUSE, AT_GROW, AT_TIME = range(4)
 ARRIVED, WAITING, ACTIVE, ROUNDS, IN_ROUND, DROPPED, LATE = range(7)
