@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from tests import slurm
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Executor, Seen
 from weir.executors.local import LocalExecutor
@@ -44,6 +45,8 @@ def local_settings(**changes: Any) -> LocalSettings:
 
 KINDS: Mapping[str, Callable[[Path], Executor]] = {
     "local": local,
+    "slurm": slurm.by_commands,
+    "slurm-rest": slurm.by_rest,
 }
 """Every executor under contract: how to make one over a folder."""
 

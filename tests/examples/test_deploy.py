@@ -1,4 +1,4 @@
-"""The files in deploy/ name commands, options and paths that there are."""
+"""What deploy/ and the checks of joining say to type: commands, options and paths there are."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ def test_the_comments_name_commands_that_there_are() -> None:
             r"\bweir (agent [a-z].*?)(?: <.*)?$", file.read_text(), re.MULTILINE
         ):
             check_command(line.split())
+
+
+def test_the_advice_of_joining_names_commands_that_there_are() -> None:
+    advised = [
+        line.split()
+        for file in (ROOT / "weir" / "cli").glob("agent_*.py")
+        for line in re.findall(r"`weir ([a-z][^`]*)`", file.read_text(encoding="utf-8"))
+        if "\n" not in line
+    ]
+    assert len(advised) > 5
+    for words in advised:
+        check_command(words)

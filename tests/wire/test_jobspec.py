@@ -16,6 +16,7 @@ from weir.wire.jobspec import (
     Tasks,
     deadline_s,
     demand_of,
+    start_after_s,
     walltime_s,
 )
 
@@ -161,3 +162,17 @@ def test_the_schema_names_every_field_and_describes_quantities() -> None:
     schema = json.loads(json.dumps(JobSpec.model_json_schema()))
     assert set(schema["properties"]) == set(JobSpec.model_fields)
     assert schema["$defs"]["Tasks"]["properties"]["memory"]["description"].startswith("bytes, as")
+
+
+def test_what_is_preemptible_must_be_restartable() -> None:
+    job = {"name": "a", "tasks": [{"command": ["true"]}], "preemptible": True}
+    assert JobSpec.model_validate(job).preemptible
+    with pytest.raises(ValidationError, match="starts anew"):
+        JobSpec.model_validate(job | {"restartable": False})
+
+
+def test_a_job_starts_before_its_deadline() -> None:
+    job = {"name": "a", "tasks": [{"command": ["true"]}], "start_after": "2h"}
+    assert start_after_s(JobSpec.model_validate(job | {"deadline": "3h"})) == 7200
+    with pytest.raises(ValidationError, match="not before the deadline"):
+        JobSpec.model_validate(job | {"deadline": "2h"})

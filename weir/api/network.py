@@ -8,9 +8,11 @@ from weir.api.calls import allowed, context, reply, reply_list
 from weir.control import remove, show
 from weir.control.authorize import Action, Principal
 from weir.control.measure import measure
+from weir.control.queues import list_queues
 from weir.control.resolve import resolve
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope
 from weir.wire.pools import PoolAnswer
+from weir.wire.queues import QueueAnswer
 
 
 def list_pools(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
@@ -29,6 +31,11 @@ def remove_cluster(
     """Remove a cluster or a link that has no live runs: its tokens end, its pools are gone."""
     remove.remove_cluster(context(request), cluster)
     return Response(status_code=204)
+
+
+def show_queues(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
+    """This domain's queues, each below its parent: weight, quota, what it holds and has held."""
+    return reply_list(QueueAnswer, list_queues(context(request)))
 
 
 def list_indicators(

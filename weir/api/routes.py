@@ -31,6 +31,7 @@ from weir.wire.joining import (
     UplinkAnswer,
 )
 from weir.wire.pools import PoolAnswer
+from weir.wire.queues import QueueAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/pools", network.list_pools, list[PoolAnswer], "network"),
     Route("GET", "/v1/clusters", network.list_clusters, list[ClusterAnswer], "network"),
     Route("DELETE", "/v1/clusters/{cluster}", network.remove_cluster, None, "network", 204),
+    Route("GET", "/v1/queues", network.show_queues, list[QueueAnswer], "network"),
     Route("GET", "/v1/indicators", network.list_indicators, list[IndicatorAnswer], "network"),
     Route(
         "GET",

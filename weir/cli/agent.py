@@ -13,6 +13,7 @@ import click
 
 from weir.agent.agent import Agent
 from weir.bootstrap.agent import make_agents
+from weir.cli.agent_doctor import doctor
 from weir.cli.agent_join import join, link
 from weir.cli.output import exit_code, print_error, say
 from weir.core.errors import BadInput, WeirError
@@ -78,6 +79,7 @@ def run(home: Path, config: Path | None) -> None:
 
 agent.add_command(join)
 agent.add_command(link)
+agent.add_command(doctor)
 
 
 def _settings(home: Path, config: Path | None) -> Path:

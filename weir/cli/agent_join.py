@@ -1,4 +1,4 @@
-"""`weir agent join` and `weir agent link`: spend a join token, write the agent's settings.
+"""`weir agent join` and `weir agent link`: look, check, spend a join token, write the settings.
 
 The token comes from a file, from WEIR_JOIN_TOKEN or from standard input, never from the command
 line, which everybody on the machine can read. It writes HOME/agents.yaml and beside it one file
@@ -9,29 +9,49 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from weir.cli.agent_checks import Check, domain_checks, failed, join_token_check, show
+from weir.cli.agent_doctor import executor_checks, read_agents
+from weir.cli.agent_proposal import (
+    SlurmProposal,
+    chosen,
+    cluster_name,
+    described,
+    local_pool,
+    slurm_folder,
+    slurm_proposal,
+    text_of,
+    with_uplink,
+)
 from weir.cli.network_join import Joined, Server, link_agent, this_machine, write_agents
-from weir.cli.output import say
+from weir.cli.output import note, say
 from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.client.context import write_private
 from weir.client.http import Client
 from weir.core.errors import BadInput, Conflict
+from weir.executors import looks
 from weir.executors.settings import (
-    AgentFile,
     AgentSettings,
     FederatedSettings,
     LocalSettings,
+    SlurmSettings,
     Uplink,
 )
-from weir.wire.joining import IdentityRequest, JoinAnswer, JoinRequest, UplinkRequest
+from weir.wire.joining import IdentityRequest, JoinRequest, UplinkRequest
 from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import read_yaml, validated
 from weir.wire.pools import Place
+
+TERMS = (*Place.model_fields, "price_per_core_hour", "price_per_device_hour")
+ANY_POOL = {"name": "any", "cpu": 1, "memory": "1GiB"}
+"""A pool of which only place and prices are used, after they were checked as in a pools file."""
 
 HOME = click.option(
     "--home",
@@ -50,12 +70,29 @@ TOKEN_FILE = click.option(
 @click.argument("url")
 @HOME
 @TOKEN_FILE
-@click.option("--cluster", default="local", show_default=True, help="This cluster's name.")
+@click.option("--cluster", help="This cluster's name; `local`, or Slurm's own, without it.")
+@click.option(
+    "--executor",
+    "asked",
+    type=click.Choice(["local", "slurm"]),
+    help="What runs the jobs; without it Slurm where one is set up, else this machine.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Slurm: a folder for the runs that this machine and all nodes have under one path.",
+)
+@click.option(
+    "--partition",
+    "partitions",
+    multiple=True,
+    help="Slurm: share only this one; may be given several times. All that are up without it.",
+)
 @click.option(
     "--pools",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="YAML with a list `pools` as in a network file of `weir up`; without it one pool, `cpu`: "
-    "this machine's CPUs and memory.",
+    help="YAML with a list `pools` as in a network file of `weir up`; without it one pool: this "
+    "machine's CPUs, memory and accelerators.",
 )
 @click.option("--region", help="Where it is: the region's name, as jobs ask for it.")
 @click.option("--country", help="The country's two letters.")
@@ -63,30 +100,71 @@ TOKEN_FILE = click.option(
 @click.option("--longitude", type=click.FloatRange(-180, 180), help="Degrees east.")
 @click.option("--price-per-core-hour", metavar="PRICE", help="As in 0.15; nothing without it.")
 @click.option("--price-per-device-hour", metavar="PRICE", help="As in 12.50; nothing without it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written and the checks; no more.")
+@click.option("--probe", is_flag=True, help="Slurm: submit a tiny job to each shared partition.")
+@click.option("--anyway", is_flag=True, help="Join although a check says that something is wrong.")
+@click.pass_context
 def join(
-    url: str, home: Path, token_file: Path | None, cluster: str, pools: Path | None, **terms: Any
+    ctx: click.Context,
+    /,
+    url: str,
+    home: Path,
+    token_file: Path | None,
+    dry_run: bool,
+    probe: bool,
+    anyway: bool,
+    **options: Any,
 ) -> None:
-    """Join this machine to the domain at URL, which has made a token: `weir join-token create`.
+    """Join what is here to the domain at URL.
 
-    What is said of place and prices holds for every pool that does not say otherwise in --pools.
+    The domain's operator makes the token for it: `weir join-token create`.
+
+    It looks for a Slurm and for accelerators, says what it found, proposes settings, checks them,
+    and joins if nothing is wrong. The settings are in HOME/agents.yaml, to read and to edit. What
+    is said of place and prices holds for every pool that does not say otherwise in --pools.
+
     Called again with the same HOME and the token of another domain, the same cluster joins that one
     too, under the identifier that it has; it still counts once, and what is said of pools is as
     it was.
     """
     path = home / "agents.yaml"
     known = _known(path)
-    executor = known.executor if known else _local(pools, terms)
-    _make(home)  # before the token is spent: it can be only once
+    plan = _again(known, options) if known else _planned(options)
+    if dry_run:
+        text = path.read_text("utf-8") if known else _text(plan, home, joined=False)
+        click.echo(f"\n{text}")
+    else:
+        _make(home)  # before the token is spent: it can be only once
+    token = cache(lambda: _token(token_file))
+    found = show(_checks(url, token, plan, probe, make=probe or not dry_run))
+    if dry_run:
+        say("a dry run: nothing is joined, and the token is not spent")
+    if failed(found) and not (anyway and not dry_run):
+        if not dry_run:
+            note("not joined, and the token is not spent: mend what is wrong, or say --anyway")
+        ctx.exit(1)
+    if not dry_run:
+        _join(url, home, path, token(), plan, known)
+
+
+def _join(
+    url: str, home: Path, path: Path, token: str, plan: _Plan, known: AgentSettings | None
+) -> None:
+    """Spend the token, and write the settings."""
     request = JoinRequest(
-        cluster=cluster,
-        executor="local",
+        cluster=plan.name,
+        executor=plan.executor.kind,
         identifier=known.uplinks[0].cluster if known else None,
     )
-    answer = _spend(url, token_file, request)
+    with Client(url, token) as newcomer:
+        answer = newcomer.join(request)
     kept = home / f"{answer.parent}.token"
     write_private(kept, answer.token)
     uplink = Uplink(url=url, token_file=kept.absolute(), cluster=answer.cluster)
-    write_agents(path, [_settings(known, cluster, executor, uplink)])
+    if known is None:
+        write_private(path, _text(plan, home, uplink))
+    else:
+        _add_uplink(path, known, uplink)
     say(f"joined {answer.parent_name} as cluster {answer.cluster} of site {answer.identifier}")
     say(f"now run: weir agent run --home {home}")
 
@@ -121,7 +199,8 @@ def link(
             url=child_url,
             identifier=described.id,
         )
-        answer = _spend(parent_url, token_file, request)
+        with Client(parent_url, _token(token_file)) as newcomer:
+            answer = newcomer.join(request)
         child.set_identity(IdentityRequest(identifier=answer.identifier, parent=answer.parent))
         up = child.create_uplink(
             UplinkRequest(parent=answer.parent, parent_name=answer.parent_name, url=parent_url)
@@ -147,11 +226,6 @@ def _make(home: Path) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _spend(url: str, token_file: Path | None, request: JoinRequest) -> JoinAnswer:
-    with Client(url, _token(token_file)) as newcomer:
-        return newcomer.join(request)
-
-
 def _token(token_file: Path | None) -> str:
     if token_file is None:
         token = os.environ.get("WEIR_JOIN_TOKEN", "")
@@ -166,33 +240,100 @@ def _known(path: Path) -> AgentSettings | None:
     """The settings that an earlier join wrote."""
     if not path.exists():
         return None
-    data, lines = read_yaml(path.read_text(encoding="utf-8"), str(path))
-    return validated(AgentFile, data, str(path), lines).agents[0]
+    agents = read_agents(path)
+    if len(agents) > 1:
+        raise Conflict(f"{path} is of a link; a cluster joins from a directory of its own")
+    return agents[0]
 
 
-def _settings(
-    known: AgentSettings | None,
-    cluster: str,
-    executor: LocalSettings | FederatedSettings,
-    uplink: Uplink,
-) -> AgentSettings:
-    if known is not None:
-        others = tuple(u for u in known.uplinks if u.url != uplink.url)
-        return known.model_copy(update={"uplinks": (*others, uplink)})
-    return AgentSettings(name=cluster, executor=executor, uplinks=(uplink,))
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be joined. `slurm` is there where a Slurm was found just now."""
+
+    name: str
+    executor: LocalSettings | FederatedSettings | SlurmSettings
+    slurm: SlurmProposal | None = None
 
 
-def _local(pools: Path | None, terms: Mapping[str, Any]) -> LocalSettings:
-    """The pools of a file, or one pool, this machine; `terms` hold where the file says nothing.
-
-    Raises `BadInput` with every mistake.
-    """
-    data: Any = {"pools": [{"name": "cpu", "detect": True}]}
+def _planned(options: Mapping[str, Any]) -> _Plan:
+    """Look at this machine, say what was found, and propose."""
+    pools, folder, only = options["pools"], options["folder"], options["partitions"]
+    terms = {name: options[name] for name in TERMS}
+    if options["asked"] == "slurm" and pools:
+        raise BadInput("--pools is for --executor local: a Slurm's pools are its partitions")
+    asked = "local" if pools else options["asked"]
+    found = looks.look(os.environ)
+    for line in described(found):
+        say(line)
+    kind = chosen(found, asked)
+    if kind == "slurm" and found.slurm is not None:
+        around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+        where = slurm_folder(folder, Path.home())
+        proposal = slurm_proposal(found.slurm, where, only, around)
+        name = options["cluster"] or cluster_name(found.slurm)
+        say(f"uses Slurm, as cluster {name}")
+        return _Plan(name, proposal.settings, proposal)
+    if folder or only:
+        raise BadInput("--folder and --partition are for a Slurm, and this machine is driven alone")
+    pool, left_out = local_pool(found.devices) if pools is None else ({}, [])
+    for line in left_out:
+        say(line)
+    data: Any = {"pools": [pool]}
     lines: Mapping[FieldPath, int] = {}
     what = "weir agent join"
     if pools is not None:
         what = str(pools)
         data, lines = read_yaml(pools.read_text(encoding="utf-8"), what)
+    executor = _local(data, lines, what, terms)
+    name = options["cluster"] or "local"
+    say(f"uses this machine, as cluster {name}: pools {', '.join(p.name for p in executor.pools)}")
+    return _Plan(name, executor)
+
+
+def _again(known: AgentSettings, options: Mapping[str, Any]) -> _Plan:
+    """The cluster as it was joined before."""
+    kind = known.executor.kind
+    if options["asked"] not in (None, kind):
+        raise Conflict(f"this agent drives {kind} already; join the other from another --home")
+    say(f"uses {kind} as before, as cluster {options['cluster'] or known.name}")
+    return _Plan(options["cluster"] or known.name, known.executor)
+
+
+def _checks(
+    url: str, token: Callable[[], str], plan: _Plan, probe: bool, make: bool
+) -> Iterator[Check]:
+    yield from domain_checks(url)
+    yield join_token_check(url, token)
+    yield from executor_checks(plan.executor, probe, make)
+
+
+def _text(plan: _Plan, home: Path, uplink: Uplink | None = None, joined: bool = True) -> str:
+    """The file as it will be; for the time before joining, with an uplink that is not shown."""
+    uplinks = (uplink or Uplink(url="", token_file=home, cluster=""),)
+    agent = AgentSettings(name=plan.name, executor=plan.executor, uplinks=uplinks)
+    return text_of(agent, home, plan.slurm, joined)
+
+
+def _add_uplink(path: Path, known: AgentSettings, uplink: Uplink) -> None:
+    """One more domain, or another token for one. The file keeps its comments where it can."""
+    if uplink in known.uplinks:
+        return
+    others = tuple(u for u in known.uplinks if u.url != uplink.url)
+    if others == known.uplinks:
+        longer = with_uplink(path.read_text(encoding="utf-8"), known, uplink)
+        if longer is not None:
+            write_private(path, longer)
+            return
+    write_agents(path, [known.model_copy(update={"uplinks": (*others, uplink)})])
+    note(f"{path} was written anew, without the comments that it had")
+
+
+def _local(
+    data: Any, lines: Mapping[FieldPath, int], what: str, terms: Mapping[str, Any]
+) -> LocalSettings:
+    """Pools as a file has them; `terms` hold where it says nothing. Raises `BadInput` with every
+    mistake.
+    """
     given = {name: value for name, value in terms.items() if value is not None}
     place = {name: given.pop(name) for name in Place.model_fields if name in given}
     if isinstance(data, dict):

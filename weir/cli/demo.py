@@ -27,7 +27,7 @@ from weir.cli.network_file import NetworkFile, read_network_file
 from weir.cli.processes import child_environment, interruptible
 from weir.cli.up import Network, Say, network_up, watch
 from weir.cli.up_context import exports
-from weir.cli.values import candidate_device, marked, price, took, where
+from weir.cli.values import candidate_device, marked, price, term_name, took, where
 from weir.client.context import weir_home
 from weir.client.sdk import Job, Weir
 from weir.core.errors import NotFound, WeirError
@@ -209,7 +209,8 @@ def _runner_up(found: CandidateAnswer | None) -> str:
 def _weighed(found: CandidateAnswer) -> str:
     """The terms that count, each with its share, and their sum: lower is better."""
     terms = [t for t in found.terms if t.cost]
-    shown = " + ".join(f"{t.name} {t.cost:.2f}" for t in terms) or "nothing counts against it"
+    shown = " + ".join(f"{term_name(t.name)} {t.cost:.2f}" for t in terms)
+    shown = shown or "nothing counts against it"
     money = price(found.price_micro_per_hour, found.currency)
     return f"cost {found.cost:.2f} = {shown}, at {money}"
 

@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "pools": Verb("weir.cli.pools:pools", "List pools, what is free in them, and their price."),
         "clusters": Verb("weir.cli.clusters:clusters", "List clusters and their agents' health."),
         "cluster": Verb("weir.cli.clusters:cluster", "Remove a cluster or a link."),
+        "queues": Verb("weir.cli.queues:queues", "List queues: shares, quotas and what they hold."),
         "indicators": Verb("weir.cli.indicators:indicators", "The network in numbers."),
         "id": Verb("weir.cli.identifiers:identifier", "Look identifiers up."),
         "device": Verb("weir.cli.device:device", "The catalog of accelerators, with sources."),
@@ -57,6 +58,7 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
     "Servers": {
         "up": Verb("weir.cli.up:up", "Start a whole network from one file, on this machine."),
         "demo": Verb("weir.cli.demo:demo", "Start an example network and run jobs on it."),
+        "policies": Verb("weir.cli.policies:policies", "List the scheduling policies."),
         "serve": Verb("weir.cli.serve:serve", "Run a domain's server."),
         "agent": Verb("weir.cli.agent:agent", "Run the agent of a cluster."),
         "server": Verb("weir.cli.server:server", "Name servers, and choose the default one."),

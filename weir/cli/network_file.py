@@ -10,16 +10,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from weir.cli.policies import no_queues, policy_for
 from weir.cli.pool_entries import OfferEntry, PoolEntry, Some
 from weir.core.errors import BadInput, Mistake
+from weir.scheduling.policies import policy
 from weir.wire.base import Wire
 from weir.wire.jobspec import Name
 from weir.wire.mistakes import Path as FieldPath
-from weir.wire.mistakes import read_yaml, show_path, validated
+from weir.wire.mistakes import line_of, read_yaml, show_path, validated
+from weir.wire.queues import QueueEntry, cross_checked
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 DomainKind = Literal["national", "regional", "industry"]
@@ -32,6 +35,13 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
 """What may stand above each kind of domain."""
 
 
+def _known_policy(name: str) -> str:
+    try:
+        return policy(name).name
+    except BadInput as error:
+        raise ValueError(error.detail) from None
+
+
 class DomainEntry(Wire):
     """One Weir server."""
 
@@ -39,6 +49,15 @@ class DomainEntry(Wire):
     kind: DomainKind
     parent: Name | None = None
     port: Port | None = Field(None, description="left out: a free one is found and kept")
+    queues: tuple[QueueEntry, ...] = ()
+    policy: Annotated[str, AfterValidator(_known_policy)] | None = None
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        chosen = policy_for(self.policy, bool(self.queues))
+        if self.queues and not chosen.fair:
+            raise ValueError(no_queues(chosen))
+        return self
 
 
 class ClusterEntry(Wire):
@@ -106,7 +125,7 @@ def read_network(text: str, what: str) -> NetworkFile:
     """The network in a YAML or JSON text. Raises `BadInput` with every mistake."""
     data, lines = read_yaml(text, what)
     found = [
-        Mistake(show_path(path), message, _line(path, lines))
+        Mistake(show_path(path), message, line_of(path, lines))
         for path, message in _cross_checked(data)
     ]
     try:
@@ -135,6 +154,8 @@ def _cross_checked(data: Any) -> Found:
     yield from _ports_twice(domains)
     yield from _parents(domains)
     yield from _circles(domains)
+    for path, domain in domains:
+        yield from cross_checked(domain.get("queues"), (*path, "queues"))
     names = _by_name(domains)
     for path, site in sites:
         yield from _domains_of_site(path, site, names)
@@ -227,9 +248,3 @@ def _entries(data: Any, key: str, path: FieldPath = ()) -> list[Entry]:
     listed = data.get(key) if isinstance(data, dict) else None
     items = enumerate(listed if isinstance(listed, list) else [])
     return [((*path, key, i), item) for i, item in items if isinstance(item, dict)]
-
-
-def _line(path: FieldPath, lines: Mapping[FieldPath, int]) -> int | None:
-    return next(
-        (lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines), None
-    )

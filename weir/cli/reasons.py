@@ -12,6 +12,13 @@ NO_MEMORY_KNOWN = "its memory is not known"
 """Said of a pool whose accelerators' memory nobody has told."""
 
 
+NOT_YET = "the job is not to start yet"
+"""Said of every pool where the job's own file puts its start off."""
+
+AT_ONCE = {str(Reason.BUSY): "tasks:", str(Reason.HELD): "walltime:"}
+"""Changes of these ask for less of what would do anyway, and open no more pools."""
+
+
 def show_reasons(reasons: Sequence[ReasonAnswer]) -> None:
     """One line a reason: how many pools, what was needed, and the best there was."""
     sheet = Sheet(
@@ -32,6 +39,8 @@ def _meaning(found: ReasonAnswer) -> str:
     """The reason in words; a newer server may have one that is not known here."""
     if (found.reason, found.best) == (Reason.DEVICE_MEMORY, "unknown"):
         return NO_MEMORY_KNOWN
+    if found.reason == Reason.DEFERRED:
+        return NOT_YET
     known = {str(r): words for r, words in MEANINGS.items()}
     return known.get(found.reason, "")
 
@@ -44,7 +53,11 @@ def spoken(reason: str) -> str:
 
 
 def show_changes(changes: Sequence[ChangeAnswer]) -> None:
-    """One line a change that would admit more pools."""
+    """One line a change that would admit more pools, or let the job start at once."""
     for c in changes:
+        if c.now and c.reason in AT_ONCE:
+            say(f"  {AT_ONCE[c.reason]} {c.instead} instead of {c.wanted}: it would start at once")
+            continue
         pools = "1 more pool" if c.pools == 1 else f"{c.pools} more pools"
-        say(f"  {c.reason}: {c.instead} instead of {c.wanted} admits {pools}")
+        now = ", and it would start at once" if c.now else ""
+        say(f"  {c.reason}: {c.instead} instead of {c.wanted} admits {pools}{now}")

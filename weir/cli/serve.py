@@ -13,7 +13,11 @@ import uvicorn
 
 from weir.bootstrap.server import ServerSettings, make_server
 from weir.cli.output import say
+from weir.cli.policies import no_queues, policy_for
 from weir.control.context import DomainSettings
+from weir.control.queues import queues_from
+from weir.core.errors import BadInput
+from weir.wire.queues import read_queues_file
 
 
 @click.command()
@@ -46,7 +50,17 @@ from weir.control.context import DomainSettings
     default="",
     help="Where logs and results are kept: a directory or an fsspec URL.",
 )
-@click.option("--policy", default="balanced", show_default=True, help="The scheduling policy.")
+@click.option(
+    "--policy",
+    metavar="NAME",
+    help="The scheduling policy (`weir policies` lists them): balanced, or with --queues fair.",
+)
+@click.option(
+    "--queues",
+    "queues_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A YAML file with the queues of this domain: their weights and quotas.",
+)
 @click.option(
     "--lease",
     type=click.FloatRange(0.2, 3600),
@@ -78,7 +92,8 @@ def serve(
     url: str,
     database: str,
     files: str,
-    policy: str,
+    policy: str | None,
+    queues_file: Path | None,
     lease: float,
     lost_after: float,
     start_within: float,
@@ -89,11 +104,16 @@ def serve(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    queues = () if queues_file is None else queues_from(read_queues_file(queues_file))
+    chosen = policy_for(policy, bool(queues))
+    if queues and not chosen.fair:
+        raise BadInput(no_queues(chosen))
     domain = DomainSettings(
         lease_s=lease,
         lost_after_s=lost_after,
         start_within_s=start_within,
-        policy=policy,
+        policy=chosen.name,
+        queues=queues,
         url=url or f"http://{host}:{port}",
     )
     first = not (home / "operator.token").exists()

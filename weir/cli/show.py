@@ -85,6 +85,7 @@ def _group(tasks: Tasks) -> str:
 def _summary(job: JobDetailAnswer, now: float) -> list[tuple[str, str]]:
     index = "" if job.array_index is None else f", number {job.array_index}"
     sent = f"{stamp(job.submitted_at)} ({ago(job.submitted_at, now)}) by {job.submitter}"
+    waits = job.start_after
     ran = f"{ago(job.started_at, now)}, ran {took(job.started_at, job.ended_at, now)}"
     return [
         ("asks for", "" if job.spec is None else wish(job.spec)),
@@ -97,6 +98,9 @@ def _summary(job: JobDetailAnswer, now: float) -> list[tuple[str, str]]:
         ("exit code", "" if job.exit_code is None else str(job.exit_code)),
         ("reason", "" if job.reason == f"exit code {job.exit_code}" else job.reason),
         ("priority", str(job.priority)),
+        ("queue", job.queue),
+        ("preemptible", "another job may push it out" if job.preemptible else ""),
+        ("not before", "" if waits is None else f"{stamp(waits)} ({ago(waits, now)})"),
         ("array", f"{job.array}{index}" if job.array else ""),
         ("root job", job.root_job if job.root_job != job.id else ""),
         ("attempts", str(job.attempts)),

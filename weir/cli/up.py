@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import yaml
 from rich.console import Console
 from rich.live import Live
 
@@ -130,6 +131,7 @@ def _start_servers(file: NetworkFile, folder: Folder, children: Children) -> dic
     ports = choose_ports(wanted, read_numbers(folder.ports))
     write_numbers(folder.ports, ports)
     for domain in file.domains:
+        _write_queues(domain, folder)
         children.start(domain.name, _serve(file, domain, folder, ports[domain.name]))
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     _wait_until_ready(urls, children)
@@ -142,7 +144,24 @@ def _start_servers(file: NetworkFile, folder: Folder, children: Children) -> dic
 def _serve(file: NetworkFile, domain: DomainEntry, folder: Folder, port: int) -> list[str]:
     arguments = ["serve", "--home", str(folder.domain(domain.name)), "--name", domain.name]
     arguments += ["--kind", domain.kind, "--host", "127.0.0.1", "--port", str(port)]
+    if domain.policy is not None:
+        arguments += ["--policy", domain.policy]
+    if domain.queues:
+        arguments += ["--queues", str(_queues_file(domain, folder))]
     return [*arguments, "--code", file.code] if domain.kind == "national" else arguments
+
+
+def _queues_file(domain: DomainEntry, folder: Folder) -> Path:
+    return folder.home / "queues" / f"{domain.name}.yaml"
+
+
+def _write_queues(domain: DomainEntry, folder: Folder) -> None:
+    """What a domain's server reads its queues from."""
+    if domain.queues:
+        listed = [q.model_dump(mode="json", exclude_unset=True) for q in domain.queues]
+        path = _queues_file(domain, folder)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump({"queues": listed}, sort_keys=False), encoding="utf-8")
 
 
 def _wait_until_ready(urls: Mapping[str, str], children: Children) -> None:

@@ -164,12 +164,35 @@ def term_value(term: TermAnswer) -> str:
         return latency(term.value)
     if term.unit == "ms":
         return latency(term.value * 1000)
+    if term.unit == "s":
+        return took(0.0, term.value, 0.0) if term.value else "0s"
+    if term.unit == "share":
+        return f"{number(round(100 * term.value, 1))} %"
     return f"{number(term.value)} {term.unit}".rstrip()
 
 
+TERMS = {
+    "price": "price",
+    "start": "start",
+    "latency": "latency",
+    "hops": "domains on the way",
+    "run": "running time",
+    "energy": "energy",
+    "carbon": "carbon",
+    "data": "data to move",
+    "spare": "left idle",
+}
+"""The terms of a score as people read them."""
+
+
+def term_name(name: str) -> str:
+    """A term in words; a newer server may have one that is not known here."""
+    return TERMS.get(name, name)
+
+
 def terms(found: CandidateAnswer) -> str:
-    """A score with its parts, lower is better: `0.410 = price 0.310 + latency 0.100`."""
-    parts = " + ".join(f"{t.name} {t.cost:.3f}" for t in found.terms)
+    """A score with the parts that count, lower is better: `0.410 = price 0.310 + latency 0.100`."""
+    parts = " + ".join(f"{term_name(t.name)} {t.cost:.3f}" for t in found.terms if round(t.cost, 3))
     return f"{found.cost:.3f} = {parts}" if parts else f"{found.cost:.3f}"
 
 

@@ -16,6 +16,7 @@ from weir.cli.values import (
     in_words,
     price,
     style_of,
+    term_name,
     term_value,
 )
 from weir.wire.jobs import CandidateAnswer, JobAnswer, WhyAnswer
@@ -110,10 +111,17 @@ def _choice(chosen: CandidateAnswer, other: CandidateAnswer | None, spec: JobSpe
     for name, fact in facts:
         sheet.add(name, fact(chosen), NONE if other is None else fact(other))
     for name in dict.fromkeys(t.name for c in (chosen, other) if c is not None for t in c.terms):
-        sheet.add(f"{name} term", _term(chosen, name), _term(other, name))
+        if any(_said(c, name) for c in (chosen, other)):
+            sheet.add(f"{term_name(name)} term", _term(chosen, name), _term(other, name))
     sum_of = f"{other.cost:.3f}" if other is not None else NONE
     sheet.add("score (lower wins)", f"{chosen.cost:.3f}", sum_of)
     return sheet
+
+
+def _said(found: CandidateAnswer | None, name: str) -> bool:
+    """Whether a term says anything: it is known, or counts."""
+    terms = () if found is None else found.terms
+    return any(t.name == name and (t.value is not None or t.cost) for t in terms)
 
 
 def _term(found: CandidateAnswer | None, name: str) -> str:

@@ -50,6 +50,7 @@ from weir.wire.joining import (
     UplinkRequest,
 )
 from weir.wire.pools import PoolAnswer
+from weir.wire.queues import QueueAnswer
 
 __all__ = ["Client", "FilePiece", "Unreachable"]
 
@@ -147,6 +148,10 @@ class Client(Transport):
     def remove_cluster(self, cluster: str) -> None:
         """Remove a cluster or a link that has no live runs."""
         self._send("DELETE", f"/v1/clusters/{path_part(cluster)}")
+
+    def queues(self) -> list[QueueAnswer]:
+        """The server's queues, each below its parent."""
+        return self._ask(list[QueueAnswer], "GET", "/v1/queues")
 
     def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The defined quantities with their values."""

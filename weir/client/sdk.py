@@ -42,6 +42,7 @@ from weir.wire.jobs import (
 from weir.wire.jobspec import JobSpec
 from weir.wire.mistakes import validated
 from weir.wire.pools import PoolAnswer
+from weir.wire.queues import QueueAnswer
 from weir.wire.specfile import read_job_file
 
 JobLike = JobSpec | Mapping[str, Any] | str | Path
@@ -237,6 +238,13 @@ class Weir:
         >>> sum(p.free_devices_milli for p in weir.pools()) // 1000  # doctest: +SKIP
         """
         return self.client.pools()
+
+    def queues(self) -> list[QueueAnswer]:
+        """The domain's queues: weight, quota, what each holds and has held of late.
+
+        >>> {q.name: q.waiting for q in weir.queues()}  # doctest: +SKIP
+        """
+        return self.client.queues()
 
     def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The network's defined quantities.

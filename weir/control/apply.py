@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from weir.control.context import SCHEDULE, WATCH, Context, job_key, orders_for
 from weir.control.observe import Happening, Outcome, Rules, consequences
+from weir.control.usage import counts, note_ended
 from weir.core import units
 from weir.store import clusters, jobs, runs
 from weir.store.domains import raise_count
@@ -42,6 +43,7 @@ class _Drafts:
     avoid: list[tuple[str, str, float, int, str]] = field(default_factory=list)
     cancel: set[str] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
+    ended: list[tuple[str, RunRow]] = field(default_factory=list)
 
 
 def apply_happenings(
@@ -61,7 +63,7 @@ def apply_happenings(
         if run is not None:
             job = drafts.jobs[run.job]
             _note(drafts, consequences(run, job, happened, rules[job.id]), happened)
-    return _write(tx, drafts)
+    return _write(tx, drafts, ctx.now())
 
 
 def _rules(ctx: Context, tx: Connection, known: Mapping[str, JobRow]) -> dict[str, Rules]:
@@ -86,6 +88,8 @@ def rules_of(ctx: Context, text: str) -> Rules:
 
 
 def _note(drafts: _Drafts, out: Outcome, happened: Happening) -> None:
+    if out.job.queue and counts(drafts.runs[out.run.id], out.run, happened.event):
+        drafts.ended.append((out.job.queue, out.run))
     drafts.runs[out.run.id] = out.run
     drafts.jobs[out.job.id] = out.job
     for what, detail in out.history:
@@ -101,7 +105,7 @@ def _note(drafts: _Drafts, out: Outcome, happened: Happening) -> None:
         drafts.freed.add(out.run.pool)
 
 
-def _write(tx: Connection, drafts: _Drafts) -> set[str]:
+def _write(tx: Connection, drafts: _Drafts, now: float) -> set[str]:
     changed_runs = [r for i, r in drafts.runs.items() if r is not drafts.seen_runs[i]]
     changed_jobs = [j for i, j in drafts.jobs.items() if j is not drafts.seen_jobs[i]]
     # Each order to stop has a number of its own, so that a list of orders can end after any.
@@ -127,6 +131,7 @@ def _write(tx: Connection, drafts: _Drafts) -> set[str]:
         ],
     )
     jobs.add_history(tx, drafts.history)
+    note_ended(tx, drafts.ended, now)
     for entry in drafts.avoid:
         jobs.avoid_pool(tx, *entry)
     woken = ask_to_stop(tx, sorted(drafts.cancel), first + len(changed_jobs))

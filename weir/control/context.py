@@ -10,6 +10,7 @@ from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
 from weir.scheduling.policies import policy
 from weir.scheduling.policy import Policy
+from weir.scheduling.snapshot import Queue
 from weir.store.domains import this_domain
 from weir.store.engine import Store
 from weir.store.files import Files
@@ -33,6 +34,7 @@ class DomainSettings:
     `max_losses`: how often a job is placed again after its cluster was lost.
     `max_waiting`: how many waiting jobs one scheduling round looks at, and `max_of_a_shape` how
     many of them may be of one shape: behind so many equals that wait, one more tells it nothing.
+    `queues` are those that jobs submitted here may name; they matter to policies that share.
     """
 
     lease_s: float = 30.0
@@ -43,6 +45,7 @@ class DomainSettings:
     max_waiting: int = 20_000
     max_of_a_shape: int = 500
     policy: str = "balanced"
+    queues: tuple[Queue, ...] = ()
     url: str = ""
 
 

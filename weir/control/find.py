@@ -5,20 +5,22 @@ Both ask the scheduler's own functions on a snapshot of now, so what they say is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from weir.control.context import Context
 from weir.control.network import load_network
-from weir.control.schedule import asked_about, demands_of, load_snapshot
+from weir.control.schedule import Loaded, asked_about, demands_of, load_snapshot
+from weir.control.words import end_sentence, waiting_sentence
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
-from weir.core.plan import Candidate, Change, GroupAllocation, ReasonCount, Term, Waiting
+from weir.core.plan import Candidate, Change, GroupAllocation, Reason, ReasonCount, Term
 from weir.scheduling.find import Found, find
 from weir.scheduling.policies import policy
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Snapshot
-from weir.store import jobs
-from weir.store.rows import JobRow
+from weir.store import jobs, runs
+from weir.store.rows import JobRow, RunRow
 from weir.wire.jobs import (
     CandidateAnswer,
     ChangeAnswer,
@@ -58,21 +60,21 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
         if row is None:
             raise NotFound(f"there is no job {job_id} here")
         waits = row.state == JobState.WAITING
-        snapshot, network = load_snapshot(ctx, tx, now) if waits else (None, None)
-        network = network or load_network(ctx, tx, now)
+        loaded = load_snapshot(ctx, tx, now) if waits else None
+        network = loaded.network if loaded else load_network(ctx, tx, now)
         demands_of(ctx, tx, {row.shape})
         asked = waits and job_id in asked_about(tx, network)
-    pools = {s.pool.id: s for s in network.pools()}
+        run = None if waits or row.run is None else runs.get(tx, row.run)
     if asked:
         text = "Its center is heard again, and is being asked whether it still runs there."
         return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
-    if snapshot is not None:
-        return _why_waiting(ctx, row, snapshot)
-    return _why_there(row, pools)
+    if loaded is not None:
+        return _why_waiting(ctx, row, loaded)
+    return _why_there(row, {s.pool.id: s for s in network.pools()}, run)
 
 
-def _why_waiting(ctx: Context, row: JobRow, snapshot: Snapshot) -> WhyAnswer:
-    plan = schedule(snapshot, ctx.policy)
+def _why_waiting(ctx: Context, row: JobRow, loaded: Loaded) -> WhyAnswer:
+    plan = schedule(loaded.snapshot, ctx.policy)
     entry = plan.waiting.get(row.id)
     if entry is None:
         placed = any(p.job == row.id for p in plan.placements)
@@ -82,45 +84,23 @@ def _why_waiting(ctx: Context, row: JobRow, snapshot: Snapshot) -> WhyAnswer:
             else "It stands behind more jobs than one round looks at; it has not come up yet."
         )
         return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
+    served = loaded.served.get(row.id, ())
+    will_go = 0 if served else sum(p.for_job == row.id for p in plan.preemptions)
     return WhyAnswer(
         job=row.id,
         state=JobState.WAITING,
-        text=waiting_sentence(entry, row.reason),
+        text=waiting_sentence(entry, row.reason, served, will_go, row.queue),
         ahead=entry.ahead,
         held_pool=entry.held_pool,
         hopeless=entry.hopeless,
+        start_s=entry.start_s,
+        room_made_by=tuple(sorted(served)),
         reasons=tuple(_reason(r) for r in entry.reasons),
         changes=tuple(_change(c) for c in entry.changes),
     )
 
 
-def waiting_sentence(entry: Waiting, before: str) -> str:
-    """The answer in one or two sentences."""
-    earlier = f" Before that: {before}." if before else ""
-    if not entry.reasons:
-        return "There is no pool in this network yet." + earlier
-    if entry.hopeless:
-        return (
-            "No pool of this network could ever take it as it is: each lacks something that "
-            "waiting will not bring." + earlier
-        )
-    jobs = "one job" if entry.ahead == 1 else f"{entry.ahead} jobs"
-    ahead = f", with {jobs} ahead of it" if entry.ahead else ""
-    held = f"; pool {entry.held_pool} is kept for it" if entry.held_pool else ""
-    return f"It waits for room{ahead}{held}." + earlier
-
-
-def end_sentence(state: JobState, reason: str) -> str:
-    """How a job ended, in words; empty for one that goes on or ended well."""
-    if state is JobState.CANCELED:
-        return (
-            f"It was {reason}." if reason.startswith("canceled") else f"It was stopped: {reason}."
-        )
-    words = {JobState.FAILED: "It failed", JobState.REFUSED: "It was sent back"}
-    return f"{words[state]}: {reason}." if state in words and reason else ""
-
-
-def _why_there(row: JobRow, pools: dict[str, PoolState]) -> WhyAnswer:
+def _why_there(row: JobRow, pools: dict[str, PoolState], run: RunRow | None) -> WhyAnswer:
     decision = row.decision or {}
     chosen, second = decision.get("chosen"), decision.get("runner_up")
     state = JobState(row.state)
@@ -131,9 +111,10 @@ def _why_there(row: JobRow, pools: dict[str, PoolState]) -> WhyAnswer:
     best = "the lowest cost of all that fit" if second else "the only one that fit"
     there = pools.get(chosen["pool"])
     where = f"{there.pool.site_name} / {there.pool.name}" if there else f"pool {chosen['pool']}"
-    text = " ".join(
-        filter(None, [f"It {verb} on {where}: {best}.", end_sentence(state, row.reason)])
-    )
+    leaves = run is not None and run.preempted_for is not None and state not in JOB_FINAL
+    going = f"It was asked to make room for job {run.preempted_for}." if run and leaves else ""
+    said = [f"It {verb} on {where}: {best}.", going, end_sentence(state, row.reason)]
+    text = " ".join(filter(None, said))
     return WhyAnswer(
         job=row.id,
         state=state,
@@ -193,8 +174,12 @@ def _rejections(found: Found, pools: dict[str, PoolState]) -> tuple[RejectionAns
 
 
 def _reason(r: ReasonCount) -> ReasonAnswer:
+    if r.reason is Reason.DEFERRED:  # here it is always the job's own file that says so
+        r = replace(r, needed="its time to start")
     return ReasonAnswer(reason=r.reason, pools=r.pools, needed=r.needed, best=r.best, text=str(r))
 
 
 def _change(c: Change) -> ChangeAnswer:
-    return ChangeAnswer(reason=c.reason, wanted=c.wanted, instead=c.instead, pools=c.pools)
+    return ChangeAnswer(
+        reason=c.reason, wanted=c.wanted, instead=c.instead, pools=c.pools, now=c.now
+    )

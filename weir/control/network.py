@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,9 @@ from weir.store import clusters, runs
 from weir.store.clusters import PoolHead
 from weir.store.rows import ClusterRow
 from weir.wire.pools import PoolReport, pool_from
+
+STOPPING_S = 10.0
+"""How much longer a run that was told to stop is thought to hold its place."""
 
 Way = tuple[str, str]
 """A pool, and the cluster by which it is reached."""
@@ -53,7 +57,7 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
     heads = clusters.pool_heads(tx)
     reports = _reports(ctx, tx, [h for h in heads if not h.gone])
     silent = frozenset(c for c, row in rows.items() if is_silent(row, now, ctx.settings.lease_s))
-    claims, for_origin = _claims(tx, silent)
+    claims, for_origin = _claims(tx, silent, now)
     ways = tuple(
         PoolState(
             pool=seen_from_here(reports[(h.cluster, h.id)], rows[h.cluster]),
@@ -106,18 +110,20 @@ def _reports(
 
 
 def _claims(
-    tx: Connection, silent: Collection[str]
+    tx: Connection, silent: Collection[str], now: float
 ) -> tuple[dict[Way, tuple[Claim, ...]], dict[Way, dict[str, tuple[Claim, ...]]]]:
     """Bookings by way, and by way and the link that the job came by ("" for none).
 
     A lost run may still be where it was: once its cluster is heard again, it holds its place until
-    it has been asked how it stands.
+    it has been asked how it stands. One that was told to stop is taken to end soon.
     """
     by_way: dict[Way, tuple[Claim, ...]] = defaultdict(tuple)
     by_origin: dict[Way, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
-    for pool, cluster, state, claims, ends_at, origin in runs.booked(tx):
+    for pool, cluster, state, claims, ends_at, cancel, origin in runs.booked(tx):
         if state == RunState.LOST and cluster in silent:
             continue
+        if cancel:
+            ends_at = min(now + STOPPING_S, ends_at or inf)
         made = tuple(Claim(c[0], c[1], c[2], c[3], ends_at) for c in claims)
         by_way[(pool, cluster)] += made
         by_origin[(pool, cluster)][origin or ""] += made

@@ -143,8 +143,18 @@ def _succeeded(out: Outcome, happened: Happening, rules: Rules, current: bool) -
     _end(out, JobEvent.SUCCEEDED, happened, "")
 
 
+def _made_room(out: Outcome) -> bool:
+    """Whether the run was told to make room for another job: then its job waits again, however the
+    run ended short of success. Nobody can tell a program's failure from its being stopped.
+    """
+    if out.run.preempted_for is None or out.job.run is None or out.job.cancel_at is not None:
+        return False
+    _requeue(out, f"preempted for job {out.run.preempted_for}")
+    return True
+
+
 def _failed(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
-    if not current:
+    if not current or _made_room(out):
         return
     job = replace(out.job, failures=out.job.failures + 1)
     out.job = job
@@ -157,7 +167,7 @@ def _failed(out: Outcome, happened: Happening, rules: Rules, current: bool) -> N
 
 
 def _canceled(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
-    if not current:
+    if not current or _made_room(out):
         return
     if out.job.cancel_at is not None:
         _end(out, JobEvent.CANCELED, happened, out.job.reason or happened.reason)
@@ -168,7 +178,7 @@ def _canceled(out: Outcome, happened: Happening, rules: Rules, current: bool) ->
 
 
 def _refused(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
-    if not current:
+    if not current or _made_room(out):
         return
     reason = happened.reason or "no reason given"
     if out.job.cancel_at is not None:
@@ -188,7 +198,7 @@ def avoid_for(refusals: int, avoid_s: float) -> float:
 
 
 def _lost(out: Outcome, happened: Happening, rules: Rules, current: bool) -> None:
-    if current:
+    if current and not _made_room(out):
         _lose(out, happened, rules, happened.reason or "its center is lost")
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.control.context import WATCH, Context, again, job_key, orders_for
+from weir.control.held import Held, load_held, room_is_made_for, running_jobs
 from weir.control.network import Network, load_network
+from weir.control.preempt import Order, still_good, to_order, write_orders
+from weir.control.queues import with_past
+from weir.control.usage import average_past, counted, speed_of_pools
 from weir.core.demand import Demand, TaskGroup, from_record
 from weir.core.lifecycle import JobEvent, JobState, RunState, step_job
 from weir.core.plan import CAN_CHANGE, Candidate, Placement, Plan, Reason, Waiting
@@ -19,10 +24,29 @@ from weir.store.domains import count, raise_count, swap_count
 from weir.store.rows import JobRow
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A snapshot with what it was made from.
+
+    `speed` is what a device of each pool counts in shares (1000 where not told), None where nothing
+    is shared. `served` are the jobs that room is being made for, and who makes it.
+    """
+
+    snapshot: Snapshot
+    network: Network
+    speed: Mapping[str, int] | None
+    held: Mapping[str, Held]
+    served: Mapping[str, list[str]]
+
+
 def load_snapshot(
     ctx: Context, tx: Connection, now: float, of_a_shape: int | None = None
-) -> tuple[Snapshot, Network]:
-    """What the scheduler sees now: every pool once, and the waiting jobs in their order."""
+) -> Loaded:
+    """What the scheduler sees now: every pool once, and the waiting jobs in their order.
+
+    What runs is looked at only where the policy may push it out or shares are counted, and only
+    if somebody waits.
+    """
     network = load_network(ctx, tx, now)
     rows = jobs.waiting(tx, ctx.settings.max_waiting, now, of_a_shape)
     asked = asked_about(tx, network) if rows else frozenset()
@@ -37,10 +61,25 @@ def load_snapshot(
             priority=row.priority,
             submitted_at=row.submitted_at,
             avoid=avoided.get(row.id, nothing),
+            queue=row.queue,
+            start_after=row.start_after,
+            deadline_at=row.deadline,
         )
         for row in rows
     )
-    return Snapshot(now=now, pools=network.pools(), jobs=waiting), network
+    policy, pools, shared = ctx.policy, network.pools(), ctx.settings.queues
+    held: list[Held] = []
+    if rows and (policy.preempt or shared):
+        held = load_held(tx, everything=bool(shared))
+    queues = shared
+    if shared and rows and policy.fair:
+        began = ((h.queue, h.began, h.counted) for h in held)
+        queues = with_past(shared, average_past(tx, began, now))
+    served = room_is_made_for(tx, network.silent, now) if any(h.stopping for h in held) else {}
+    running = running_jobs(held, {s.pool.id: s.cluster for s in pools}) if held else ()
+    snapshot = Snapshot(now=now, pools=pools, jobs=waiting, running=running, queues=queues)
+    speed = speed_of_pools(snapshot, policy) if shared else None
+    return Loaded(snapshot, network, speed, {h.job: h for h in held}, served)
 
 
 def asked_about(tx: Connection, network: Network) -> frozenset[str]:
@@ -72,40 +111,63 @@ def _round(ctx: Context) -> int:
         if not jobs.any_waiting(tx):
             return 0
         seen = count(tx, "round")
-        snapshot, network = load_snapshot(ctx, tx, now, ctx.settings.max_of_a_shape)
-    plan = schedule(snapshot, ctx.policy)
-    pinned = {j.id for j in snapshot.jobs if j.demand.pinned_pool is not None}
-    refused = {i: w for i, w in plan.waiting.items() if i in pinned}
-    if not plan.placements and not refused:
+        loaded = load_snapshot(ctx, tx, now, ctx.settings.max_of_a_shape)
+    plan = schedule(loaded.snapshot, ctx.policy)
+    pinned = {j.id for j in loaded.snapshot.jobs if j.demand.pinned_pool is not None}
+    refused = _sent_back(plan, loaded.snapshot)
+    orders = to_order(plan, loaded.held, pinned, loaded.served)
+    if not plan.placements and not refused and not orders:
         return 0
-    woken = _apply(ctx, plan, refused, network, seen, now)
+    woken = _apply(ctx, plan, refused, orders, loaded, seen, now)
     for key in woken:
         ctx.wake(key)
     return len(plan.placements) + len(refused)
+
+
+def _sent_back(plan: Plan, snapshot: Snapshot) -> dict[str, Waiting]:
+    """The jobs that peers have pinned to a pool and that were not placed there, and why.
+
+    Why a job waits is worked out as it is looked at, which takes a while: once for each shape.
+    """
+    why: dict[int, Waiting] = {}
+    found: dict[str, Waiting] = {}
+    waiting = set(plan.waiting)  # to ask the plan itself whether one waits would explain it
+    for job in snapshot.jobs:
+        if job.demand.pinned_pool is not None and job.id in waiting:
+            shape = id(job.demand)
+            if shape not in why:
+                why[shape] = plan.waiting[job.id]
+            found[job.id] = why[shape]
+    return found
 
 
 def _apply(
     ctx: Context,
     plan: Plan,
     refused: Mapping[str, Waiting],
-    network: Network,
+    orders: Sequence[Order],
+    loaded: Loaded,
     seen: int,
     now: float,
 ) -> set[str]:
     """Write the plan in one transaction; `Conflict` if another round or a change came between."""
     ids = [p.job for p in plan.placements] + list(refused)
+    moved = {o.wanted.job for o in orders} | {o.wanted.for_job for o in orders}
     with ctx.store.write() as tx:
         swap_count(tx, "round", seen)
-        rows = jobs.some(tx, ids)
+        rows = jobs.some(tx, [*ids, *(moved - set(ids))])
         placements = [p for p in plan.placements if _still_waits(rows.get(p.job))]
         back = [rows[i] for i in refused if _still_waits(rows.get(i))]
-        changed = len(placements) + len(back)
+        good = still_good(tx, orders, rows)
+        changed = len(placements) + len(back) + 2 * len(good)
         first = raise_count(tx, "seq", changed) - changed + 1 if changed else 0
-        _write_placements(ctx, tx, placements, rows, network, first, now)
+        _write_placements(ctx, tx, placements, rows, loaded, first, now)
         _write_refusals(tx, back, refused, first + len(placements), now)
         clusters.touch_pools(tx, {p.chosen.pool for p in placements}, first)
-    woken = {orders_for(p.chosen.cluster) for p in placements}
-    woken |= {job_key(i) for i in ids}
+        after, away_s = first + len(placements) + len(back), ctx.settings.start_within_s
+        woken = write_orders(tx, good, rows, after, now, away_s) if good else set()
+    woken |= {orders_for(p.chosen.cluster) for p in placements}
+    woken |= {job_key(i) for i in (*ids, *moved)}
     return woken | {WATCH}
 
 
@@ -118,7 +180,7 @@ def _write_placements(
     tx: Connection,
     placements: list[Placement],
     rows: Mapping[str, JobRow],
-    network: Network,
+    loaded: Loaded,
     first: int,
     now: float,
 ) -> None:
@@ -127,6 +189,7 @@ def _write_placements(
         row, chosen = rows[placement.job], placement.chosen
         demand = ctx.caches.demands[row.shape]
         run_id = f"{row.id}-{row.attempts + 1}"
+        claims = claims_of(demand, chosen)
         new_runs.append(
             {
                 "id": run_id,
@@ -135,13 +198,16 @@ def _write_placements(
                 "pool": chosen.pool,
                 "state": RunState.ASSIGNED,
                 "groups": [[g.group, g.count, g.stack] for g in chosen.groups],
-                "claims": claims_of(demand, chosen),
+                "claims": claims,
+                "counted_milli": _counted_milli(claims, chosen, loaded.speed),
                 "revision": first + offset,
                 "start_within_s": ctx.settings.start_within_s,
                 "assigned_at": now,
                 "reason": "",
                 "place": [],
                 "cancel": False,
+                "preempted_for": None,
+                "preempted_at": None,
             }
         )
         changes.append(
@@ -157,7 +223,7 @@ def _write_placements(
                 "decision": decision_record(placement),
             }
         )
-        to = network.clusters[chosen.cluster].name
+        to = loaded.network.clusters[chosen.cluster].name
         history.append(
             {"job": row.id, "at": now, "what": "placed", "detail": f"{chosen.pool} by {to}"}
         )
@@ -213,6 +279,15 @@ def claims_of(demand: Demand, chosen: Candidate) -> list[list[int]]:
         ]
         for a in chosen.groups
     ]
+
+
+def _counted_milli(
+    claims: list[list[int]], chosen: Candidate, speed: Mapping[str, int] | None
+) -> int | None:
+    """What the devices of a placement count in shares; None where nothing is shared."""
+    if speed is None:
+        return None
+    return counted(claims, None)[2] * speed.get(chosen.pool, 1000) // 1000
 
 
 def decision_record(placement: Placement) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from weir.control.authorize import Principal
 from weir.control.context import SCHEDULE, Context, again
+from weir.control.queues import check_queues
 from weir.core.demand import Demand, to_record
 from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
 from weir.core.lifecycle import JobState
@@ -17,7 +18,7 @@ from weir.store import jobs
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
-from weir.wire.jobspec import JobSpec, deadline_s, demand_of
+from weir.wire.jobspec import JobSpec, deadline_s, demand_of, start_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer
     """Write the jobs. What was acknowledged is there; what was sent twice (same key) is there once.
 
     Raises `NotAllowed` for an origin that the caller can't speak for, `Conflict` for a loop,
-    `TooLarge` for arrays beyond the batch limit.
+    `TooLarge` for arrays beyond the batch limit, `BadInput` for queues that are not here.
     """
     total = sum(_members(s) for s in request.jobs)
     if total > MAX_BATCH and len(request.jobs) > 1:
         raise TooLarge(f"{total} jobs in one request; send at most {MAX_BATCH}, or one array")
+    check_queues(ctx, request.jobs)
     now = ctx.now()
     domain = ctx.domain()
     drafts = [_draft(ctx, who, s, domain.id, now) for s in request.jobs]
@@ -127,12 +129,16 @@ def _members(submission: Submission) -> int:
 
 def _base_row(who: Principal, spec: JobSpec, origin: Origin | None, now: float) -> dict[str, Any]:
     patience = origin.start_within_s if origin else deadline_s(spec)
+    after = start_after_s(spec)
     return {
         "name": spec.name,
         "submitter": origin.submitter if origin else who.subject,
         "state": JobState.WAITING,
         "priority": spec.priority,
+        "queue": "" if origin else spec.queue or "",
+        "preemptible": spec.preemptible,
         "submitted_at": now,
+        "start_after": None if origin or after is None else now + after,
         "expires_at": None if patience is None else now + patience,
         "reason": "",
         "path": list(origin.path) if origin else [],

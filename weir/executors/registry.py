@@ -8,13 +8,18 @@ from pathlib import Path
 from weir.executors.base import Executor
 from weir.executors.federated import FederatedExecutor
 from weir.executors.local import LocalExecutor
-from weir.executors.settings import FederatedSettings, LocalSettings
+from weir.executors.settings import FederatedSettings, LocalSettings, SlurmSettings
+from weir.executors.slurm import SlurmExecutor
 
 
 def make_executor(
-    settings: LocalSettings | FederatedSettings, home: Path, now: Callable[[], float]
+    settings: LocalSettings | FederatedSettings | SlurmSettings,
+    home: Path,
+    now: Callable[[], float],
 ) -> Executor:
     """The executor that these settings describe; what it keeps is under `home`."""
     if isinstance(settings, LocalSettings):
         return LocalExecutor(settings, home, now)
+    if isinstance(settings, SlurmSettings):
+        return SlurmExecutor(settings, home, now)
     return FederatedExecutor(settings, home, now)

@@ -7,8 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from weir.executors.slurm_settings import SlurmSettings
 from weir.wire.base import Wire
 from weir.wire.pools import PoolFields
+
+__all__ = [
+    "AgentFile",
+    "AgentSettings",
+    "FederatedSettings",
+    "LocalSettings",
+    "SlurmSettings",
+    "Uplink",
+]
 
 
 class LocalSettings(Wire):
@@ -42,7 +52,9 @@ class AgentSettings(Wire):
     """One agent: one executor, one or more parents. The first parent issues the identifiers."""
 
     name: str
-    executor: Annotated[LocalSettings | FederatedSettings, Field(discriminator="kind")]
+    executor: Annotated[
+        LocalSettings | FederatedSettings | SlurmSettings, Field(discriminator="kind")
+    ]
     uplinks: Annotated[tuple[Uplink, ...], Field(min_length=1)]
 
 

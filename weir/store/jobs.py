@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from weir.core.lifecycle import JOB_ACTIVE, JOB_FINAL, JobState
 from weir.store.rows import JobRow, chunks, fetch, first, select_as, swap_rows, upsert
@@ -112,29 +112,35 @@ def any_waiting(tx: Connection) -> bool:
 
 
 def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = None) -> list[Any]:
-    """Rows (id, shape, priority, submitted_at) of the first `limit` jobs in the queue's order.
+    """Rows (id, shape, priority, submitted_at, queue, start_after, deadline) of the first `limit`
+    jobs in the queue's order; `deadline` is null for what a link handed over.
 
-    With `of_a_shape`, at most so many of each shape. Without those that a link handed over and
-    whose time to start has passed.
+    With `of_a_shape`, at most so many of each shape in each queue, and none whose time has not
+    come. Without those that a link handed over and whose time to start has passed.
     """
     c = job.c
-    in_time = c.origin_cluster.is_(None) | (c.expires_at > now)
+    deadline = case((c.origin_cluster.is_(None), c.expires_at), else_=None).label("deadline")
     order = (c.priority.desc(), c.submitted_at, c.id)
-    query = select(c.id, c.shape, c.priority, c.submitted_at).where(
-        c.state == JobState.WAITING, in_time
-    )
+    query = select(c.id, c.shape, c.priority, c.submitted_at, c.queue, c.start_after, deadline)
+    here = (c.state == JobState.WAITING) & (c.origin_cluster.is_(None) | (c.expires_at > now))
     if of_a_shape is None:
-        return list(tx.execute(query.order_by(*order).limit(limit)).all())
-    nth = func.row_number().over(partition_by=c.shape, order_by=order).label("nth")
-    ranked = query.add_columns(nth).subquery()
-    r = ranked.c
-    first = (
-        select(r.id, r.shape, r.priority, r.submitted_at)
-        .where(r.nth <= of_a_shape)
-        .order_by(r.priority.desc(), r.submitted_at, r.id)
-        .limit(limit)
+        return list(tx.execute(query.where(here).order_by(*order).limit(limit)).all())
+    # Ids alone are numbered: what is sorted for that is sorted whole.
+    nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")
+    begun = c.start_after.is_(None) | (c.start_after <= now)
+    first = select(c.id, nth).where(here, begun).subquery()
+    query = query.join(first, first.c.id == c.id).where(first.c.nth <= of_a_shape)
+    return list(tx.execute(query.order_by(*order).limit(limit)).all())
+
+
+def by_queue(tx: Connection) -> dict[tuple[str, str], int]:
+    """How many unfinished jobs there are by queue and state."""
+    query = (
+        select(job.c.queue, job.c.state, func.count())
+        .where(job.c.state.in_(JOB_ACTIVE))
+        .group_by(job.c.queue, job.c.state)
     )
-    return list(tx.execute(first).all())
+    return {(str(queue), str(state)): int(n) for queue, state, n in tx.execute(query)}
 
 
 def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:

@@ -89,7 +89,10 @@ class JobRow:
     submitter: str
     state: str
     priority: int
+    queue: str
+    preemptible: bool
     submitted_at: float
+    start_after: float | None
     started_at: float | None
     ended_at: float | None
     expires_at: float | None
@@ -136,6 +139,20 @@ class RunRow:
     reason: str
     place: list[str]
     cancel: bool
+    counted_milli: int | None
+    preempted_for: str | None
+    preempted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What the past runs of a queue held, summed over time and faded until `at`."""
+
+    queue: str
+    cpu_milli_s: float
+    memory_bytes_s: float
+    device_milli_s: float
+    at: float
 
 
 def select_as(kind: type[Any], table: Table) -> Select[Any]:

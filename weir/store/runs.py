@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from weir.core.lifecycle import RUN_ACTIVE, RunState
+from weir.core.lifecycle import RUN_ACTIVE, JobState, RunState
 from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as, swap_rows
 from weir.store.tables import file, job, run
 
@@ -52,16 +52,47 @@ def change(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def booked(tx: Connection) -> list[Any]:
-    """Rows (pool, cluster, state, claims, ends_at, origin_cluster) of every run that holds capacity
-    or, lost, may hold it.
+    """Rows (pool, cluster, state, claims, ends_at, cancel, origin_cluster) of every run that holds
+    capacity or, lost, may hold it.
     """
     r = run.c
     query = (
-        select(r.pool, r.cluster, r.state, r.claims, r.ends_at, job.c.origin_cluster)
+        select(r.pool, r.cluster, r.state, r.claims, r.ends_at, r.cancel, job.c.origin_cluster)
         .join(job, job.c.id == r.job)
         .where(r.state.in_(LIVE))
     )
     return list(tx.execute(query).all())
+
+
+def held(tx: Connection, everything: bool) -> list[Any]:
+    """Rows of the runs that hold capacity for a job now: (job, run, pool, cluster, claims,
+    counted_milli, assigned_at, started_at, cancel, priority, queue, preemptible, origin_cluster,
+    cancel_at). Those of jobs that may be pushed out; with `everything` those of all jobs.
+    """
+    r, j = run.c, job.c
+    query = (
+        select(
+            j.id, r.id.label("run"), r.pool, r.cluster, r.claims, r.counted_milli,
+            r.assigned_at, r.started_at, r.cancel, j.priority, j.queue, j.preemptible,
+            j.origin_cluster, j.cancel_at,
+        )
+        .join(run, r.id == j.run)
+        .where(j.state.in_((JobState.PLACED, JobState.RUNNING)), r.state.in_(RUN_ACTIVE))
+    )  # fmt: skip
+    if not everything:
+        query = query.where(j.preemptible)
+    return list(tx.execute(query).all())
+
+
+def making_room(tx: Connection, since: float) -> list[tuple[str, str, str]]:
+    """(job, cluster, for whom) of the runs that were told after `since` to make room for a job, and
+    have not ended yet.
+    """
+    c = run.c
+    query = select(c.job, c.cluster, c.preempted_for).where(
+        c.state.in_(RUN_ACTIVE), c.preempted_for.is_not(None), c.preempted_at > since
+    )
+    return [(str(job_id), str(cluster), str(whom)) for job_id, cluster, whom in tx.execute(query)]
 
 
 def orders(tx: Connection, cluster: str, after: int, limit: int) -> list[tuple[RunRow, JobRow]]:

@@ -136,7 +136,10 @@ job = Table(
     Column("submitter", String(120), nullable=False),
     Column("state", String(12), nullable=False),
     Column("priority", Integer, nullable=False),
+    Column("queue", String(63), nullable=False),  # whose share it counts for; "": nobody's
+    Column("preemptible", Boolean, nullable=False),  # another job may push it out here
     Column("submitted_at", Double, nullable=False),
+    Column("start_after", Double),  # it is not to start before
     Column("started_at", Double),
     Column("ended_at", Double),
     Column("expires_at", Double),  # the deadline; of a pinned job, the last moment to be placed
@@ -186,8 +189,22 @@ run = Table(
     Column("reason", Text, nullable=False),
     Column("place", JSON, nullable=False),
     Column("cancel", Boolean, nullable=False),
+    Column("counted_milli", BigInteger),  # what its devices count in shares; null: as they are
+    Column("preempted_for", String(40)),  # the job that it has to make room for
+    Column("preempted_at", Double),  # when it was told so
     Index(None, "cluster", "revision"),
     Index(None, "state", "cluster"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("queue", String(63), primary_key=True),
+    # Integrals over time of what its jobs of the past held, faded until `at` (control.usage).
+    Column("cpu_milli_s", Double, nullable=False),
+    Column("memory_bytes_s", Double, nullable=False),
+    Column("device_milli_s", Double, nullable=False),
+    Column("at", Double, nullable=False),
 )
 
 avoid = Table(

@@ -92,12 +92,13 @@ class ReasonAnswer(Answer):
 
 
 class ChangeAnswer(Answer):
-    """A single change of the job that would admit more pools."""
+    """A single change of the job that would admit more pools; with `now`, it starts at once."""
 
     reason: str
     wanted: str
     instead: str
     pools: int
+    now: bool = False
 
 
 class RejectionAnswer(Answer):
@@ -127,7 +128,11 @@ class FindAnswer(Answer):
 
 
 class WhyAnswer(Answer):
-    """Why a job stands where it stands: reasons of a waiting job, terms of a placed one."""
+    """Why a job stands where it stands: reasons of a waiting job, terms of a placed one.
+
+    `start_s` is when a waiting one should start, in seconds from now: at the soonest and at the
+    latest, null where that is not known. `room_made_by` are jobs that are stopping for it.
+    """
 
     job: str
     state: JobState
@@ -135,6 +140,8 @@ class WhyAnswer(Answer):
     ahead: int = 0
     held_pool: str | None = None
     hopeless: bool = False
+    start_s: tuple[float | None, float | None] = (None, None)
+    room_made_by: tuple[str, ...] = ()
     reasons: tuple[ReasonAnswer, ...] = ()
     changes: tuple[ChangeAnswer, ...] = ()
     chosen: CandidateAnswer | None = None
@@ -176,6 +183,9 @@ class JobAnswer(Answer):
     state: JobState
     submitter: str
     priority: int
+    queue: str = ""
+    preemptible: bool = False
+    start_after: float | None = None
     submitted_at: float
     started_at: float | None
     ended_at: float | None

@@ -27,7 +27,7 @@ MAX_INPUT_BYTES = 4 * 2**20
 """Largest inline input of a job, all files together; larger ones go by URL."""
 
 
-def _text(parse: Callable[[Any], int]) -> BeforeValidator:
+def text_of(parse: Callable[[Any], int]) -> BeforeValidator:
     """Keep a quantity as the text it was written as, once `parse` has understood it."""
 
     def as_text(value: Any) -> str:
@@ -73,27 +73,27 @@ def _described(example: str) -> Any:
 
 
 Bytes = Annotated[
-    str, _text(_positive(units.parse_bytes, "memory")), _described("bytes, as in 512MiB or 80GiB")
+    str, text_of(_positive(units.parse_bytes, "memory")), _described("bytes, as in 512MiB or 80GiB")
 ]
 Cpu = Annotated[
-    str, _text(_positive(units.parse_cpu_milli, "cpu")), _described("CPU cores, as in 2 or 500m")
+    str, text_of(_positive(units.parse_cpu_milli, "cpu")), _described("CPU cores, as in 2 or 500m")
 ]
 Duration = Annotated[
     str,
-    _text(_positive(units.parse_duration_s, "a duration")),
+    text_of(_positive(units.parse_duration_s, "a duration")),
     _described("a duration, as in 90s or 1h30m"),
 ]
 Performance = Annotated[
     str,
-    _text(_positive(units.parse_gflops, "performance")),
+    text_of(_positive(units.parse_gflops, "performance")),
     _described("operations per second, as in 300 TFLOPS or 2 PFLOPS"),
 ]
 Price = Annotated[
     str,
-    _text(_positive(units.parse_price_micro, "a price")),
+    text_of(_positive(units.parse_price_micro, "a price")),
     _described("money of the network's currency, as in 2.50"),
 ]
-Latency = Annotated[str, _text(_milliseconds), _described("a round trip, as in 20ms")]
+Latency = Annotated[str, text_of(_milliseconds), _described("a round trip, as in 20ms")]
 DeviceName = Annotated[str, AfterValidator(_known_device)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 RelativePath = Annotated[
@@ -246,6 +246,11 @@ class JobSpec(Wire):
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     restartable: bool = Field(True, description="may be run again after its center was lost")
     priority: Annotated[int, Field(ge=0, le=100)] = 50
+    queue: Name | None = Field(None, description="whose share it counts for, where it is submitted")
+    preemptible: bool = Field(False, description="may be stopped for another job, to start anew")
+    start_after: Duration | None = Field(
+        None, description="earliest start, counted from the submission"
+    )
     deadline: Duration | None = Field(None, description="latest end, counted from the submission")
     array: Array | None = None
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
@@ -262,6 +267,11 @@ class JobSpec(Wire):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
                 raise ValueError(f"two {noun}s have one name: {', '.join(twice)}")
+        if self.preemptible and not self.restartable:
+            raise ValueError("what is preemptible starts anew, so it can't be restartable: false")
+        start, end = start_after_s(self), deadline_s(self)
+        if start is not None and end is not None and start >= end:
+            raise ValueError(f"start_after ({self.start_after}) is not before the deadline")
         size = sum(len(i.text or "") + len(i.base64 or "") for i in self.inputs)
         if size > MAX_INPUT_BYTES:
             raise ValueError(
@@ -301,6 +311,11 @@ def walltime_s(spec: JobSpec) -> int | None:
 def deadline_s(spec: JobSpec) -> int | None:
     """Seconds from submission to the latest end; None if it set none."""
     return None if spec.deadline is None else units.parse_duration_s(spec.deadline)
+
+
+def start_after_s(spec: JobSpec) -> int | None:
+    """Seconds from submission to the earliest start; None if it may start at once."""
+    return None if spec.start_after is None else units.parse_duration_s(spec.start_after)
 
 
 def _group(tasks: Tasks) -> TaskGroup:

@@ -114,7 +114,7 @@ def mistakes_of(
     listed = list(errors)
     fields = [_field(e, lines) for e in listed]
     found = [
-        Mistake(show_path(field), _message(e, field, model), _line(field, lines))
+        Mistake(show_path(field), _message(e, field, model), line_of(field, lines))
         for e, field in zip(listed, fields, strict=True)
         if not (e["type"] == "too_short" and _has_below(field, fields))
     ]
@@ -144,7 +144,7 @@ def _field(error: Any, lines: Mapping[Path, int]) -> Path:
     return (*path, *steps[-1:])
 
 
-def _line(path: Path, lines: Mapping[Path, int]) -> int | None:
+def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
     """The line of the field, or of the nearest thing around it (a missing field has none)."""
     for end in range(len(path), -1, -1):
         if path[:end] in lines:

@@ -129,13 +129,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("secret_hash", name=op.f("uq_token_secret_hash")),
     )
     op.create_table(
+        "usage",
+        sa.Column("queue", sa.String(length=63), nullable=False),
+        sa.Column("cpu_milli_s", sa.Double(), nullable=False),
+        sa.Column("memory_bytes_s", sa.Double(), nullable=False),
+        sa.Column("device_milli_s", sa.Double(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("queue", name=op.f("pk_usage")),
+    )
+    op.create_table(
         "job",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=63), nullable=False),
         sa.Column("submitter", sa.String(length=120), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("queue", sa.String(length=63), nullable=False),
+        sa.Column("preemptible", sa.Boolean(), nullable=False),
         sa.Column("submitted_at", sa.Double(), nullable=False),
+        sa.Column("start_after", sa.Double(), nullable=True),
         sa.Column("started_at", sa.Double(), nullable=True),
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.Column("expires_at", sa.Double(), nullable=True),
@@ -210,6 +222,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("place", sa.JSON(), nullable=False),
         sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("counted_milli", sa.BigInteger(), nullable=True),
+        sa.Column("preempted_for", sa.String(length=40), nullable=True),
+        sa.Column("preempted_at", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["job"], ["job.id"], name=op.f("fk_run_job")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )

@@ -1,0 +1,211 @@
+"""The pools of a Slurm as of the last look at it: what is free without whom, what still fits, how
+a gang is laid.
+
+A look is at nodes, and our own jobs hold some of what is allocated there. Jobs start and end
+between looking at jobs and looking at nodes; those that held anything at the poll before or at
+the poll after a look count as ours. So a job of ours is never taken for somebody else's, and what
+others use is at worst told too low for the moment between two polls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from weir.core import units
+from weir.core.errors import NotReady
+from weir.core.inventory import FreeShape
+from weir.executors import slurm_inventory
+from weir.executors.local_hosts import Need, needs_of
+from weir.executors.slurm_inventory import Amount, Kind
+from weir.executors.slurm_layout import Layout, Part, layout_of, whole
+from weir.executors.slurm_records import Node, Partition
+from weir.executors.slurm_runs import Run
+from weir.executors.slurm_settings import SlurmShare
+from weir.scheduling.packing import Claim, place_all, subtract
+from weir.wire.exchange import RunOrder
+from weir.wire.jobspec import walltime_s
+from weir.wire.pools import PoolReport
+
+Held = Mapping[str, Amount]
+"""What our own jobs hold, by node."""
+
+
+class Pools:
+    """The pools. Its methods are called with the executor's lock held."""
+
+    def __init__(self, shares: Sequence[SlurmShare], names: Mapping[str, str]) -> None:
+        self._shares = shares
+        self._names = dict(names)  # by identifier
+        self._kinds: dict[str, Kind] = {}
+        self._others: dict[str, dict[str, Amount]] = {}
+        self._crowded: frozenset[str] = frozenset()
+        self.looked = False
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    def take(
+        self,
+        nodes: Sequence[Node],
+        partitions: Sequence[Partition],
+        crowded: Iterable[str],
+        own: Callable[[Kind], Held],
+    ) -> bool:
+        """A look: whether anything is other than before. `own` is what our jobs hold of a kind,
+        `crowded` the partitions in which others' jobs wait.
+        """
+        before = self._kinds, self._others, self._crowded
+        by_name = {node.name: node for node in nodes}
+        kinds = slurm_inventory.kinds_of(self._shares, nodes, partitions)
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._others = {
+            kind.name: slurm_inventory.used_by_others(kind, by_name, own(kind)) for kind in kinds
+        }
+        self._crowded = frozenset(crowded)
+        self.looked = True
+        return before != (self._kinds, self._others, self._crowded)
+
+    def name(self, identifiers: Mapping[str, str]) -> dict[str, str]:
+        """Learn identifiers, by name; gives all names by identifier."""
+        self._names |= {identifier: name for name, identifier in identifiers.items()}
+        return dict(self._names)
+
+    def name_of(self, identifier: str) -> str:
+        """The name of the pool that an order means; the order's own word if there is none."""
+        return self._names.get(identifier, identifier)
+
+    def get(self, name: str) -> Kind | None:
+        return self._kinds.get(name)
+
+    @property
+    def watches_others(self) -> bool:
+        """Whether it matters that others' jobs wait."""
+        return any(share.idle_only for share in self._shares)
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def reports(self, counted: Sequence[Run], away: bool) -> list[PoolReport]:
+        """The pools as they are when these live runs are counted."""
+        if not self.looked:
+            raise NotReady("Slurm has not answered yet")
+        return [
+            slurm_inventory.report(kind, self._free(kind, counted), not away)
+            for kind in self._kinds.values()
+        ]
+
+    def refusals(
+        self, orders: Iterable[RunOrder], live: Sequence[Run], coming: Iterable[RunOrder]
+    ) -> dict[str, str]:
+        """Which orders do not fit, one after the other, beside the live runs and those still
+        coming: run to reason. Before Slurm was looked at nothing is refused.
+        """
+        if not self.looked:
+            return {}
+        left = {kind.name: self._free(kind, live) for kind in self._kinds.values()}
+        for other in coming:
+            kind = self.get(self.name_of(other.pool))
+            if kind is not None:
+                left[kind.name] = subtract(left[kind.name], _claims(kind, other))
+        refused = {}
+        for order in orders:
+            reason = self._refusal(order, left)
+            if reason:
+                refused[order.run] = reason
+        return refused
+
+    def layout(self, run: Run, live: Iterable[Run]) -> Layout | None:
+        """How a run lies beside the other live ones; None if its pool is not there."""
+        kind = self.get(run.pool)
+        if kind is None:
+            return None
+        needs = needs_of(run.order)
+        alone = sum(need.claim.count for need in needs) == 1
+        free = () if alone else self._free(kind, [other for other in live if other is not run])
+        return layout_of(needs, free, len(kind.nodes), kind.shape, kind.threads)
+
+    def _free(self, kind: Kind, counted: Iterable[Run]) -> tuple[FreeShape, ...]:
+        if kind.share.idle_only and kind.share.partition in self._crowded:
+            return ()
+        placed: dict[str, Amount] = {}
+        claims: list[Claim] = []
+        for run in counted:
+            if run.pool != kind.name or run.end is not None:
+                continue
+            if run.nodes and not kind.capped:
+                for node, amount in held_by(run, kind).items():
+                    placed[node] = placed.get(node, Amount()) + amount
+            else:
+                claims += _claims(kind, run.order, run.layout)
+        shapes = slurm_inventory.free_shapes(kind, self._others.get(kind.name, {}), placed)
+        return subtract(shapes, claims) if claims else shapes
+
+    def _refusal(self, order: RunOrder, left: dict[str, tuple[FreeShape, ...]]) -> str:
+        """Why an order does not fit on what is left; takes it if it does."""
+        name = self.name_of(order.pool)
+        kind = self._kinds.get(name)
+        if kind is None:
+            return f"there is no pool {order.pool} here"
+        if not kind.up:
+            return f"partition {kind.share.partition} takes no jobs now"
+        if kind.share.emulated and not order.spec.constraints.emulated:
+            return f"pool {name} is emulated, and the job wants none that is"
+        longest = walltime_s(order.spec)
+        limits = [limit for limit in (kind.share.max_walltime_s, kind.limit_s) if limit is not None]
+        if longest is not None and limits and longest > min(limits):
+            return f"a run in pool {name} takes {units.show_duration_s(min(limits))} at most"
+        try:
+            claims = _claims(kind, order)
+        except ValueError as error:
+            return str(error)
+        after = place_all(left[name], claims)
+        if after is None:
+            return f"no room in pool {name} for {_words(needs_of(order))}"
+        left[name] = after
+        return ""
+
+
+def held_by(run: Run, kind: Kind) -> dict[str, Amount]:
+    """What a run's job holds on each of its nodes."""
+    held: dict[str, Amount] = {}
+    for part, nodes in zip(run.layout.parts if run.layout else (), run.nodes, strict=False):
+        amount = _amount(part, kind)
+        for node in nodes:
+            held[node] = held.get(node, Amount()) + amount
+    return held
+
+
+def _amount(part: Part, kind: Kind) -> Amount:
+    if kind.exclusive:
+        shape = kind.shape
+        return Amount(shape.cpu_milli // 1000, shape.memory_bytes // 2**20, shape.devices)
+    return Amount(part.cpus * part.tasks, part.memory_mib, part.devices * part.tasks)
+
+
+def _claims(kind: Kind, order: RunOrder, layout: Layout | None = None) -> list[Claim]:
+    """What an order takes of a pool. Raises ValueError if its groups are not those of its job."""
+    if layout is not None:
+        claims = layout.claims
+    else:
+        claims = [whole(need.claim, kind.threads) for need in needs_of(order)]
+    if not kind.exclusive:
+        return claims
+    shape = kind.shape
+    return [
+        replace(
+            claim,
+            cpu_milli=shape.cpu_milli,
+            memory_bytes=shape.memory_bytes,
+            device_milli=1000 * shape.devices,
+        )
+        for claim in claims
+    ]
+
+
+def _words(needs: Sequence[Need]) -> str:
+    return " and ".join(
+        f"{need.claim.count} x {units.show_cpu_milli(need.claim.cpu_milli)} CPU, "
+        f"{units.show_bytes(need.claim.memory_bytes)}"
+        + f", {units.show_devices_milli(need.claim.device_milli)} devices"
+        * bool(need.claim.device_milli)
+        for need in needs
+    )

@@ -1,0 +1,224 @@
+"""What a run's job does on its nodes: one script in the run's folder, for the batch and the tasks.
+
+    <folder>/<run>/job.sh      this script
+                  /claim       who runs it: `job ID`; and `late` if it came too late to start
+                  /job.log     what Slurm and srun themselves say
+                  /<task>.task     `on NODE`, then `exit CODE` or `cannot REASON`, or `stopped`
+                  /<task>.stdout, <task>.stderr
+
+Laws:
+- Whoever creates the claim runs the run; everybody else leaves silently. So however often a run was
+  submitted, or requeued by the center, its tasks run at most once.
+- A run that comes after its time to start does nothing.
+- Nothing of the agent's own environment is in a task's, nor in the script.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
+
+from weir.core.inventory import DEVICE_MILLI
+from weir.core.units import parse_cpu_milli
+from weir.executors.local_environment import STANDARD_PATH, THREADS, VISIBLE, command_of, maker_of
+from weir.executors.slurm_layout import Layout, Part
+from weir.wire.exchange import RunOrder
+from weir.wire.jobspec import Tasks
+
+SCRIPT, CLAIM, LOG = "job.sh", "claim", "job.log"
+
+_BATCH = """#!/bin/sh
+# {title}
+run={folder}
+if [ "${{1-}}" != task ]; then
+    umask 077
+    set -C
+    printf 'job %s\\n' "$SLURM_JOB_ID" 2>/dev/null >"$run/claim" || exit 0
+    set +C
+    if [ "$(date +%s)" -gt {late} ]; then
+        echo late >>"$run/claim"
+        exit 0
+    fi
+    {launch}
+fi
+"""
+
+_TASK = """weir_rank=${SLURM_PROCID:-0}
+%(ranks)s
+weir_task=$run/$weir_group-$weir_index
+weir_node=${SLURMD_NODENAME:-$(hostname)}
+printf 'on %%s\\n' "$weir_node" >"$weir_task.task"
+
+# The devices that Slurm gave to the job on this node, cut into those of each task; where it gives
+# no numbers they are counted.
+weir_first=$((${SLURM_LOCALID:-0} * weir_count))
+weir_mine= weir_places= weir_number=0
+IFS=,
+for weir_device in ${SLURM_STEP_GPUS:-${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-}}}; do
+    if [ "$weir_number" -ge "$weir_first" ] &&
+        [ "$weir_number" -lt $((weir_first + weir_count)) ]; then
+        weir_mine=$weir_mine,$weir_device
+    fi
+    weir_number=$((weir_number + 1))
+done
+if [ -z "$weir_mine" ]; then
+    weir_number=$weir_first
+    while [ "$weir_number" -lt $((weir_first + weir_count)) ]; do
+        weir_mine=$weir_mine,$weir_number
+        weir_number=$((weir_number + 1))
+    done
+fi
+weir_mine=${weir_mine#,}
+for weir_device in $weir_mine; do weir_places=$weir_places,$weir_node.$weir_device; done
+unset IFS
+
+export PATH=%(path)s HOME="$run/work" PWD="$run/work" LANG=C.UTF-8 TMPDIR="$run/tmp"
+weir_work=$run/work
+%(common)s
+case $weir_group in
+%(groups)s
+esac
+export WEIR_TASK_GROUP="$weir_group" WEIR_TASK_INDEX="$weir_index" WEIR_DEVICES="${weir_places#,}"
+%(visible)s
+weir_cannot() {
+    printf 'cannot %%s\\n' "$*" >>"$weir_task.task"
+    exit 127
+}
+cd "$weir_work" || weir_cannot "the working directory is not there"
+unset OLDPWD
+weir_program=$1
+shift
+case $weir_program in
+*/*)
+    [ -f "$weir_program" ] && [ -x "$weir_program" ] ||
+        weir_cannot "there is no program $weir_program"
+    ;;
+*)
+    weir_found=
+    IFS=:
+    for weir_folder in $PATH; do
+        if [ -f "$weir_folder/$weir_program" ] && [ -x "$weir_folder/$weir_program" ]; then
+            weir_found=$weir_folder/$weir_program
+            break
+        fi
+    done
+    unset IFS
+    [ -n "$weir_found" ] || weir_cannot "there is no program $weir_program"
+    weir_program=$weir_found
+    ;;
+esac
+
+# A signal ends the command, not this shell; what is caught here is not inherited.
+trap 'echo stopped >>"$weir_task.task"' TERM
+trap : HUP INT QUIT USR1 USR2
+"$weir_program" "$@" >"$weir_task.stdout" 2>"$weir_task.stderr" </dev/null
+weir_code=$?
+printf 'exit %%s\\n' "$weir_code" >>"$weir_task.task"
+exit "$weir_code"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a script must know of the pool that its run is in."""
+
+    pool: str
+    model: str | None
+    emulated: bool
+    path: tuple[str, ...] = ()
+
+
+def batch(script: str) -> str:
+    """What Slurm is given to run: the script in the run's folder."""
+    return f"#!/bin/sh\nexec /bin/sh {quote(script)}\n"
+
+
+def script_of(order: RunOrder, folder: str, layout: Layout, place: Place, start_by: float) -> str:
+    """The script of a run, for these components; `start_by` in seconds since 1970."""
+    visible = None if place.emulated else VISIBLE.get(maker_of(place.model))
+    path = ":".join((*place.path, STANDARD_PATH))
+    common = {
+        "WEIR_JOB_ID": order.job,
+        "WEIR_RUN_ID": order.run,
+        "WEIR_ROOT_JOB": order.root_job,
+        **({} if order.array_index is None else {"WEIR_ARRAY_INDEX": str(order.array_index)}),
+        "WEIR_POOL": place.pool,
+        "WEIR_DEVICE_MODEL": place.model or "",
+        "WEIR_EMULATED": "1" if place.emulated else "0",
+    }
+    task = _TASK % {
+        "ranks": _ranks(layout, {t.name: devices_of(t) for t in order.spec.tasks}),
+        "path": quote(path),
+        "common": _exports(order.spec.environment),
+        "groups": "\n".join(_group(order, tasks, common) for tasks in order.spec.tasks),
+        "visible": f'export {visible}="$weir_mine"' if visible else "",
+    }
+    head = _BATCH.format(
+        title=f"Run {order.run} of job {order.job}",
+        folder=quote(folder),
+        late=int(start_by),
+        launch=_launch(layout),
+    )
+    return head + task
+
+
+def _launch(layout: Layout) -> str:
+    """How the batch script becomes the tasks: itself for one, by srun for several."""
+    if layout.tasks == 1:
+        return "SLURM_PROCID=0 SLURM_LOCALID=0"
+    steps = []
+    for number, part in enumerate(layout.parts):
+        which = f"--het-group={number} " if len(layout.parts) > 1 else ""
+        steps.append(f'{which}{_step(part)} /bin/sh "$run/{SCRIPT}" task')
+    options = "--mpi=none --kill-on-bad-exit=1 --input=none --output=none --error=none"
+    return f"exec srun {options} " + " : ".join(steps)
+
+
+def _step(part: Part) -> str:
+    return (
+        f"--nodes={part.nodes} --ntasks={part.nodes * part.tasks} "
+        f"--ntasks-per-node={part.tasks} --cpus-per-task={part.cpus}"
+    )
+
+
+def _ranks(layout: Layout, devices: Mapping[str, int]) -> str:
+    lines = []
+    for number, span in enumerate(layout.spans):
+        word, count = "elif" if number else "if", devices[span.group]
+        end = span.rank + span.count
+        lines.append(f'{word} [ "$weir_rank" -lt {end} ]; then')
+        index = f"$((weir_rank - {span.rank}))"
+        lines.append(f"    weir_group={quote(span.group)} weir_index={index} weir_count={count}")
+    return "\n".join((*lines, "fi"))
+
+
+def _group(order: RunOrder, tasks: Tasks, common: Mapping[str, str]) -> str:
+    chosen = next(g for g in order.groups if g.group == tasks.name)
+    command, environment = command_of(tasks, chosen.stack)
+    cores = str(-(-parse_cpu_milli(tasks.cpu) // 1000))
+    said = {
+        **{name: cores for name in THREADS if name not in order.spec.environment},
+        **tasks.environment,
+        **environment,
+        **common,
+        "WEIR_TASK_COUNT": str(chosen.count),
+        "WEIR_STACK": chosen.stack or "",
+    }
+    words = " ".join(quote(word) for word in command)
+    return f"{quote(tasks.name)})\n{_exports(said)}\nset -- {words}\n;;"
+
+
+def _exports(environment: Mapping[str, str]) -> str:
+    return "\n".join(f"export {name}={quote(value)}" for name, value in environment.items())
+
+
+def devices_of(tasks: Tasks) -> int:
+    """Whole devices of one task."""
+    return -(-tasks.devices.milli // DEVICE_MILLI) if tasks.devices else 0
+
+
+def task_files(folder: str, group: str, index: int) -> str:
+    """What the names of a task's files begin with."""
+    return os.path.join(folder, f"{group}-{index}")

@@ -1,0 +1,276 @@
+"""Runs that are ready, on their way to Slurm: laid out, written down, submitted; equal ones as one.
+
+Laws:
+- A run is noted as sent before Slurm is called: from then on it may be there.
+- Equal runs that are ready at the same time become one array, each with a folder, a script and a
+  claim of its own: they end, fail and are canceled one by one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from shlex import quote
+
+from weir.core.lifecycle import RunEvent
+from weir.executors import slurm_script
+from weir.executors.local_run import End
+from weir.executors.slurm_calls import Away, Component, Rejected, Slurm, Submission, Unclear
+from weir.executors.slurm_inventory import Kind
+from weir.executors.slurm_layout import Part
+from weir.executors.slurm_pools import Pools
+from weir.executors.slurm_runs import Notes, Run, job_name
+from weir.executors.slurm_script import LOG, SCRIPT, Place
+from weir.executors.slurm_settings import SlurmSettings
+from weir.wire.jobspec import walltime_s
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+"""Submissions between two looks at other things."""
+
+MOST_FOLDED = 200
+"""Runs that are prepared together, and elements of one array; Slurm takes 1,000 at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """One submission and the runs that it stands for: several where they are folded."""
+
+    runs: tuple[Run, ...]
+    job: Submission
+
+
+class Sender:
+    """The queue of runs to submit. `end` tells of a run that ended here; it holds the lock."""
+
+    def __init__(
+        self,
+        settings: SlurmSettings,
+        slurm: Slurm,
+        pools: Pools,
+        notes: Notes,
+        runs: Mapping[str, Run],
+        lock: threading.RLock,
+        now: Callable[[], float],
+        end: Callable[[Run, End], None],
+    ) -> None:
+        self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
+        self._runs, self._lock, self._now, self._end = runs, lock, now, end
+        self._ready: deque[Run] = deque()
+        self._alone: set[str] = set()  # runs of arrays that were refused as a whole
+        self.stopping = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are runs that can be submitted now."""
+        return bool(self._ready) and self._pools.looked
+
+    def add(self, run: Run) -> None:
+        """This run is ready."""
+        self._ready.append(run)
+
+    def send_some(self) -> None:
+        """Submit some of what is ready. Raises `Away` if Slurm can't be reached."""
+        if not self.busy:
+            return
+        parcels = self._pack()
+        for number, parcel in enumerate(parcels):
+            if self.stopping:
+                self._put_back(parcels[number:])
+                return
+            try:
+                self._submit(parcel)
+            except Away:
+                self._put_back(parcels[number:])
+                raise
+
+    def _pack(self) -> list[_Parcel]:
+        """Lay out what is next, write its scripts, and note that it is sent."""
+        most = MOST_FOLDED if self._settings.fold else AT_ONCE
+        alike: dict[Submission, list[Run]] = {}
+        with self._lock:
+            live = [run for run in self._runs.values() if run.end is None]
+            while self._ready and most > 0 and len(alike) < AT_ONCE:
+                run = self._ready.popleft()
+                most -= 1
+                if run.end is None and run.stop is None:
+                    self._lay(run, live, alike)
+            parcels = [self._parcel(job, runs) for job, runs in alike.items()]
+            self._notes.keep([run for parcel in parcels for run in parcel.runs])
+        return parcels
+
+    def _lay(self, run: Run, live: Sequence[Run], alike: dict[Submission, list[Run]]) -> None:
+        """Lay out one run and put it with those that are submitted alike."""
+        now = self._now()
+        kind = self._pools.get(run.pool)
+        run.layout = self._pools.layout(run, live)
+        if kind is None or run.layout is None:
+            reason = f"there is no pool {run.order.pool} here any more"
+            self._end(run, End(RunEvent.REFUSED, now, None, reason))
+            return
+        if now > run.start_by:
+            self._end(run, End(RunEvent.REFUSED, now, None, "it did not start in time"))
+            return
+        try:
+            self._write(run, kind)
+        except OSError as error:
+            self._end(run, End(RunEvent.FAILED, now, None, f"can't start: {error}"))
+            return
+        run.sent_at, run.nodes = now, ()
+        job = self._submission(run, kind)
+        alone = not self._settings.fold or len(job.components) > 1 or run.id in self._alone
+        if alone or run.job or run.array:
+            job = replace(job, name=run.name)  # no other has its name
+        alike.setdefault(job, []).append(run)
+
+    def _parcel(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
+        if len(runs) == 1:
+            return self._single(job, runs[0])
+        return self._folded(job, runs)
+
+    def _single(self, job: Submission, run: Run) -> _Parcel:
+        run.array = run.index = run.own = None
+        script = slurm_script.batch(os.path.join(run.folder, SCRIPT))
+        output = os.path.join(run.folder, LOG)
+        job = replace(
+            job, name=run.name, folder=run.folder, output=output, script=script, comment=_about(run)
+        )
+        return _Parcel((run,), job)
+
+    def _folded(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
+        """An array: element i runs the script of the i-th run, which a list names."""
+        folder = os.path.join(str(self._settings.folder), "arrays", runs[0].id)
+        os.makedirs(folder, 0o700, exist_ok=True)
+        with open(os.path.join(folder, "list"), "w", encoding="utf-8") as file:
+            file.writelines(f"{os.path.join(run.folder, SCRIPT)}\n" for run in runs)
+        for index, run in enumerate(runs):
+            run.array, run.index, run.own = folder, index, None
+        listed = quote(os.path.join(folder, "list"))
+        script = (
+            "#!/bin/sh\nweir_line=0\nwhile read -r weir_script; do\n"
+            '    [ "$weir_line" -eq "$SLURM_ARRAY_TASK_ID" ] && exec /bin/sh "$weir_script"\n'
+            f"    weir_line=$((weir_line + 1))\ndone <{listed}\nexit 1\n"
+        )
+        job = replace(
+            job,
+            name=job_name(runs[0].id),
+            folder=folder,
+            output=os.path.join(folder, "log"),
+            script=script,
+            comment=_about(runs[0]),
+            array=len(runs),
+        )
+        return _Parcel(tuple(runs), job)
+
+    def _submit(self, parcel: _Parcel) -> None:
+        job: str | None = None
+        refusal = ""
+        try:
+            job = self._slurm.submit(parcel.job)
+        except Rejected as error:
+            if parcel.job.array:  # fewer may be taken, or each by itself
+                self._alone |= {run.id for run in parcel.runs}
+                self._put_back([parcel])
+                return
+            refusal = error.detail
+        except Unclear as error:
+            names = ", ".join(run.id for run in parcel.runs[:3])
+            log.warning("whether Slurm has %s is not known: %s", names, error.detail)
+        self._alone -= {run.id for run in parcel.runs}
+        with self._lock:
+            now = self._now()
+            for run in parcel.runs:
+                if run.end is not None:
+                    continue
+                if refusal:
+                    self._end(run, End(RunEvent.REFUSED, now, None, f"Slurm says: {refusal}"))
+                elif job is not None:
+                    run.job = job
+            if job is not None:
+                self._notes.keep(run for run in parcel.runs if run.end is None)
+
+    def _put_back(self, parcels: Sequence[_Parcel]) -> None:
+        """Slurm was not reached: nothing of these is there, unless it was sent before."""
+        with self._lock:
+            runs = [run for parcel in parcels for run in parcel.runs if run.end is None]
+            for folder in {run.array for run in runs if run.array}:
+                shutil.rmtree(folder, ignore_errors=True)
+            for run in reversed(runs):
+                run.sent_at = run.array = run.index = None
+                if run.stop is not None:
+                    stop = run.stop
+                    self._end(run, End(stop.event, self._now(), stop.exit_code, stop.reason))
+                else:
+                    self._ready.appendleft(run)
+            self._notes.keep(runs)
+
+    def _write(self, run: Run, kind: Kind) -> None:
+        """Write a run's script. Raises OSError."""
+        if run.layout is None:
+            return
+        place = Place(kind.name, kind.model, kind.share.emulated, self._settings.path)
+        text = slurm_script.script_of(run.order, run.folder, run.layout, place, run.start_by)
+        path = os.path.join(run.folder, SCRIPT)
+        with open(f"{path}.part", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(f"{path}.part", 0o700)
+        os.rename(f"{path}.part", path)
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(run.folder, LOG))
+
+    def _submission(self, run: Run, kind: Kind) -> Submission:
+        """What Slurm is asked, but for what is the run's own."""
+        share = kind.share
+        account = next((a for a in self._settings.accounts if a.fits(*_owner(run))), None)
+        layout = run.layout
+        return Submission(
+            name="",
+            partition=share.partition,
+            folder="",
+            output="",
+            script="",
+            components=tuple(_component(part, kind) for part in layout.parts) if layout else (),
+            minutes=_minutes(run, kind),
+            account=(account.account if account else "") or share.account,
+            qos=(account.qos if account else "") or share.qos,
+            reservation=share.reservation,
+            constraint="&".join(
+                (*share.features, *([share.constraint] if share.constraint else []))
+            ),
+            exclude=kind.exclude,
+            licenses=share.licenses,
+            nice=share.nice,
+        )
+
+
+def _component(part: Part, kind: Kind) -> Component:
+    devices = part.devices * part.tasks
+    gres = f"{kind.gres}:{devices}" if devices else ""
+    return Component(part.nodes, part.tasks, part.cpus, part.memory_mib, gres)
+
+
+def _minutes(run: Run, kind: Kind) -> int | None:
+    """Slurm's own limit: a minute over the run's, which is kept here, within the partition's."""
+    limits = [limit for limit in (walltime_s(run.order.spec), kind.share.max_walltime_s) if limit]
+    wanted = math.ceil(min(limits) / 60) + 1 if limits else None
+    most = None if kind.limit_s is None else kind.limit_s // 60
+    return min((limit for limit in (wanted, most) if limit is not None), default=None)
+
+
+def _owner(run: Run) -> tuple[str, str]:
+    """Who submitted a run, and the domain where that was: the first on its path."""
+    return run.order.submitter, run.order.path[0] if run.order.path else ""
+
+
+def _about(run: Run) -> str:
+    """A comment for the center's people: what the job is in the network, and whose."""
+    text = f"weir {run.order.spec.name} job {run.order.root_job} of {run.order.submitter}"
+    return "".join(c if c.isalnum() or c in " .@_-" else "_" for c in text)[:200]

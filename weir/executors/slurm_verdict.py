@@ -1,0 +1,261 @@
+"""How a run ended: from what Slurm says of its job and what its tasks left in the run's folder.
+
+`end_of` is pure; `read_trail` reads the folder. What the center did to a job (preempted it, lost
+its node, requeued or canceled it) is the run's loss and no failure of the job: it is told as
+VANISHED, so that the job is placed again elsewhere. What the job did itself is its failure.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from weir.core import units
+from weir.core.lifecycle import RunEvent
+from weir.executors import slurm_words
+from weir.executors.local_run import End, explain
+from weir.executors.slurm_records import Job
+from weir.executors.slurm_runs import Run
+from weir.executors.slurm_script import CLAIM, LOG
+from weir.wire.jobspec import walltime_s
+
+MAX_REASON = 500
+LOG_TAIL = 65536
+
+_EXCEEDED = re.compile(r"exceeded (?:job )?memory limit \((\d+) > (\d+)\)")
+_OOM_KILL = re.compile(
+    r"oom[-_ ]kill|Exceeded (?:job|step) memory limit|Out Of Memory", re.IGNORECASE
+)
+
+LOST = {
+    "NODE_FAIL": "a node of it failed",
+    "BOOT_FAIL": "its nodes did not boot",
+    "PREEMPTED": "preempted by a job of the center's own",
+    "REVOKED": "revoked at the center",
+}
+"""States in which the center took a job's nodes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What one task left: its node, its exit code, or why it can't start. `at` is the last sign."""
+
+    group: str
+    index: int
+    code: int | None = None
+    cannot: str = ""
+    stopped: bool = False
+    node: str = ""
+    at: float | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.code is not None or bool(self.cannot)
+
+
+@dataclass(frozen=True, slots=True)
+class Trails:
+    """What a run left: the job that claimed it and when, whether too late, its tasks, the log."""
+
+    job: str | None = None
+    claimed_at: float | None = None
+    late: bool = False
+    tasks: tuple[Trail, ...] = ()
+    log: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether all its tasks have come to their end."""
+        return bool(self.tasks) and all(task.over for task in self.tasks)
+
+
+def claim(folder: str) -> bool:
+    """Claim a run so that none of its jobs can run it any more; False if one has."""
+    try:
+        fd = os.open(os.path.join(folder, CLAIM), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # without its folder nothing of it can run
+    os.close(fd)
+    return True
+
+
+def read_claim(folder: str) -> Trails:
+    """Who has claimed a run, if anybody has; the rest is not read."""
+    path = os.path.join(folder, CLAIM)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+            at = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return Trails()
+    job = lines[0].removeprefix("job ").strip() if lines else ""
+    return Trails(job or None, at, "late" in lines)
+
+
+def read_trail(run: Run, log: str | None = None) -> Trails:
+    """All that a run has left."""
+    claimed = read_claim(run.folder)
+    tasks = tuple(_task(run, group, index) for group, index in run.tasks)
+    text = _tail(log or os.path.join(run.folder, LOG))
+    return Trails(claimed.job, claimed.claimed_at, claimed.late, tasks, text)
+
+
+def end_of(run: Run, jobs: Sequence[Job], trails: Trails, now: float) -> End:
+    """The end of a run whose jobs (the components of one) are over, or are not to be found."""
+    event, code, reason = _outcome(run, jobs, trails)
+    times = [job.ended for job in jobs if job.ended is not None]
+    marks = [task.at for task in trails.tasks if task.at is not None]
+    at = max(times, default=max(marks, default=now))
+    if times and trails.over and marks:
+        at = max(marks)  # Slurm tells whole seconds only
+    if run.stop is not None:
+        at = max(at, run.stop.at)
+    at = min(max(at, run.started or 0.0), now)
+    return End(event, at, code, reason[:MAX_REASON])
+
+
+def started_at(jobs: Sequence[Job], trails: Trails, now: float) -> float:
+    """When a run started: Slurm tells whole seconds only, the claim tells more."""
+    told = min((job.started for job in jobs if job.started is not None), default=None)
+    claimed = trails.claimed_at
+    if claimed is not None and (told is None or told <= claimed <= told + 60):
+        return min(claimed, now)
+    return now if told is None else min(told, now)
+
+
+def _outcome(run: Run, jobs: Sequence[Job], trails: Trails) -> tuple[RunEvent, int | None, str]:
+    state, job = _worst(jobs)
+    done = trails.over and all(task.code == 0 for task in trails.tasks)
+    if done and state in ("COMPLETED", "COMPLETING", ""):
+        return RunEvent.SUCCEEDED, 0, ""
+    if run.stop is not None:
+        return run.stop.event, run.stop.exit_code, run.stop.reason
+    if trails.late:
+        return RunEvent.REFUSED, None, "it did not start in time"
+    if any(j.restarts for j in jobs):
+        return RunEvent.VANISHED, None, f"requeued at the center{_because(job)}"
+    if state in LOST:
+        return RunEvent.VANISHED, None, f"{LOST[state]}{_on(job)}"
+    memory = _memory(run, state, trails)
+    if memory:
+        return RunEvent.FAILED, None, _named(run, _failed(trails), memory)
+    if state in ("TIMEOUT", "DEADLINE"):
+        return RunEvent.FAILED, None, f"wall time of {_limit(run, jobs)} exceeded"
+    if state == "CANCELLED" and not _failed_by_itself(trails):
+        event = RunEvent.REFUSED if trails.job is None else RunEvent.VANISHED
+        return event, None, f"canceled at the center{_because(job)}"
+    return _by_tasks(run, job, trails)
+
+
+def _by_tasks(run: Run, job: Job | None, trails: Trails) -> tuple[RunEvent, int | None, str]:
+    failed = _failed(trails)
+    if failed is not None and failed.cannot:
+        return RunEvent.FAILED, None, "can't start: " + _named(run, failed, failed.cannot)
+    if failed is not None and failed.code is not None:
+        return RunEvent.FAILED, failed.code, _named(run, failed, explain(failed.code))
+    if job is None:
+        return RunEvent.VANISHED, None, "its job is gone from Slurm, and left no end"
+    if trails.job is None:
+        return RunEvent.VANISHED, None, f"Slurm could not launch it{_because(job)}"
+    how = f"signal {job.signal}" if job.signal else f"exit code {job.exit_code}"
+    text = f"ended without an exit code of its own: Slurm says {job.state}, {how}{_because(job)}"
+    last = next((line.strip() for line in reversed(trails.log.splitlines()) if line.strip()), "")
+    text += f"; its log ends: {last[-200:]}" if last else ""
+    return RunEvent.FAILED, None, _named(run, failed, text)
+
+
+def _failed(trails: Trails) -> Trail | None:
+    """The task for which the run failed: the first that was not stopped itself."""
+    bad = [task for task in trails.tasks if task.cannot or (task.code or 0) != 0]
+    own = [task for task in bad if not task.stopped]
+    first = min(own or bad, key=lambda task: task.at or 0.0, default=None)
+    if first is not None:
+        return first
+    return next((task for task in trails.tasks if task.node and not task.over), None)
+
+
+def _failed_by_itself(trails: Trails) -> bool:
+    return any(not t.stopped and (t.cannot or (t.code or 0) != 0) for t in trails.tasks)
+
+
+def _memory(run: Run, state: str, trails: Trails) -> str:
+    """Why memory is the reason; empty if it is not."""
+    exceeded = [(int(used), int(most)) for used, most in _EXCEEDED.findall(trails.log)]
+    if not exceeded and state != "OUT_OF_MEMORY" and not _OOM_KILL.search(trails.log):
+        return ""
+    failed = _failed(trails)
+    tasks = [t for t in run.order.spec.tasks if failed is None or t.name == failed.group]
+    limit = max(units.parse_bytes(t.memory) for t in tasks)
+    # A control group tells no figure: it stops a task at the limit, which is then what it used.
+    used = max((used for used, _ in exceeded), default=limit)
+    return f"out of memory: used {units.show_bytes(used)} of {units.show_bytes(limit)}"
+
+
+def _worst(jobs: Sequence[Job]) -> tuple[str, Job | None]:
+    """The state that says most, of the components of one job."""
+    mild = ("COMPLETED", "CANCELLED", "COMPLETING")
+    for job in jobs:
+        if job.state not in mild:
+            return job.state, job
+    for word in ("CANCELLED", "COMPLETING", "COMPLETED"):
+        for job in jobs:
+            if job.state == word:
+                return word, job
+    return "", None
+
+
+def _limit(run: Run, jobs: Sequence[Job]) -> str:
+    seconds = walltime_s(run.order.spec)
+    if seconds is None:
+        spans = [j.ended - j.started for j in jobs if j.ended is not None and j.started is not None]
+        seconds = round(max(spans, default=0.0))
+    return units.show_duration_s(max(0, seconds))
+
+
+def _named(run: Run, task: Trail | None, what: str) -> str:
+    """`what` with the task's name in front, where the run has several."""
+    several = len(run.tasks) > 1 and task is not None
+    return f"{task.group}-{task.index}: {what}" if several and task else what
+
+
+def _because(job: Job | None) -> str:
+    return f" ({job.reason})" if job is not None and job.reason else ""
+
+
+def _on(job: Job | None) -> str:
+    nodes = slurm_words.hosts_text(job.nodes) if job is not None else ""
+    return f" ({nodes})" if nodes else ""
+
+
+def _task(run: Run, group: str, index: int) -> Trail:
+    path = f"{run.base(group, index)}.task"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().split("\n")[:-1]
+            at = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return Trail(group, index)
+    said = dict(line.partition(" ")[::2] for line in lines)
+    code = said.get("exit", "")
+    return Trail(
+        group,
+        index,
+        int(code) if code.isdigit() else None,
+        said.get("cannot", ""),
+        "stopped" in said,
+        said.get("on", ""),
+        at,
+    )
+
+
+def _tail(path: str) -> str:
+    with suppress(OSError), open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - LOG_TAIL))
+        return file.read().decode(errors="replace")
+    return ""

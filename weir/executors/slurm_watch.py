@@ -1,0 +1,219 @@
+"""What Slurm says of our jobs, taken in: which have started, ended and how, which are gone.
+
+Laws:
+- A job is taken to be gone when two answers in a row did not show it.
+- A submission that was not answered is looked for by its name; made again it is only after
+  `settle_s`, and when nobody has claimed the run.
+- Jobs of ours that no run wants any more are canceled.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weir.core import units
+from weir.core.lifecycle import RunEvent
+from weir.executors import local_files
+from weir.executors.base import Seen
+from weir.executors.local_run import End, Stop
+from weir.executors.slurm_calls import Slurm
+from weir.executors.slurm_pools import Pools
+from weir.executors.slurm_records import COMPLETING, Job
+from weir.executors.slurm_rows import Rows
+from weir.executors.slurm_runs import Notes, Run
+from weir.executors.slurm_settings import SlurmSettings
+from weir.executors.slurm_verdict import end_of, read_claim, read_trail, started_at
+from weir.wire.jobspec import walltime_s
+
+log = logging.getLogger(__name__)
+
+CANCEL_AGAIN_S = 30.0
+
+
+@dataclass(slots=True)
+class Work:
+    """What is left to do at Slurm: runs to submit again, runs to stop, jobs that nobody wants."""
+
+    again: list[Run] = field(default_factory=list)
+    to_cancel: dict[str, Run] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)
+
+
+class Watch:
+    """What is known of our jobs. All of it is called from one thread, but for `forget`."""
+
+    def __init__(
+        self,
+        settings: SlurmSettings,
+        slurm: Slurm,
+        pools: Pools,
+        notes: Notes,
+        runs: Mapping[str, Run],
+        lock: threading.RLock,
+        now: Callable[[], float],
+        tell: Callable[[Seen], None],
+    ) -> None:
+        self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
+        self._runs, self._lock, self._now, self._tell = runs, lock, now, tell
+        self._past: dict[str, Run] = {}  # forgotten; their jobs may hold something for a moment
+        self._ghosts: deque[str] = deque(maxlen=1000)  # canceled already
+        self.held: dict[str, Run] = {}  # whose jobs held something when last asked
+        self.work = Work()
+
+    def sent(self) -> list[Run]:
+        """Runs that Slurm may have."""
+        with self._lock:
+            return [r for r in self._runs.values() if r.end is None and r.sent_at is not None]
+
+    def forget(self, run: Run) -> None:
+        """This run is forgotten; with the lock held."""
+        if run.id in self.held:
+            self._past[run.id] = run
+
+    def take(self, jobs: Sequence[Job], asked: float, since: float | None) -> None:
+        """An answer to a question that was asked at some time. What holds something, or has held it
+        after `since`, is in `held` from here on.
+        """
+        rows = Rows(jobs)
+        gone = []
+        for run in self.sent():
+            found = rows.of(run)
+            if found:
+                self._step(run, found)
+            elif self._absent(run, asked):
+                gone.append(run)
+        self.held = self._holders(rows, since)
+        self._find_ghosts(rows)
+        if gone:
+            self._bury(gone)
+
+    def _step(self, run: Run, jobs: Sequence[Job]) -> None:
+        """What is seen of a run's job."""
+        now = self._now()
+        started = any(job.holds or job.over for job in jobs)
+        if run.job is None or run.missed or (run.own is None and started):
+            with self._lock:
+                run.missed = 0
+                run.job = run.job or jobs[0].array or jobs[0].leader or jobs[0].id
+                if run.own is None and started:
+                    run.own = jobs[0].leader or jobs[0].id
+                self._notes.keep([run])
+        done = all(job.over for job in jobs)
+        completing = all(job.over or job.state == COMPLETING for job in jobs)
+        again = any(job.restarts for job in jobs)
+        trails = read_trail(run, self._log_of(run)) if done or completing or again else None
+        begun = any(job.holds and job.state != "CONFIGURING" for job in jobs)
+        begun = begun or (trails is not None and trails.job is not None and not trails.late)
+        with self._lock:
+            if run.end is not None:
+                return
+            if any(job.nodes for job in jobs):
+                run.nodes = tuple(job.nodes for job in jobs)
+            if begun and run.started is None:
+                at = started_at(jobs, trails or read_claim(run.folder), now)
+                run.started = at
+                self._notes.keep([run])
+                self._tell(run.seen())
+            if trails is not None and (done or again or (completing and trails.over)):
+                self.end(run, end_of(run, jobs, trails, now))
+                if again and not done and run.job_word:
+                    self.work.leftovers.append(run.job_word)
+                return
+            self._keep_limits(run, now)
+
+    def _keep_limits(self, run: Run, now: float) -> None:
+        """Stop a run that has had its time; cancel again what is slow to be canceled."""
+        limits = [walltime_s(run.order.spec)]
+        kind = self._pools.get(run.pool)
+        limits += [kind.share.max_walltime_s] if kind else []
+        most = min((limit for limit in limits if limit is not None), default=None)
+        if run.stop is None and run.started is not None and most is not None:
+            if now > run.started + most:
+                reason = f"wall time of {units.show_duration_s(most)} exceeded"
+                run.stop = Stop(RunEvent.FAILED, reason, now)
+                self._notes.keep([run])
+                self.work.to_cancel[run.id] = run
+        elif run.stop is not None and now - (run.canceled_at or now) > CANCEL_AGAIN_S:
+            self.work.to_cancel[run.id] = run
+
+    def _absent(self, run: Run, asked: float) -> bool:
+        """A run that Slurm does not show: whether it is to be taken for gone."""
+        if run.sent_at is None or asked <= run.sent_at:
+            return False
+        if run.job is not None or run.own is not None:
+            run.missed += 1
+            return run.missed > 1
+        if asked - run.sent_at < self._settings.settle_s:
+            return False
+        claimed = read_claim(run.folder).job
+        with self._lock:
+            if claimed is not None:
+                run.own = claimed
+                if run.index is None:
+                    run.job = run.job or claimed
+            elif run.stop is not None:
+                self.work.to_cancel[run.id] = run
+            else:
+                log.warning("run %s did not reach Slurm; it is submitted again", run.id)
+                run.sent_at = self._now()
+                self.work.again.append(run)
+        return False
+
+    def _bury(self, runs: Sequence[Run]) -> None:
+        """Runs whose jobs Slurm has forgotten: what is on record of them, and what they left."""
+        recorded = Rows(self._slurm.ended([run.record_word for run in runs if run.record_word]))
+        for run in runs:
+            jobs = recorded.of(run)
+            trails = read_trail(run, self._log_of(run))
+            now = self._now()
+            with self._lock:
+                if run.end is not None:
+                    continue
+                if run.started is None and trails.job is not None and not trails.late:
+                    run.started = started_at(jobs, trails, now)
+                    self._tell(run.seen())
+                self.end(run, end_of(run, jobs, trails, now))
+
+    def end(self, run: Run, end: End) -> None:
+        """A run has ended; with the lock held."""
+        if end.event is RunEvent.SUCCEEDED:
+            wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
+            if wrong:
+                end = End(RunEvent.FAILED, end.at, end.exit_code, wrong)
+        run.end = end
+        self._notes.keep([run])
+        self._tell(run.seen())
+
+    def _log_of(self, run: Run) -> str | None:
+        return None if run.array is None else f"{run.array}/log.{run.index}"
+
+    def _holders(self, rows: Rows, since: float | None) -> dict[str, Run]:
+        """Runs, forgotten ones too, whose jobs hold something now, or did at the last look."""
+        with self._lock:
+            known = [*self._runs.values(), *self._past.values()]
+            held = {run.id: run for run in known if run.nodes and rows.holds(run, since)}
+            self._past = {name: run for name, run in self._past.items() if name in held}
+        return held
+
+    def _find_ghosts(self, rows: Rows) -> None:
+        """Jobs of runs that have another job, or have ended here."""
+        with self._lock:
+            found = [
+                job.id
+                for run_id, job in rows.alive()
+                if job.id not in self._ghosts and self._is_ghost(run_id, job)
+            ]
+        if found:
+            log.warning("canceling jobs %s: their runs have other jobs, or are over", found)
+            self.work.leftovers += found
+            self._ghosts.extend(found)
+
+    def _is_ghost(self, run_id: str, job: Job) -> bool:
+        run = self._runs.get(run_id)
+        if run is None:
+            return self._notes.forgotten(run_id) is not None
+        return run.end is not None or (run.job is not None and run.job not in (job.id, job.leader))
