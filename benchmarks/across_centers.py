@@ -8,9 +8,10 @@ job, duration, price and intensity in advance; the scheduler knows none of what 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from weir.sim.curves import Curve
 from weir.sim.engine import Options, simulate
 from weir.sim.loads import days, demand, devices_of, over_supply, span, suffices, wanted_s
 from weir.sim.outcome import Outcome
+from weir.sim.report import Page, report, result
 from weir.sim.sites import Assumptions, bandwidth_bytes_s
+from weir.sim.summary import Run, summary_of
 from weir.sim.workload import Floats, Ints, Workload
 
 AIM_GAP = 0.05
@@ -81,15 +84,22 @@ def main() -> None:
     found: dict[str, Figures] = {}
     notes = [f"{case.left_out} jobs are larger than every pool and left out of all figures."]
     runs = [(f"alone, {ALONE}", ALONE, True), *((name, name, False) for name in POLICIES)]
+    drawn: list[Run] = []
     for label, name, alone in track(runs, "across centers", transient=True):
         try:
-            found[label] = figures(case, run(case, name, alone))
+            outcome = run(case, name, alone)
+            found[label] = figures(case, outcome)
+            if given.out:
+                network = "each center alone" if alone else "one network"
+                drawn.append(Run(name, network, given.seed, summary_of(outcome)))
         except WeirError as problem:
             notes.append(f"{label}: not run: {problem}")
     if not found:
         show("Across centers", [Row("all figures", "not run")], notes)
         return
     compared(case, found)
+    if given.out:
+        write(given.out, drawn, about(case))
     aims = [*load_rows(found), *bound_rows(case, found, given.block_hours)]
     show(f"Across centers: {about(case)}", aims, notes)
 
@@ -100,9 +110,18 @@ def arguments() -> argparse.Namespace:
     folder = os.environ.get("WEIR_TRACES")
     parser.add_argument("--traces", type=Path, default=Path(folder) if folder else None)
     parser.add_argument("--one-in", type=int, default=EVERY, help="hosts of the inventory taken")
+    parser.add_argument("--out", type=Path, help="a folder for report.html and result.json")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--block-hours", type=int, default=24, help="finer: tighter and slower")
     return parser.parse_args()
+
+
+def write(folder: Path, runs: Sequence[Run], title: str) -> None:
+    """The report of the runs as a page, and the same as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = Page(f"Across centers: {title}", "python -m benchmarks.across_centers --out DIR")
+    (folder / "report.html").write_text(report(runs, page), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result(runs, page), indent=1), encoding="utf-8")
 
 
 def run(case: CenterCase, policy_name: str, alone: bool) -> Outcome:

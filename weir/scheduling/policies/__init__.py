@@ -10,6 +10,7 @@ from weir.scheduling.policies.balanced import BALANCED
 from weir.scheduling.policies.best_fit import BEST_FIT
 from weir.scheduling.policies.cheapest import CHEAPEST
 from weir.scheduling.policies.conservative import CONSERVATIVE
+from weir.scheduling.policies.deadline import DEADLINE
 from weir.scheduling.policies.easy import EASY
 from weir.scheduling.policies.even import EVEN
 from weir.scheduling.policies.fair import FAIR
@@ -33,6 +34,7 @@ POLICIES: Mapping[str, Policy] = {
         CONSERVATIVE,
         SJF,
         LEARNED,
+        DEADLINE,
         EVEN,
         FAIR,
         CHEAPEST,
