@@ -202,6 +202,7 @@ def _pool(site: str, where: Location, kind: tuple[str, int, int], hosts: int) ->
     shape = HostShape(cpu * 1000, PLENTY_BYTES, devices)
     name = f"{model.lower()}-x{devices}-{cpu}c"
     return Pool(
+        currency="EUR",
         id=f"{site}/{name}",
         name=name,
         cluster=site,
