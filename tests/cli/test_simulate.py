@@ -14,6 +14,8 @@ from weir.cli.simulate_curves import curves_of, links_of, numbers_of
 from weir.cli.simulate_inputs import counts_of, seeds_of
 from weir.core.errors import BadInput
 
+pytestmark = pytest.mark.timeout(600)  # the kernel may have to be compiled first
+
 NETWORK = """\
 network: trial
 domains:

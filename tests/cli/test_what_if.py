@@ -12,6 +12,8 @@ from weir.cli.what_if import changed
 from weir.core.errors import BadInput
 from weir.core.inventory import Pool
 
+pytestmark = pytest.mark.timeout(600)  # the kernel may have to be compiled first
+
 TEXT = """\
 network: trial
 domains:

@@ -31,7 +31,8 @@ from weir.sim.workload import Workload
 
 pytestmark = pytest.mark.timeout(600)  # to compile for the first time takes a while
 
-ALL = sorted(POLICIES)
+# Two plan whole rounds anew; by deadline, a job of no length may stand behind a longer one.
+ALL = sorted(set(POLICIES) - {"optimal", "heterogeneity", "deadline"})
 
 
 def starts(load: Workload, *pools: Pool, name: str = "fifo", **options: Any) -> list[float]:

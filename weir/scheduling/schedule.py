@@ -183,7 +183,7 @@ def set_up(
     if policy.fair:
         line_up(board)
     if large is None:
-        large = _effort(len(jobs), len(classes), occupied) > LARGE
+        large = _effort(len(jobs) * policy.depth, len(classes), occupied) > LARGE
     rules = rules_of(policy)._replace(
         least=bool(board.scores.meta[STRIDE] > 0),
         quotas=bool(snapshot.queues),
