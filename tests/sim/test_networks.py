@@ -8,10 +8,10 @@ import pytest
 from tests.sim.stories import an_outcome, jobs
 from weir.core.errors import BadInput
 from weir.core.inventory import Pool
-from weir.sim.apart import apart, rows_of, sim_pool
+from weir.sim.apart import apart, rows_of
 from weir.sim.loaders.openb import OpenbHost
 from weir.sim.networks import flat_pool, host_pools, model_pools
-from weir.sim.outcome import Outcome
+from weir.sim.outcome import Outcome, SimPool
 from weir.sim.workload import Workload
 
 GIB = 2**30
@@ -65,7 +65,7 @@ def _at_once(load: Workload, pools: tuple[Pool, ...], _before: float) -> Outcome
     """Every job at once, in the last pool."""
     end = load.submit_s + load.duration_s
     pool = [len(pools) - 1] * len(load)
-    return an_outcome(load, load.submit_s, end, [sim_pool(p) for p in pools], pool)
+    return an_outcome(load, load.submit_s, end, [SimPool.of(p) for p in pools], pool)
 
 
 def test_apart_every_job_is_at_home_or_nowhere() -> None:

@@ -14,12 +14,12 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from weir.core.lifecycle import RUN_FINAL, RunEvent, RunState
 from weir.executors.base import Seen
+from weir.executors.durable import open_durable, transaction
 from weir.wire.exchange import Observation, RunOrder
 
 REMEMBER_S = 7 * 86400.0
@@ -73,10 +73,7 @@ class Journal:
 
     def __init__(self, path: Path, new_name: str) -> None:
         self._guard = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        self._db = open_durable(path, SCHEMA)
         self._db.execute("INSERT OR IGNORE INTO fact VALUES ('name', ?)", (new_name,))
         row = self._db.execute("SELECT value FROM fact WHERE name = 'name'").fetchone()
         self.name = str(row[0])
@@ -86,17 +83,6 @@ class Journal:
         """Close the file."""
         with self._guard:
             self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
 
     def _load(self) -> Iterator[Entry]:
         query = "SELECT spec, uplink, state, heard_at, start_by, stopping FROM run WHERE told = 0"
@@ -137,7 +123,7 @@ class Journal:
         Their time to start counts from `heard_at`, at the latest now.
         """
         since = now if heard_at is None else min(now, heard_at)
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for order in orders:
                 start_by = since + order.start_within_s
                 db.execute(
@@ -161,7 +147,7 @@ class Journal:
 
     def refuse(self, uplink: str, refusals: Sequence[tuple[str, str]], now: float) -> None:
         """Say no to runs: (run, reason). It is remembered: a no that is told stays a no."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for run, reason in refusals:
                 seen = Seen(run, RunEvent.REFUSED, now, reason=reason)
                 last = self._tell(db, uplink, seen, final=False)
@@ -174,7 +160,7 @@ class Journal:
 
     def answer(self, uplink: str, answers: Sequence[Seen]) -> None:
         """Tell the parent what it asked; the journal's own state stays as it is."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for seen in answers:
                 self._tell(db, uplink, seen, final=False)
 
@@ -182,7 +168,7 @@ class Journal:
         """Events with the state that each leads to, in order: kept, and to be told."""
         if not steps:
             return
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for seen, state in steps:
                 entry = self._open[seen.run]
                 final = state in RUN_FINAL
@@ -197,7 +183,7 @@ class Journal:
 
     def stopping(self, runs: Mapping[str, str]) -> None:
         """These runs are being stopped, each for a reason."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for run, reason in runs.items():
                 db.execute("UPDATE run SET stopping = ? WHERE id = ?", (reason, run))
                 entry = self._open[run]
@@ -222,12 +208,12 @@ class Journal:
     def keep_identifiers(self, identifiers: Mapping[str, str]) -> None:
         """Learn identifiers; what was issued before stays."""
         text = json.dumps(self.identifiers | dict(identifiers))
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             db.execute("INSERT OR REPLACE INTO fact VALUES ('identifiers', ?)", (text,))
 
     def prune(self, now: float) -> None:
         """Forget runs that ended long ago."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             db.execute("DELETE FROM run WHERE told = 1 AND ended_at < ?", (now - REMEMBER_S,))
 
     # -- what is to be told ------------------------------------------------------------------------
@@ -266,7 +252,7 @@ class Journal:
 
     def raise_number(self, uplink: str, heard: int) -> None:
         """Go on from the highest number that the parent has heard, if that is beyond our own."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             fact = f"seq {uplink}"
             row = db.execute("SELECT value FROM fact WHERE name = ?", (fact,)).fetchone()
             if heard > (int(row[0]) if row else 0):
@@ -275,7 +261,7 @@ class Journal:
     def number(self, uplink: str, ready: Iterable[Outgoing]) -> list[Observation]:
         """Give numbers to those that have none yet; gives all of them in the order of numbers."""
         numbered: list[tuple[int, Outgoing]] = []
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             fact = f"seq {uplink}"
             row = db.execute("SELECT value FROM fact WHERE name = ?", (fact,)).fetchone()
             last = before = int(row[0]) if row else 0
@@ -293,7 +279,7 @@ class Journal:
 
     def acknowledged(self, uplink: str, seq: int) -> list[str]:
         """The parent has all up to `seq`; gives the runs whose end it now knows."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             told = [
                 str(run)
                 for (run,) in db.execute(
@@ -321,7 +307,7 @@ class Journal:
         """The parent has this much of these files now."""
         if not sizes:
             return
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             for (run, name), size in sizes.items():
                 db.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (run, name, size))
 

@@ -43,7 +43,6 @@ class OnTheClock:
         from weir.scheduling.policies import policy
 
         options = Options(
-            seed=case.seed,
             price=self.price,
             carbon=self.carbon,
             pue=self.pue,

@@ -7,11 +7,11 @@ Laws:
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from weir.executors.durable import open_durable, transaction
 
 REMEMBER_S = 7 * 86400.0
 
@@ -28,10 +28,7 @@ class Notes:
 
     def __init__(self, path: Path, now: float) -> None:
         self._guard = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")  # what was sent must be known after any crash
-        self._db.executescript(SCHEMA)
+        self._db = open_durable(path, SCHEMA)
         self._db.execute("DELETE FROM run WHERE ended_at < ?", (now - REMEMBER_S,))
         query = "SELECT run, job FROM run WHERE ended_at IS NULL"
         self._jobs: dict[str, str | None] = dict(self._db.execute(query).fetchall())
@@ -69,7 +66,7 @@ class Notes:
             fresh = [run for run in runs if run not in self._jobs]
             if not fresh:
                 return
-            with self._transaction():
+            with transaction(self._db):
                 query = "INSERT OR REPLACE INTO run (run) VALUES (?)"
                 self._db.executemany(query, [(run,) for run in fresh])
             self._jobs.update(dict.fromkeys(fresh))
@@ -80,7 +77,7 @@ class Notes:
             news = [(r, j) for r, j in jobs if r in self._jobs and self._jobs[r] != j]
             if not news:
                 return
-            with self._transaction():
+            with transaction(self._db):
                 query = "UPDATE run SET job = ? WHERE run = ?"
                 self._db.executemany(query, [(job, run) for run, job in news])
             self._jobs.update(news)
@@ -88,7 +85,7 @@ class Notes:
     def forget(self, runs: Sequence[str], now: float) -> None:
         """These runs have ended, and all of them was passed on."""
         with self._guard:
-            with self._transaction():
+            with transaction(self._db):
                 query = (
                     "INSERT INTO run (run, ended_at) VALUES (?, ?) ON CONFLICT (run) DO UPDATE"
                     " SET job = NULL, ended_at = coalesce(ended_at, excluded.ended_at)"
@@ -111,13 +108,3 @@ class Notes:
         with self._guard:
             self._db.execute("UPDATE peer SET seq = 0, data_id = ?", (data_id,))
             self.cursor, self.data_id = 0, data_id
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")

@@ -45,6 +45,18 @@ def list_files(paths: dict[str, str], work: str, outputs: Iterable[Output]) -> l
     return files
 
 
+def read_file(
+    paths: dict[str, str], work: str, outputs: Iterable[Output], name: str, offset: int, limit: int
+) -> bytes:
+    """A piece of one of the files that `list_files` names; nothing of any other."""
+    if name in paths:
+        return read_stream(paths[name], offset, limit)
+    for output in outputs:
+        if name == f"output/{output.path}":
+            return read_output(work, output, offset, limit)
+    return b""
+
+
 def read_stream(path: str, offset: int, limit: int) -> bytes:
     """A piece of what a task printed, as far as it is shown; empty if there is none."""
     try:

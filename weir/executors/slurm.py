@@ -186,13 +186,8 @@ class SlurmExecutor:
         known = self._runs.get(run)
         if known is None:
             return b""
-        path = _streams(known).get(name)
-        if path is not None:
-            return local_files.read_stream(path, offset, limit)
-        for output in known.order.spec.outputs if known.end is not None else ():
-            if name == f"output/{output.path}":
-                return local_files.read_output(known.work, output, offset, limit)
-        return b""
+        outputs = known.order.spec.outputs if known.end is not None else ()
+        return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
 
     def forget(self, runs: Sequence[str]) -> None:
         for name in runs:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Seen
+from weir.executors.durable import open_durable, transaction
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop
 from weir.executors.slurm_layout import Layout, Part, Span
@@ -129,10 +128,7 @@ class Notes:
 
     def __init__(self, path: Path, now: float) -> None:
         self._guard = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(SCHEMA)
+        self._db = open_durable(path, SCHEMA, synchronous="NORMAL")
         self._db.execute("DELETE FROM run WHERE forgotten_at < ?", (now - REMEMBER_S,))
 
     def close(self) -> None:
@@ -155,13 +151,13 @@ class Notes:
                 "INSERT INTO run (run, body) VALUES (?, ?)"
                 " ON CONFLICT (run) DO UPDATE SET body = excluded.body"
             )
-            with self._transaction() as db:
+            with self._guard, transaction(self._db) as db:
                 db.executemany(query, rows)
 
     def forget(self, runs: Iterable[Run], now: float) -> None:
         """Keep of these runs how they ended, and nothing else."""
         rows = [(_body(run.end), now, run.id) for run in runs]
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             db.executemany("UPDATE run SET body = ?, forgotten_at = ? WHERE run = ?", rows)
 
     def forgotten(self, run: str) -> End | None:
@@ -179,19 +175,8 @@ class Notes:
 
     def keep_identifiers(self, names: Mapping[str, str]) -> None:
         """Pools' names by identifier."""
-        with self._transaction() as db:
+        with self._guard, transaction(self._db) as db:
             db.execute("INSERT OR REPLACE INTO fact VALUES ('pools', ?)", (json.dumps(names),))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
 
 
 _PLAIN = ("pool", "folder", "at", "sent_at", "job", "array", "index", "own", "started")

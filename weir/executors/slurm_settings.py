@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from weir.wire.base import Wire
-from weir.wire.pools import Count, Gflops, Latency, Place, Price, Seconds
+from weir.wire.pools import PoolTerms
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -43,7 +43,7 @@ class SlurmAccount(Wire):
         return fnmatchcase(submitter, self.submitter) and fnmatchcase(domain, self.domain)
 
 
-class SlurmShare(Wire):
+class SlurmShare(PoolTerms):
     """One partition that is shared, and on what terms. What it says of places and prices goes into
     its pools: one pool for each kind of host that the partition has.
     """
@@ -62,18 +62,6 @@ class SlurmShare(Wire):
     constraint: str = ""
     licenses: str = ""
     nice: Annotated[int, Field(ge=0, le=2**31 - 4)] = 0
-    emulated: bool = False
-    fabric: str = ""
-    fabric_gbps: Count | None = None
-    traits: tuple[str, ...] = ()
-    location: Place = Place()
-    industries: tuple[str, ...] = ()
-    latency_us: Latency | None = None
-    price_micro_per_device_hour: Price = 0
-    price_micro_per_core_hour: Price = 0
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
-    max_walltime_s: Seconds | None = None
-    measured_gflops: tuple[tuple[str, Gflops], ...] = ()
 
 
 class SlurmSettings(Wire):

@@ -19,7 +19,7 @@ class Pools(NamedTuple):
 
     `kept` says that nobody may use the pool until a job ahead has started there. `layers` counts
     the later times at which room there is spoken for; `run` heads the list of runs, next to end
-    first.
+    first, and `last` is its other end.
     """
 
     size: Column
@@ -28,6 +28,7 @@ class Pools(NamedTuple):
     kept: Column
     layers: Column
     run: Column
+    last: Column
     speed: Column  # what a milli-device counts in quotas, in thousandths
     bound: Column  # the least that waiting for the pool could cost: worked out and used up at once
 
@@ -112,7 +113,8 @@ class Runs(NamedTuple):
 
 
 class Queues(NamedTuple):
-    """The tree of queues, the root first; amounts are by queue and resource (see `RESOURCES`).
+    """The tree of queues, the root first; amounts are by queue and resource: CPU,
+    memory, milli-devices.
 
     `held` is what is held at this moment, `past` what was held on the average of late, `used` the
     sum of both, which counts for the share. `limit` is the most that may be held, -1 for no limit.
@@ -132,9 +134,6 @@ class Queues(NamedTuple):
     tail: Column
     total: Column
     meta: Column  # [queues]
-
-
-RESOURCES = ("cpu_milli", "memory_bytes", "device_milli")
 
 
 class Scores(NamedTuple):

@@ -116,11 +116,14 @@ def book_all(b: Board, rules: Rules, first: int, count: int) -> None:
 
 
 def enlist(b: Board, r: int) -> None:
-    """Put a run into its pool's list, next to end first; equal ends in the order of booking."""
+    """Put a run into its pool's list, next to end first; equal ends in the order of booking.
+
+    As a rule a run ends after those that are there: the place is looked for from the far end.
+    """
     runs, p = b.runs, b.runs.pool[r]
-    before, after = NONE, b.pools.run[p]
-    while after >= 0 and runs.end[after] <= runs.end[r]:
-        before, after = after, runs.next[after]
+    before, after = b.pools.last[p], NONE
+    while before >= 0 and runs.end[before] > runs.end[r]:
+        before, after = runs.before[before], before
     runs.before[r], runs.next[r] = before, after
     if before >= 0:
         runs.next[before] = r
@@ -128,6 +131,8 @@ def enlist(b: Board, r: int) -> None:
         b.pools.run[p] = r
     if after >= 0:
         runs.before[after] = r
+    else:
+        b.pools.last[p] = r
 
 
 def change(b: Board, p: int, v: int, sign: int) -> None:
@@ -168,4 +173,6 @@ def finish(b: Board, r: int) -> None:
         b.pools.run[p] = after
     if after >= 0:
         runs.before[after] = before
+    else:
+        b.pools.last[p] = before
     change(b, p, runs.variant[r], 1)

@@ -24,7 +24,6 @@ Column = Any
 """A list, or a numpy array of one dimension: whatever can be indexed."""
 
 WHOLE = 1000
-MANY = 1 << 40
 
 
 class Hosts(NamedTuple):

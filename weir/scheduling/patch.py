@@ -20,7 +20,7 @@ def clear_pool(b: Board, p: int) -> None:
         after = b.runs.next[r]
         clear_run(b, r)
         r = after
-    b.pools.run[p] = NOTHING
+    b.pools.run[p], b.pools.last[p] = NOTHING, NOTHING
     e = b.hosts.first[p]
     while e >= 0:
         after = b.hosts.next[e]

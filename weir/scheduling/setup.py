@@ -125,6 +125,7 @@ def make_board(
             kept=_zeros(n_pools),
             layers=_zeros(n_pools),
             run=_filled(n_pools, -1),
+            last=_filled(n_pools, -1),
             speed=_ints(p.speed for p in pools),
             bound=np.zeros(n_pools),
         ),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weir.core.inventory import DEVICE_MILLI, Pool
+from weir.core.inventory import Pool
 from weir.sim.outcome import Outcome, SimPool
 from weir.sim.workload import Texts, Workload
 
@@ -48,19 +48,6 @@ def apart(load: Workload, pools: Sequence[Pool], alone: Alone) -> Outcome | None
     return _merged(load, pools, parts) if parts else None
 
 
-def sim_pool(pool: Pool) -> SimPool:
-    """What results need to know of a pool. Amounts are of all its hosts together."""
-    return SimPool(
-        id=pool.id,
-        name=pool.name,
-        site=pool.site_name,
-        cpu_milli=pool.hosts * pool.shape.cpu_milli,
-        memory_bytes=pool.hosts * pool.shape.memory_bytes,
-        device_milli=pool.devices * DEVICE_MILLI,
-        device_model=pool.device_model or "",
-    )
-
-
 def _at_home(load: Workload, names: set[str]) -> npt.NDArray[np.intp]:
     codes = [code for code, name in enumerate(load.home.names) if name in names]
     return np.flatnonzero(np.isin(load.home.codes, codes))
@@ -81,7 +68,7 @@ def _merged(
     where = np.full(len(load), -1, dtype=np.int32)
     known = [pool for _, part in parts for pool in part.pools]
     seen = {pool.id for pool in known}
-    known += [sim_pool(pool) for pool in pools if pool.id not in seen]
+    known += [SimPool.of(pool) for pool in pools if pool.id not in seen]
     offset = 0
     for rows, part in parts:
         for name in _ROWS:

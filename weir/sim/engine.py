@@ -41,7 +41,6 @@ class Options:
     remembers; `weights` are of queues (the users' or homes' names), 1 where not told.
     """
 
-    seed: int = 0
     price: Mapping[str, Curve] = field(default_factory=dict)
     carbon: Mapping[str, Curve] = field(default_factory=dict)
     pue: Mapping[str, float] = field(default_factory=dict)

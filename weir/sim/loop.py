@@ -26,7 +26,7 @@ from weir.scheduling.kernel import plan_round
 from weir.scheduling.reserving import lift
 
 AT_END, AT_PAUSE, AT_GROW, AT_TIME = range(4)
-ARRIVED, WAITING, ACTIVE, ROUNDS, IN_ROUND, DROPPED, LATE = range(7)
+ARRIVED, WAITING, ACTIVE, ROUNDS, IN_ROUND, DROPPED = range(6)
 NOW, ARRIVED_WORK, STARTED_WORK = range(3)
 
 
@@ -52,7 +52,7 @@ class Replay(NamedTuple):
     learned_s: Column  # see weir.scheduling.estimate
     learned_jobs: Column
     real: Column  # [now, work arrived, work started]
-    whole: Column  # [arrived, waiting, running, rounds, in a round, never, queue is late]
+    whole: Column  # [arrived, waiting, running, rounds, in a round, never]
 
 
 class World(NamedTuple):
@@ -186,19 +186,15 @@ def expect(b: Board, s: Replay, world: World, j: int) -> None:
 def bring_forward(s: Replay) -> None:
     """Jobs that were overtaken by as much as may be go to the front, in order of arrival."""
     started, count = s.real[STARTED_WORK], s.whole[WAITING]
-    front = 0
     for i in range(count):
         j = s.waiting[i]
-        if s.key[j] < 0:
-            front = i + 1
-        elif s.limit[j] < started:
+        if s.key[j] >= 0 and s.limit[j] < started:
             s.key[j] = -1.0
             at = i
             while at > 0 and (s.key[s.waiting[at - 1]] >= 0 or s.waiting[at - 1] > j):
                 s.waiting[at] = s.waiting[at - 1]
                 at -= 1
             s.waiting[at] = j
-            front += 1
 
 
 def join(s: Replay, j: int) -> None:

@@ -7,10 +7,12 @@ wait for) has NaN times and pool -1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from weir.core.inventory import DEVICE_MILLI, Pool
 from weir.sim.workload import Floats, Workload
 
 
@@ -25,6 +27,19 @@ class SimPool:
     memory_bytes: int
     device_milli: int
     device_model: str = ""
+
+    @classmethod
+    def of(cls, pool: Pool) -> Self:
+        """What a simulated pool is in results."""
+        return cls(
+            id=pool.id,
+            name=pool.name,
+            site=pool.site_name,
+            cpu_milli=pool.hosts * pool.shape.cpu_milli,
+            memory_bytes=pool.hosts * pool.shape.memory_bytes,
+            device_milli=pool.devices * DEVICE_MILLI,
+            device_model=pool.device_model or "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def shifted(load: Workload, policy: Policy, sites: Sequence[Energy]) -> Floats:
     rows = np.flatnonzero(load.patience_s > 0)
     if not len(rows):
         return eligible
-    length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)[rows]
+    length = load.expected_s[rows]
     step = min(_steps(sites), default=3600.0)
     count = int(min(MOST_STEPS, np.ceil(load.patience_s[rows].max() / step))) + 1
     begin = eligible[rows]

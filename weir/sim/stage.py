@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
-from weir.core.inventory import DEVICE_MILLI, Pool, all_free
+from weir.core.inventory import Pool, all_free
 from weir.scheduling import rank
 from weir.scheduling.board import Board, Rules
 from weir.scheduling.columns import PoolColumns
@@ -104,7 +104,7 @@ class Stage:
         return Outcome(
             policy=name,
             workload=self.workload,
-            pools=tuple(_sim_pool(p) for p in self.pools),
+            pools=tuple(SimPool.of(p) for p in self.pools),
             start_s=start,
             end_s=np.where(np.isinf(end), nan, end),
             busy_s=busy,
@@ -118,18 +118,6 @@ class Stage:
             wall_s=wall_s,
             rounds=rounds,
         )
-
-
-def _sim_pool(pool: Pool) -> SimPool:
-    return SimPool(
-        id=pool.id,
-        name=pool.name,
-        site=pool.site_name,
-        cpu_milli=pool.hosts * pool.shape.cpu_milli,
-        memory_bytes=pool.hosts * pool.shape.memory_bytes,
-        device_milli=pool.devices * DEVICE_MILLI,
-        device_model=pool.device_model or "",
-    )
 
 
 def _bill(
@@ -199,21 +187,7 @@ def stage(
     classes = tuple(classify(columns, s, _asked(s, limits), policy, plain) for s in shapes)
     eligible = _eligible(load, policy, energy, ranked)
     order = np.argsort(eligible, kind="stable")
-    length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)[order]
-    queues = load.home if len(load.home.names) else load.user
-    speed = speeds(columns).tolist() if policy.normalized else [1000] * len(ranked)
-    tree, queue = flat_tree(queues.names, queues.codes, options.weights, ranked, policy, speed)
-    total = sum(p.hosts for p in ranked)
-    board = make_board(
-        [_pool_row(p, each) for p, each in zip(ranked, speed, strict=True)],
-        class_rows(classes, len(ranked)),
-        klass[order],
-        length,
-        limits=Limits(policy.depth, min(total + 1, 200_000), 4 * min(total, 50_000) + 1024),
-        tree=tree,
-        queue=queue[order],
-        mix=_mix(policy, classes, klass, len(ranked)),
-    )
+    board = _board(load, columns, ranked, policy, classes, klass, order, options.weights)
     least = bool(board.scores.meta[STRIDE] > 0)
     if least:
         touch_all(board)
@@ -221,7 +195,7 @@ def stage(
     rules = rules_of(policy)._replace(timed=not endless, brief=True, least=least)
     found = Stage(
         board=board,
-        replay=_replay(load, policy, eligible, order, length, board),
+        replay=_replay(load, policy, eligible, order, load.expected_s[order], board),
         rules=rules,
         world=World(
             jobs=len(load),
@@ -249,6 +223,33 @@ def stage(
         found.world = found.world._replace(until_s=float(eligible.min(initial=0.0)))
         found.refresh(options.refresh_s)
     return found
+
+
+def _board(
+    load: Workload,
+    columns: PoolColumns,
+    pools: Sequence[Pool],
+    policy: Policy,
+    classes: Sequence[Class],
+    klass: Any,
+    order: Any,
+    weights: Mapping[str, float],
+) -> Board:
+    """The board: all pools free, all jobs in the order in which they become eligible."""
+    queues = load.home if len(load.home.names) else load.user
+    speed = speeds(columns).tolist() if policy.normalized else [1000] * len(pools)
+    tree, queue = flat_tree(queues.names, queues.codes, weights, pools, policy, speed)
+    total = sum(p.hosts for p in pools)
+    return make_board(
+        [_pool_row(p, each) for p, each in zip(pools, speed, strict=True)],
+        class_rows(classes, len(pools)),
+        klass[order],
+        load.expected_s[order],
+        limits=Limits(policy.depth, min(total + 1, 200_000), 4 * min(total, 50_000) + 1024),
+        tree=tree,
+        queue=queue[order],
+        mix=_mix(policy, classes, klass, len(pools)),
+    )
 
 
 def _mix(policy: Policy, classes: Sequence[Class], klass: Any, pools: int) -> Mix | None:
@@ -295,7 +296,7 @@ def shapes_of(
 
     Amounts of data count to two digits, lengths as powers of two where costs depend on them.
     """
-    length = np.where(np.isnan(load.estimate_s), load.duration_s, load.estimate_s)
+    length = load.expected_s
     finite = by_length & np.isfinite(length)
     bucket = np.where(finite, np.frexp(np.where(finite, length, 1.0))[1], 0)
     broken = np.searchsorted(limits, np.nan_to_num(load.estimate_s), side="left")

@@ -82,6 +82,11 @@ class Workload:
     def __len__(self) -> int:
         return len(self.submit_s)
 
+    @property
+    def expected_s(self) -> Floats:
+        """How long jobs are thought to run: what was asked for, or else what they really run."""
+        return np.where(np.isnan(self.estimate_s), self.duration_s, self.estimate_s)
+
 
 def workload(name: str, ids: Iterable[str], **columns: Any) -> Workload:
     """A workload from the columns that there are; the others get their plain value.

@@ -53,15 +53,10 @@ class Place(Wire):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
 
 
-class PoolFields(Wire):
-    """What a pool is, wherever it is named: an operator's file, a report, an answer."""
+class PoolTerms(Wire):
+    """What is said of a pool beside its hosts: fabric, place, price, what it is measured to do."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    hosts: Annotated[int, Field(ge=1, le=MAX_HOSTS)]
-    shape: Shape
-    device_model: str | None = None
     emulated: bool = False
-    open: bool = True
     fabric: str = ""
     fabric_gbps: Count | None = None
     traits: tuple[str, ...] = ()
@@ -73,6 +68,16 @@ class PoolFields(Wire):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
     max_walltime_s: Seconds | None = None
     measured_gflops: tuple[tuple[str, Gflops], ...] = ()
+
+
+class PoolFields(PoolTerms):
+    """What a pool is, wherever it is named: an operator's file, a report, an answer."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    hosts: Annotated[int, Field(ge=1, le=MAX_HOSTS)]
+    shape: Shape
+    device_model: str | None = None
+    open: bool = True
 
     @model_validator(mode="after")
     def _countable(self) -> Self:
