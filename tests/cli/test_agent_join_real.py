@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +12,8 @@ import pytest
 import yaml
 
 from tests import slurm as real
-from tests.examples.test_readme import commands, folder, free_ports, script
 from tests.slurm import Server, slurm
+from tests.typed import commands, folder, free_ports, run, script
 from weir.cli.agent_checks import Check
 from weir.cli.agent_checks_slurm import slurm_checks
 
@@ -42,28 +41,7 @@ def test_the_readmes_commands_join_a_slurm_that_runs_a_job(slurm: Server, folder
     typed = script([*REGION, *commands("Join your Slurm"), *JOB])
     (port,) = free_ports(1)
     typed = typed.replace("7501", str(port)).replace("/shared/weir", str(shared))
-    environment = {name: v for name, v in os.environ.items() if not name.startswith("WEIR_")}
-    environment |= {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "SLURM_CONF": str(slurm.config),
-        "WEIR_README_TEST": str(folder),
-    }
-    shell = subprocess.Popen(
-        ["sh", "-c", typed],
-        cwd=folder,
-        env=environment,
-        stdout=(folder / "out").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        code = shell.wait(120)
-    finally:
-        os.killpg(shell.pid, signal.SIGTERM)
-    logs = "".join(f"\n{p.name}: {p.read_text()}" for p in sorted(folder.glob("up-*")))
-    said = (folder / "out").read_text()
-    assert code == 0, said + logs
+    said = run(folder, typed, 120, SLURM_CONF=str(slurm.config))
 
     (result,) = folder.glob("j*/output/hello.txt")
     assert result.read_text() == "hello from debug-h100x2\n"

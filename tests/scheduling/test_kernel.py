@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scheduling.builders import CLAIMS, FREE, NOW, claim, demand, group, job, pool, snapshot
-from weir.scheduling import booking, hosts, reserving
+from weir.scheduling import booking, hosts, placing, reserving
 from weir.scheduling.board import Board, Rules
 from weir.scheduling.packing import Claim, Free, fill, fits, place_all
 from weir.scheduling.policies import policy
@@ -44,7 +44,7 @@ def board_of(free: Free, *variants: tuple[Claim, ...], runs: int = 0, jobs: int 
 @given(FREE, CLAIMS)
 def test_one_claim_is_placed_like_a_histogram_s(free: Free, wanted: Claim) -> None:
     board = board_of(free, (wanted,))
-    placed = hosts.take_loose(board.hosts, 0, 0, board.claims, 0, True)
+    placed = placing.take_loose(board.hosts, 0, 0, board.claims, 0, True)
     assert (free_of(board, 0), placed) == fill(free, wanted)
 
 
@@ -62,7 +62,7 @@ def test_several_claims_are_tried_without_a_trace(free: Free, wanted: list[Claim
     before = free_of(board, 0)
     entries = board.hosts.meta[0]
     for _ in range(3):
-        fit = hosts.fits(board.hosts, 0, spare, 0, board.claims, 0)
+        fit = placing.fits(board.hosts, 0, spare, 0, board.claims, 0)
         assert fit == fits(free, wanted) == (place_slowly(free, wanted) is not None)
     assert free_of(board, 0) == before
     assert board.hosts.meta[0] <= entries + 2 * len(wanted) * max(1, entries)
@@ -76,7 +76,7 @@ def test_hosts_in_a_layer_are_those_of_now_until_something_is_booked(
     room = board.hosts.meta[1]
     hosts.copy_layer(board.hosts, 0, room, 0)
     for c in range(len(wanted)):
-        hosts.take_loose(board.hosts, room, 0, board.claims, c, False)
+        placing.take_loose(board.hosts, room, 0, board.claims, c, False)
     assert free_of(board, 0) == free_of(board_of(free), 0)
     whole = place_all(free, wanted)
     if whole is not None:

@@ -15,8 +15,8 @@ from weir.scheduling.board import (
     Board,
     Rules,
 )
-from weir.scheduling.hosts import fits, give_back, take, take_loose
 from weir.scheduling.least import least_score, take_least, touch
+from weir.scheduling.placing import fits, give_back, take, take_loose
 
 NONE = -1
 

@@ -22,6 +22,7 @@ from weir.scheduling import (
     kernel,
     least,
     patch,
+    placing,
     ranking,
     reserving,
     shares,
@@ -65,7 +66,7 @@ def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> Functi
     return twin
 
 
-MODULES = (hosts, fragmentation, least, booking, ranking, reserving, shares, kernel, patch)
+MODULES = (hosts, placing, fragmentation, least, booking, ranking, reserving, shares, kernel, patch)
 """What the kernel is made of."""
 
 

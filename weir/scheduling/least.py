@@ -10,7 +10,8 @@ from math import inf
 
 from weir.scheduling.board import Board
 from weir.scheduling.fragmentation import Mix, cost, starved_now
-from weir.scheduling.hosts import WHOLE, note, put_at, split, tasks_on
+from weir.scheduling.hosts import WHOLE, tasks_on
+from weir.scheduling.placing import note, put_at, split
 
 OF_MIX, STRIDE, CLOCK = range(3)
 NOWHERE = -1

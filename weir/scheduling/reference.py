@@ -2,7 +2,7 @@
 
 Nothing is cached, gathered, vectorized or undone here: hosts are copied and looked at anew.
 Property tests hold `schedule` and `packing` to it. It says where jobs go and which pools are kept,
-not why.
+not why. It is one file, so that the whole algorithm can be read from top to bottom.
 """
 
 from __future__ import annotations

@@ -9,15 +9,8 @@ from math import inf
 
 from weir.scheduling.board import OPEN, ROUND, Board, Rules
 from weir.scheduling.booking import length_on, log, time_layer, try_layer
-from weir.scheduling.hosts import (
-    begin_try,
-    copy_layer,
-    end_try,
-    fits,
-    give_back,
-    take_loose,
-    tasks_on,
-)
+from weir.scheduling.hosts import copy_layer, tasks_on
+from weir.scheduling.placing import begin_try, end_try, fits, give_back, take_loose
 
 NONE = -1
 
