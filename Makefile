@@ -17,7 +17,7 @@ BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_s
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --annotation-style line \
-	--custom-compile-command "make lock" --group build --extra demo --extra postgres
+	--custom-compile-command "make lock" --group build --extra demo --extra postgres --extra s3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

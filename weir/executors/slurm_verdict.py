@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _EXCEEDED = re.compile(r"exceeded (?:job )?memory limit \((\d+) > (\d+)\)")
 _OOM_KILL = re.compile(
     r"oom[-_ ]kill|Exceeded (?:job|step) memory limit|Out Of Memory", re.IGNORECASE
 )
+
+CENTER_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
+"""Exit codes by which a center's preemption, cancelation or memory limit shows in a task."""
 
 LOST = {
     "NODE_FAIL": "a node of it failed",
@@ -70,6 +74,11 @@ class Trails:
     def over(self) -> bool:
         """Whether all its tasks have come to their end."""
         return bool(self.tasks) and all(task.over for task in self.tasks)
+
+    @property
+    def felled(self) -> bool:
+        """Whether a signal ended one that the center may have sent: only Slurm can tell why."""
+        return any(task.code in CENTER_SIGNALS for task in self.tasks)
 
 
 def claim(folder: str) -> bool:

@@ -118,7 +118,9 @@ class Watch:
                 run.started = at
                 self._notes.keep([run])
                 self._tell(run.seen())
-            if trails is not None and (done or again or (completing and trails.over)):
+            # While it completes, Slurm does not say yet that it preempted a job, or canceled it.
+            own = completing and trails is not None and trails.over and not trails.felled
+            if trails is not None and (done or again or own):
                 self.end(run, end_of(run, jobs, trails, now))
                 if again and not done and run.job_word:
                     self.work.leftovers.append(run.job_word)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import cast
+
+from tests.contract.bench import order, shell
+from weir.core.lifecycle import RunEvent
+from weir.executors.base import Seen
+from weir.executors.slurm_calls import Slurm
+from weir.executors.slurm_pools import Pools
+from weir.executors.slurm_records import COMPLETING, Job
+from weir.executors.slurm_runs import Notes, Run
+from weir.executors.slurm_script import CLAIM
+from weir.executors.slurm_settings import SlurmSettings
+from weir.executors.slurm_watch import Watch
+
+
+class Looked:
+    """A run of one task whose job is looked at, state by state."""
+
+    def __init__(self, folder: Path) -> None:
+        made = Run(order("r", shell("x")), "pool", str(folder / "r"), 890.0, sent_at=890.0)
+        self.run, self.seen = made, list[Seen]()
+        settings = SlurmSettings.model_validate({"folder": str(folder)})
+        self.watch = Watch(
+            settings,
+            cast(Slurm, None),
+            Pools([], {}),
+            Notes(folder / "notes.sqlite", 890.0),
+            {"r": made},
+            threading.RLock(),
+            lambda: 1000.0,
+            self.seen.append,
+        )
+        Path(made.folder).mkdir()
+        (Path(made.folder) / CLAIM).write_text("job 7\n")
+
+    def task_left(self, *lines: str) -> None:
+        path = Path(f"{self.run.base('main', 0)}.task")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in ("on n1", *lines)))
+
+    def slurm_says(self, state: str) -> list[RunEvent]:
+        over = None if state in ("RUNNING", COMPLETING) else 950.0
+        job = Job("7", "weir-r", state, nodes=("n1",), started=900.0, ended=over)
+        self.watch.take([job], 1000.0, None)
+        return [seen.event for seen in self.seen]
+
+
+def test_a_signal_while_the_job_completes_waits_for_slurm_to_say_why(tmp_path: Path) -> None:
+    looked = Looked(tmp_path)
+    assert looked.slurm_says("RUNNING") == [RunEvent.STARTED]
+    looked.task_left("exit 143")
+
+    assert looked.slurm_says(COMPLETING) == [RunEvent.STARTED]
+    assert looked.slurm_says("PREEMPTED") == [RunEvent.STARTED, RunEvent.VANISHED]
+
+
+def test_an_exit_of_its_own_is_told_while_the_job_completes(tmp_path: Path) -> None:
+    looked = Looked(tmp_path)
+    looked.slurm_says("RUNNING")
+    looked.task_left("exit 3")
+
+    assert looked.slurm_says(COMPLETING) == [RunEvent.STARTED, RunEvent.FAILED]
+    assert looked.seen[-1].exit_code == 3
