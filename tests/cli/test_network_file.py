@@ -6,6 +6,7 @@ import pytest
 
 from weir.cli.network_file import NetworkFile, read_network, read_network_file
 from weir.cli.pool_entries import pool_fields
+from weir.cli.simulate_network import pools_of
 from weir.core.errors import BadInput
 from weir.wire.pools import Place, Shape
 
@@ -177,3 +178,24 @@ def test_whatever_the_shape_it_is_a_mistake_and_no_crash(text: str) -> None:
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="can't be read"):
         read_network_file(tmp_path / "none.yaml")
+
+
+def test_a_cluster_is_this_machine_or_one_resource_manager() -> None:
+    pools = "pools: [{name: p, detect: true}]"
+    text = "network: n\ndomains: [{name: top, kind: national}]\nsites:\n  - name: s\n"
+    text += "    domains: [top]\n    clusters:\n      - {name: c, %s}\n"
+    found = read_network(text % "slurm: {folder: /shared}", "net.yaml").sites[0].clusters[0]
+    assert (found.kind, found.pools) == ("slurm", ())
+
+    both = mistakes(text % f"{pools}, slurm: {{folder: /shared}}")
+    assert both[0][0] == 7
+    assert "both slurm and pools" in both[0][2]
+    assert "there is none" in mistakes(text % "")[0][2]
+    assert mistakes(text % "slurm: {folder: here}")[0][1].startswith("sites[0].clusters[0].slurm")
+
+
+def test_what_a_resource_manager_has_can_t_be_simulated_from_the_file() -> None:
+    text = "network: n\ndomains: [{name: top, kind: national}]\nsites: [{name: s, domains: [top], "
+    text += "clusters: [{name: c, slurm: {folder: /shared}}]}]"
+    with pytest.raises(BadInput, match="What s/c has is known to its resource manager only"):
+        pools_of(read_network(text, "net.yaml"))

@@ -14,7 +14,7 @@ from weir.cli.network_file import NetworkFile, read_network
 from weir.cli.network_join import Folder, Server, join_parent, join_site, write_agents
 from weir.client.http import Client
 from weir.core.errors import Conflict
-from weir.executors.settings import AgentSettings, FederatedSettings
+from weir.executors.settings import AgentSettings, FederatedSettings, SlurmSettings
 
 NETWORK = """\
 network: small
@@ -185,3 +185,32 @@ def test_tokens_are_in_files_for_the_owner_alone(
     assert [AgentSettings.model_validate(a) for a in read] == agents
     for file in (f for f in tmp_path.rglob("*") if f.is_file()):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+MANAGED = NETWORK.replace(
+    "{name: main, pools: [{name: cpu, emulated: true, cpu: 4, memory: 8GiB}]}",
+    "{name: main, slurm: {folder: /shared, shares: [{partition: a, currency: USD}]}}",
+).replace("domains: [works, east]", "domains: [works, east]\n    price_per_core_hour: 0.20")
+
+
+def test_a_resource_manager_is_driven_by_its_own_settings_on_the_terms_of_the_site(
+    domains: dict[str, Domain], tmp_path: Path
+) -> None:
+    site = read_network(MANAGED.replace("currency: USD", "pool: p"), "net.yaml").sites[0]
+    main, edge = join_site(Folder(tmp_path), site, servers(domains), ())
+
+    assert (main.executor.kind, edge.executor.kind) == ("slurm", "local")
+    assert domains["works"].asked[1][2]["executor"] == "slurm"
+    assert isinstance(main.executor, SlurmSettings)
+    assert main.executor.folder == Path("/shared")
+    assert main.executor.shares[0].price_micro_per_core_hour == 200_000
+
+
+def test_what_a_share_says_itself_counts_before_the_site_s_terms(
+    domains: dict[str, Domain], tmp_path: Path
+) -> None:
+    site = read_network(MANAGED.replace("0.20", "0.20\n    currency: EUR"), "net.yaml").sites[0]
+    settings = join_site(Folder(tmp_path), site, servers(domains), ())[0].executor
+
+    assert isinstance(settings, SlurmSettings)
+    assert settings.shares[0].currency == "USD"

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 from weir.cli.policies import no_queues, policy_for
 from weir.cli.pool_entries import OfferEntry, PoolEntry, Some
 from weir.core.errors import BadInput, Mistake
+from weir.executors.settings import SlurmSettings
 from weir.scheduling.policies import policy
 from weir.wire.base import Wire
 from weir.wire.jobspec import Name
@@ -33,6 +34,13 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
     "industry": ("regional",),
 }
 """What may stand above each kind of domain."""
+
+
+Managed = SlurmSettings
+"""Settings of a resource manager that is there already."""
+
+MANAGERS = ("slurm",)
+"""Resource managers that a cluster may be, as its fields are called."""
 
 
 def _known_policy(name: str) -> str:
@@ -61,11 +69,34 @@ class DomainEntry(Wire):
 
 
 class ClusterEntry(Wire):
-    """One resource manager at a site."""
+    """One resource manager at a site: this machine with `pools`, or one that is there already.
+
+    What stands under the manager's name is what its agent's settings say; its pools are found.
+    """
 
     name: Name
     executor: Literal["local"] = "local"
-    pools: Some[PoolEntry]
+    pools: tuple[PoolEntry, ...] = ()
+    slurm: SlurmSettings | None = None
+
+    @property
+    def manager(self) -> Managed | None:
+        """The settings of the resource manager; null for this machine."""
+        return self.slurm
+
+    @property
+    def kind(self) -> str:
+        """The kind of its executor."""
+        return self.executor if self.manager is None else self.manager.kind
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        given = [name for name in MANAGERS if getattr(self, name) is not None]
+        given += ["pools"] if self.pools else []
+        if len(given) != 1:
+            found = f"both {' and '.join(given)}" if given else "none"
+            raise ValueError(f"needs one of pools, {', '.join(MANAGERS)}; there is {found}")
+        return self
 
 
 class SiteEntry(OfferEntry):

@@ -17,12 +17,8 @@ import psutil
 import yaml
 from pydantic import ValidationError
 
-from weir.cli.network_file import (
-    ClusterEntry,
-    DomainEntry,
-    SiteEntry,
-)
-from weir.cli.pool_entries import pool_fields
+from weir.cli.network_file import ClusterEntry, DomainEntry, Managed, SiteEntry
+from weir.cli.pool_entries import pool_fields, site_terms
 from weir.client.context import write_private
 from weir.client.http import Client
 from weir.executors.settings import AgentSettings, FederatedSettings, LocalSettings, Uplink
@@ -131,11 +127,10 @@ def join_site(
     for cluster in site.clusters:
         joins = _join_cluster(folder, site, cluster, servers, known)
         known = joins[0].identifier
-        pools = tuple(pool_fields(site, pool, machine) for pool in cluster.pools)
         agents.append(
             AgentSettings(
                 name=f"{site.name}-{cluster.name}",
-                executor=LocalSettings(pools=pools, path=path, stop_runs_on_exit=True, grace_s=2),
+                executor=_executor(site, cluster, machine, path),
                 uplinks=tuple(
                     Uplink(url=servers[name].url, token_file=j.token_file, cluster=j.cluster)
                     for name, j in zip(site.domains, joins, strict=True)
@@ -143,6 +138,23 @@ def join_site(
             )
         )
     return agents
+
+
+def _executor(
+    site: SiteEntry, cluster: ClusterEntry, machine: Shape, path: tuple[str, ...]
+) -> LocalSettings | Managed:
+    """What the agent drives. What the site says of places and prices holds for what it shares."""
+    if cluster.manager is None:
+        pools = tuple(pool_fields(site, pool, machine) for pool in cluster.pools)
+        return LocalSettings(pools=pools, path=path, stop_runs_on_exit=True, grace_s=2)
+    around = site_terms(site)
+    shares = tuple(
+        share.model_copy(
+            update={n: v for n, v in around.items() if n not in share.model_fields_set}
+        )
+        for share in cluster.manager.shares
+    )
+    return cluster.manager.model_copy(update={"shares": shares, "stop_runs_on_exit": True})
 
 
 def _join_cluster(
@@ -165,7 +177,7 @@ def _join_cluster(
         ) -> JoinAnswer:
             asked = JoinTokenRequest(kind="site", name=site.name, identifier=site_id)
             request = JoinRequest(
-                cluster=cluster.name, executor=cluster.executor, identifier=cluster_id
+                cluster=cluster.name, executor=cluster.kind, identifier=cluster_id
             )
             return _join(at, asked, request)
 

@@ -6,7 +6,8 @@ unless it says otherwise itself.
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -98,18 +99,43 @@ def pool_fields(around: OfferEntry, pool: PoolEntry, machine: Shape) -> PoolFiel
         fabric=pool.fabric or "",
         fabric_gbps=pool.fabric_gbps,
         traits=pool.traits,
-        location=offer["location"] or Place(),
-        industries=offer["industries"] or (),
-        latency_us=_microseconds(offer["latency"]),
-        price_micro_per_device_hour=_micro(offer["price_per_device_hour"]),
-        price_micro_per_core_hour=_micro(offer["price_per_core_hour"]),
-        currency=offer["currency"] or "CNY",
-        max_walltime_s=offer["max_walltime"] and units.parse_duration_s(offer["max_walltime"]),
+        **_terms(offer),
         measured_gflops=tuple(
             (precision.value, units.parse_gflops(value))
             for precision, value in pool.measured.items()
         ),
     )
+
+
+def site_terms(around: OfferEntry) -> dict[str, Any]:
+    """What is said around pools as `PoolTerms` has it, without what is left out."""
+    offer = {n: v for n in OfferEntry.model_fields if (v := getattr(around, n)) is not None}
+    terms = _terms({**dict.fromkeys(OfferEntry.model_fields), **offer})
+    return {_TERMS[name]: terms[_TERMS[name]] for name in offer}
+
+
+_TERMS = {
+    "location": "location",
+    "industries": "industries",
+    "latency": "latency_us",
+    "price_per_device_hour": "price_micro_per_device_hour",
+    "price_per_core_hour": "price_micro_per_core_hour",
+    "currency": "currency",
+    "max_walltime": "max_walltime_s",
+}
+"""Each field of an offer, and what `PoolTerms` calls it."""
+
+
+def _terms(offer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "location": offer["location"] or Place(),
+        "industries": offer["industries"] or (),
+        "latency_us": _microseconds(offer["latency"]),
+        "price_micro_per_device_hour": _micro(offer["price_per_device_hour"]),
+        "price_micro_per_core_hour": _micro(offer["price_per_core_hour"]),
+        "currency": offer["currency"] or "CNY",
+        "max_walltime_s": offer["max_walltime"] and units.parse_duration_s(offer["max_walltime"]),
+    }
 
 
 def _shape(pool: PoolEntry, machine: Shape) -> Shape:

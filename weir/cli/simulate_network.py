@@ -38,10 +38,17 @@ def pools_of(network: NetworkFile) -> tuple[Pool, ...]:
     """Every pool once, by the shortest way down from the top domain.
 
     `hops` are the domains below the top on that way; a site that no way reaches is left out. Pools
-    with `detect` are this machine.
+    with `detect` are this machine. Raises `BadInput` where the file lacks a cluster's
+    pools.
     """
     from weir.cli.network_join import this_machine
 
+    managed = [f"{s.name}/{c.name}" for s in network.sites for c in s.clusters if c.manager]
+    if managed:
+        raise BadInput(
+            f"What {', '.join(managed)} has is known to its resource manager only: to simulate it, "
+            "write its pools into a network file, as `weir pools` shows them."
+        )
     machine = this_machine()
     ways = _ways(network)
     found: list[Pool] = []

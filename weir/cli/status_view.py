@@ -113,10 +113,18 @@ def _grow(
     pools = status.pools()
     for site in (s for s in network.sites if s.domains[0] == domain.name):
         branch = tree.add(_site_line(site))
-        for entry in (p for c in site.clusters for p in c.pools):
-            branch.add(_pool_line(entry.name, pools.get((site.name, entry.name))))
+        for name in _pool_names(site, pools):
+            branch.add(_pool_line(name, pools.get((site.name, name))))
     for child in (d for d in network.domains if d.parent == domain.name):
         _grow(tree.add(_domain_line(child, servers, status)), child, network, servers, status)
+
+
+def _pool_names(site: SiteEntry, pools: Mapping[tuple[str, str], PoolAnswer]) -> Sequence[str]:
+    """The site's pools: those of the file, and those found at its resource managers."""
+    named = [pool.name for cluster in site.clusters for pool in cluster.pools]
+    if any(cluster.manager for cluster in site.clusters):
+        named += sorted(name for at, name in pools if at == site.name and name not in named)
+    return named
 
 
 def _domain_line(domain: DomainEntry, servers: Mapping[str, Server], status: Status) -> str:

@@ -251,7 +251,7 @@ def _heard_at(server: Server, since: float) -> set[tuple[str, str]]:
 
 def _introduce(network: Network, seconds: float, say: Say) -> None:
     file = network.file
-    pools = [p for s in file.sites for c in s.clusters for p in c.pools]
+    pools = network.first().client.pools()
     emulated = sum(p.emulated for p in pools)
     say(
         f"{file.network} is up after {seconds:.1f} s: {len(network.children)} processes, "
