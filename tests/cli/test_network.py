@@ -41,6 +41,13 @@ def test_pools() -> None:
     assert result.stdout == POOLS
 
 
+def test_a_claim_that_is_far_from_its_measurement_is_named() -> None:
+    pool = a_pool(device_model="nvidia-h100-sxm5", measured_gflops=(("bf16", 100_000),))
+    result = weir({"GET /v1/pools": [pool]}, "pools")
+    (line,) = (line for line in result.stdout.splitlines() if "measured" in line)
+    assert "measured 10 % of what nvidia-h100-sxm5 is said to do at bf16" in line
+
+
 def test_pools_as_json() -> None:
     result = weir({"GET /v1/pools": [a_pool()]}, "pools", "--json")
     (pool,) = json.loads(result.stdout)

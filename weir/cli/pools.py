@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
-from weir.cli.output import Column, Sheet, print_json, show_sheet
+from weir.cli.output import Column, Sheet, print_json, say, show_sheet
 from weir.cli.session import Session, prints, wide_option
 from weir.cli.values import NONE, device, latency, price
+from weir.core.devices import Precision
 from weir.core.inventory import DEVICE_MILLI
-from weir.core.units import show_cpu_milli, show_devices_milli
+from weir.core.units import show_cpu_milli, show_devices_milli, show_gflops
+from weir.core.verified import verified
 from weir.wire.pools import PoolAnswer
 
 
@@ -41,6 +45,21 @@ def pools(session: Session, wide: bool, as_json: bool) -> None:
         state, style = _state(pool)
         sheet.add(*_row(pool), state, str(pool.runs), style=style)
     show_sheet(sheet, empty="no pools", wide=wide)
+    for line in (line for pool in found for line in doubts(pool)):
+        say(line)
+
+
+def doubts(pool: PoolAnswer) -> Iterator[str]:
+    """Where what the pool's device was measured to do is far from what its model can do."""
+    for figure in verified(pool.device_model, pool.measured_gflops):
+        if figure.far and figure.nominal is not None and figure.share is not None:
+            int8 = figure.precision is Precision.INT8
+            yield (
+                f"{pool.site_name} / {pool.name}: measured {100 * figure.share:.0f} % of what "
+                f"{pool.device_model} is said to do at {figure.precision}: "
+                f"{show_gflops(figure.measured, int8=int8)} of "
+                f"{show_gflops(figure.nominal, int8=int8)}"
+            )
 
 
 def _row(pool: PoolAnswer) -> tuple[str, ...]:

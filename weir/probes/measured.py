@@ -1,0 +1,96 @@
+"""What was measured on the pools of an agent: taken on a host of the pool, kept in one file.
+
+Laws:
+- A measurement says when, on which host, on what device and by which library it was made.
+- Only what a device did is a pool's figure: what CPUs did is kept, and told, and counts for no
+  device. Pools that are emulated have nothing to measure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from weir.core.errors import BadInput, NotReady
+from weir.probes import measure
+from weir.wire.base import Wire
+
+FILE_NAME = "measured.json"
+ABOUT_S = 60.0
+"""What a measurement takes at most beside the seconds for each of its figures."""
+
+FIGURES = 8
+
+
+class Measurement(Wire):
+    """One measurement of one host. GFLOPS (GOPS for int8) by precision; bytes a second."""
+
+    at: float
+    host: str
+    cpus: int
+    library: str
+    device: str
+    gflops: dict[str, int]
+    memory_bytes_per_s: int
+    disk_write_bytes_per_s: int | None
+    disk_read_bytes_per_s: int | None
+
+    @property
+    def of_device(self) -> tuple[tuple[str, int], ...]:
+        """What an accelerator did, by precision; nothing where the CPU was measured."""
+        return () if self.device.startswith("cpu") else tuple(self.gflops.items())
+
+
+_FILE = TypeAdapter(dict[str, Measurement])
+
+
+def read(folder: Path) -> dict[str, Measurement]:
+    """The measurements kept in an agent's folder, by pool. Raises `BadInput` for a broken file."""
+    path = folder / FILE_NAME
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        raise BadInput(f"{path} is no file of measurements: {error.errors()[0]['msg']}") from None
+
+
+def keep(folder: Path, found: Mapping[str, Measurement]) -> None:
+    """Keep measurements by pool beside those of other pools; all of it or nothing is written."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    both = {**read(folder), **found}
+    text = json.dumps({name: m.model_dump() for name, m in both.items()}, indent=1)
+    fresh = folder / f".{FILE_NAME}.{os.getpid()}"
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(folder / FILE_NAME)
+
+
+def take(seconds: float, folder: str | None, before: Sequence[str] = ()) -> Measurement:
+    """Measure where the words `before` lead (`srun ...`), or here. Raises `NotReady`.
+
+    The script is sent along: the host needs Python, and a numeric library for products.
+    """
+    python = [sys.executable] if not before else ["python3"]
+    command = [*before, *python, "-", "--seconds", str(seconds)]
+    command += ["--folder", folder] if folder else []
+    script = Path(measure.__file__).read_text(encoding="utf-8")
+    limit = ABOUT_S + FIGURES * seconds
+    try:
+        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=limit)
+    except OSError as error:
+        raise NotReady(f"{command[0]} can't be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise NotReady(f"no measurement within {limit:.0f} s; is a host free?") from None
+    try:
+        return Measurement.model_validate_json(done.stdout.strip().rpartition("\n")[2])
+    except ValidationError:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise NotReady(
+            f"the measurement failed: {said[-1] if said else f'exit code {done.returncode}'}"
+        ) from None
