@@ -6,14 +6,13 @@ from tests.builders import Cluster, Domain, MakeDomain, foreign, origin, pool
 from weir.control.authorize import authenticate
 from weir.control.remove import remove_cluster
 from weir.control.resolve import resolve
+from weir.control.schedule import Loaded, planned
 from weir.control.show import list_clusters
 from weir.core.errors import ClusterInUse, NotFound, NotSignedIn
 from weir.core.identifiers import parse
 from weir.core.lifecycle import JobState
 from weir.core.plan import Plan
-from weir.scheduling.policy import Policy
-from weir.scheduling.schedule import schedule
-from weir.scheduling.snapshot import Snapshot
+from weir.scheduling.planner import Planner
 
 
 def remove(cluster: Cluster) -> None:
@@ -113,18 +112,18 @@ def test_a_round_that_planned_with_it_places_nothing_there(
 ) -> None:
     north = domain.site("north", pool("gpu"))
     domain.submit()
-    planned: list[Plan] = []
+    plans: list[Plan] = []
 
-    def slow(snapshot: Snapshot, policy: Policy) -> Plan:
-        found = schedule(snapshot, policy)
-        if not planned:
-            planned.append(found)
+    def slow(planner: Planner, loaded: Loaded) -> Plan:
+        found = planned(planner, loaded)
+        if not plans:
+            plans.append(found)
             remove(north)
         return found
 
-    monkeypatch.setattr("weir.control.schedule.schedule", slow)
+    monkeypatch.setattr("weir.control.schedule.planned", slow)
     assert domain.round() == 0
-    assert planned[0].placements
+    assert plans[0].placements
 
 
 def test_it_may_come_back_under_its_name_as_what_it_was(domain: Domain) -> None:

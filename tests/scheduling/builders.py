@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import Precision
 from weir.core.inventory import FreeShape, HostShape, Location, Pool, all_free, merged
-from weir.scheduling.packing import Claim
+from weir.scheduling.packing import MOST, Claim
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
 
 GIB = 2**30
@@ -54,9 +54,14 @@ def state(pool: Pool, *claims: Claim, cluster: str = "", silent: bool = False) -
 
 
 def claim(
-    devices: float = 0, count: int = 1, cpu: int = 1, memory: int = 1, ends_at: float | None = None
+    devices: float = 0,
+    count: int = 1,
+    cpu: int = 1,
+    memory: int = 1,
+    ends_at: float | None = None,
+    per_host: int = MOST,
 ) -> Claim:
-    return Claim(cpu * 1000, memory * GIB, round(devices * 1000), count, ends_at)
+    return Claim(cpu * 1000, memory * GIB, round(devices * 1000), count, ends_at, per_host)
 
 
 def group(
@@ -67,10 +72,13 @@ def group(
     name: str = "main",
     stacks: tuple[str, ...] = (),
     fabric: tuple[str, ...] = (),
+    max_per_host: int | None = None,
+    exclusive: bool = False,
     **request: Any,
 ) -> TaskGroup:
     device = DeviceRequest(milli=round(devices * 1000), **request) if devices else None
-    return TaskGroup(name, count, cpu * 1000, memory * GIB, device, stacks, fabric)
+    amounts = cpu * 1000, memory * GIB, device
+    return TaskGroup(name, count, *amounts, stacks, fabric, max_per_host, exclusive)
 
 
 def demand(*groups: TaskGroup, **wishes: Any) -> Demand:
@@ -120,6 +128,7 @@ CLAIMS = st.builds(
     cpu=st.integers(0, 3),
     memory=st.integers(0, 3),
     ends_at=st.none() | st.sampled_from((NOW - 5, NOW + 10, NOW + 60)),
+    per_host=st.sampled_from((MOST, MOST, 1, 2)),
 )
 
 POOL_FIELDS = st.fixed_dictionaries(
@@ -187,6 +196,8 @@ def groups(draw: st.DrawFn, name: str = "main") -> TaskGroup:
         name=name,
         stacks=draw(st.sampled_from(((), (), ("cuda",), ("cann", "rocm")))),
         fabric=draw(st.sampled_from(((), (), ("roce", "ib")))),
+        max_per_host=draw(st.sampled_from((None, None, None, 1, 2))),
+        exclusive=draw(st.sampled_from((False, False, False, True))),
         **request,
     )
 

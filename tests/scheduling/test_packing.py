@@ -1,6 +1,7 @@
 """Packing: stories, and properties against the packing task by task."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,10 +104,10 @@ def test_several_claims_are_placed_as_the_reference_does(free: Free, some: list[
 def test_capacity_is_the_largest_count_that_can_be_placed(free: Free, one: Claim) -> None:
     room = capacity_for(free, one)
     if one.cpu_milli or one.memory_bytes or one.device_milli:
-        amounts = one.cpu_milli, one.memory_bytes, one.device_milli
-        assert place_slowly(free, [Claim(*amounts, room)]) is not None
-        assert place_slowly(free, [Claim(*amounts, room + 1)]) is None
-        assert fill(free, Claim(*amounts, room + 1))[1] == room
+        more = replace(one, count=room + 1)
+        assert place_slowly(free, [replace(one, count=room)]) is not None
+        assert place_slowly(free, [more]) is None
+        assert fill(free, more)[1] == room
 
 
 @given(FREE, st.lists(CLAIMS, max_size=4))

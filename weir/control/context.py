@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
+from weir.core.series import RETENTION_S, Key
 from weir.scheduling.policies import policy
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Queue
@@ -15,6 +16,7 @@ from weir.store.domains import this_domain
 from weir.store.engine import Store
 from weir.store.files import Files
 from weir.store.rows import DomainRow
+from weir.store.series_victoria import VictoriaSeries
 from weir.wire.pools import PoolReport
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class DomainSettings:
     `max_losses`: how often a job is placed again after its cluster was lost.
     `max_waiting`: how many waiting jobs one scheduling round looks at, and `max_of_a_shape` how
     many of them may be of one shape: behind so many equals that wait, one more tells it nothing.
+    `retention_s`: how long buckets of samples are kept, by their width.
     `queues` are those that jobs submitted here may name; they matter to policies that share.
     """
 
@@ -47,6 +50,7 @@ class DomainSettings:
     policy: str = "balanced"
     queues: tuple[Queue, ...] = ()
     url: str = ""
+    retention_s: Mapping[int, int] = field(default_factory=lambda: dict(RETENTION_S))
 
 
 @dataclass(slots=True)
@@ -55,6 +59,10 @@ class Caches:
 
     reports: dict[tuple[str, str], tuple[int, PoolReport]] = field(default_factory=dict)
     demands: dict[str, Demand] = field(default_factory=dict)
+    rounds: list[object] = field(default_factory=list)  # what the last round left to the next one
+    series: dict[Key, int] = field(default_factory=dict)
+    may_write: set[tuple[str, Key]] = field(default_factory=set)
+    fresh: list[tuple[str, dict[Key, int]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Context:
     settings: DomainSettings
     version: str
     caches: Caches = field(default_factory=Caches)
+    victoria: VictoriaSeries | None = None
 
     @property
     def policy(self) -> Policy:

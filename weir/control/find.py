@@ -5,12 +5,15 @@ Both ask the scheduler's own functions on a snapshot of now, so what they say is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from weir.control.context import Context
+from weir.control.line import demands_of
 from weir.control.network import load_network
-from weir.control.schedule import Loaded, asked_about, demands_of, load_snapshot
+from weir.control.schedule import asked_about, load_snapshot
 from weir.control.words import end_sentence, waiting_sentence
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
@@ -34,8 +37,11 @@ from weir.wire.jobs import (
 from weir.wire.jobspec import demand_of
 
 
-def find_places(ctx: Context, request: FindRequest) -> FindAnswer:
-    """Every pool of the network for this job: ranked yes, or no with every reason."""
+def find_places(ctx: Context, request: FindRequest, most: int | None = None) -> FindAnswer:
+    """Every pool of the network for this job: ranked yes, or no with every reason.
+
+    With `most`, only so many of each are told one by one; the counts of reasons are of all.
+    """
     now = ctx.now()
     chosen = policy(request.policy) if request.policy else ctx.policy
     with ctx.store.read() as tx:
@@ -45,10 +51,12 @@ def find_places(ctx: Context, request: FindRequest) -> FindAnswer:
     pools = {s.pool.id: s for s in snapshot.pools}
     return FindAnswer(
         policy=chosen.name,
-        candidates=tuple(_candidate(c, pools.get(c.pool)) for c in found.candidates),
-        rejections=_rejections(found, pools),
+        candidates=tuple(_candidate(c, pools.get(c.pool)) for c in islice(found.candidates, most)),
+        rejections=_rejections(found, pools, most),
         reasons=tuple(_reason(r) for r in found.reasons),
         changes=tuple(_change(c) for c in found.changes),
+        suited=len(found.candidates),
+        unsuited=len(snapshot.pools) - len(found.candidates),
     )
 
 
@@ -61,7 +69,7 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
             raise NotFound(f"there is no job {job_id} here")
         waits = row.state == JobState.WAITING
         loaded = load_snapshot(ctx, tx, now) if waits else None
-        network = loaded.network if loaded else load_network(ctx, tx, now)
+        network = loaded[1] if loaded else load_network(ctx, tx, now)
         demands_of(ctx, tx, {row.shape})
         asked = waits and job_id in asked_about(tx, network)
         run = None if waits or row.run is None else runs.get(tx, row.run)
@@ -69,12 +77,14 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
         text = "Its center is heard again, and is being asked whether it still runs there."
         return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
     if loaded is not None:
-        return _why_waiting(ctx, row, loaded)
+        return _why_waiting(ctx, row, loaded[0], loaded[2])
     return _why_there(row, {s.pool.id: s for s in network.pools()}, run)
 
 
-def _why_waiting(ctx: Context, row: JobRow, loaded: Loaded) -> WhyAnswer:
-    plan = schedule(loaded.snapshot, ctx.policy)
+def _why_waiting(
+    ctx: Context, row: JobRow, snapshot: Snapshot, making_room: Mapping[str, list[str]]
+) -> WhyAnswer:
+    plan = schedule(snapshot, ctx.policy)
     entry = plan.waiting.get(row.id)
     if entry is None:
         placed = any(p.job == row.id for p in plan.placements)
@@ -84,7 +94,7 @@ def _why_waiting(ctx: Context, row: JobRow, loaded: Loaded) -> WhyAnswer:
             else "It stands behind more jobs than one round looks at; it has not come up yet."
         )
         return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
-    served = loaded.served.get(row.id, ())
+    served = making_room.get(row.id, ())
     will_go = 0 if served else sum(p.for_job == row.id for p in plan.preemptions)
     return WhyAnswer(
         job=row.id,
@@ -159,8 +169,11 @@ def _candidate(c: Candidate, state: PoolState | None) -> CandidateAnswer:
     )
 
 
-def _rejections(found: Found, pools: dict[str, PoolState]) -> tuple[RejectionAnswer, ...]:
-    yes = {c.pool for c in found.candidates}
+def _rejections(
+    found: Found, pools: dict[str, PoolState], most: int | None
+) -> tuple[RejectionAnswer, ...]:
+    can = found.suited
+    noes = ((p, why) for p, why in sorted(found.rejections.items()) if p not in can)
     return tuple(
         RejectionAnswer(
             pool=pool_id,
@@ -168,8 +181,7 @@ def _rejections(found: Found, pools: dict[str, PoolState]) -> tuple[RejectionAns
             site_name=pools[pool_id].pool.site_name,
             reasons=tuple(str(r) for r in reasons),
         )
-        for pool_id, reasons in sorted(found.rejections.items())
-        if pool_id not in yes
+        for pool_id, reasons in islice(noes, most)
     )
 
 

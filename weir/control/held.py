@@ -60,9 +60,12 @@ def load_held(tx: Connection, everything: bool) -> list[Held]:
     ]
 
 
-def running_jobs(held: Iterable[Held], routes: Mapping[str, str]) -> tuple[RunningJob, ...]:
+def running_jobs(
+    held: Iterable[Held], routes: Mapping[str, str], saved: Mapping[str, float]
+) -> tuple[RunningJob, ...]:
     """The scheduler's view. `routes` is the cluster by which each pool is reached now: a run that
-    went another way holds room there that this domain can't give to anybody.
+    went another way holds room there that this domain can't give to anybody. `saved` is when jobs
+    have made their last checkpoint.
     """
     return tuple(
         RunningJob(
@@ -70,7 +73,7 @@ def running_jobs(held: Iterable[Held], routes: Mapping[str, str]) -> tuple[Runni
             pool=one.pool,
             claims=one.claims,
             priority=one.priority,
-            saved_at=one.began,
+            saved_at=max(one.began, saved.get(one.job, 0.0)),
             queue=one.queue,
             preemptible=one.preemptible
             and not one.stopping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -10,6 +10,7 @@ from math import inf
 from sqlalchemy import Connection
 
 from weir.control.context import Context
+from weir.control.usage import claims_from
 from weir.core.inventory import MAX_LATENCY_US, Pool
 from weir.core.lifecycle import RunState
 from weir.scheduling.packing import Claim
@@ -55,15 +56,16 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
     """Read the network. Records that have not changed since the last call are not read again."""
     rows = {row.id: row for row in clusters.all_clusters(tx)}
     heads = clusters.pool_heads(tx)
-    reports = _reports(ctx, tx, [h for h in heads if not h.gone])
+    reports = reports_of(ctx, tx, [h for h in heads if not h.gone])
     silent = frozenset(c for c, row in rows.items() if is_silent(row, now, ctx.settings.lease_s))
-    claims, for_origin = _claims(tx, silent, now)
+    claims, for_origin, unstarted = _claims(tx, silent, now)
     ways = tuple(
         PoolState(
             pool=seen_from_here(reports[(h.cluster, h.id)], rows[h.cluster]),
             cluster=h.cluster,
             silent=h.cluster in silent,
             claims=claims.get((h.id, h.cluster), ()),
+            unstarted=unstarted[(h.id, h.cluster)],
         )
         for h in heads
         if not h.gone
@@ -88,9 +90,10 @@ def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:
     return replace(pool, hops=len(domains), domains=domains, latency_us=latency)
 
 
-def _reports(
+def reports_of(
     ctx: Context, tx: Connection, heads: Iterable[PoolHead]
 ) -> dict[tuple[str, str], PoolReport]:
+    """The records of these pools by (cluster, pool); those known by their version are not read."""
     cache = ctx.caches.reports
     found: dict[tuple[str, str], PoolReport] = {}
     missing: dict[str, list[PoolHead]] = defaultdict(list)
@@ -109,22 +112,28 @@ def _reports(
     return found
 
 
-def _claims(
-    tx: Connection, silent: Collection[str], now: float
-) -> tuple[dict[Way, tuple[Claim, ...]], dict[Way, dict[str, tuple[Claim, ...]]]]:
-    """Bookings by way, and by way and the link that the job came by ("" for none).
+Bookings = tuple[
+    dict[Way, tuple[Claim, ...]], dict[Way, dict[str, tuple[Claim, ...]]], Counter[Way]
+]
+
+
+def _claims(tx: Connection, silent: Collection[str], now: float) -> Bookings:
+    """Bookings by way, and by way and the link that the job came by ("" for none); and how many of
+    each way have not started.
 
     A lost run may still be where it was: once its cluster is heard again, it holds its place until
     it has been asked how it stands. One that was told to stop is taken to end soon.
     """
     by_way: dict[Way, tuple[Claim, ...]] = defaultdict(tuple)
     by_origin: dict[Way, dict[str, tuple[Claim, ...]]] = defaultdict(lambda: defaultdict(tuple))
-    for pool, cluster, state, claims, ends_at, cancel, origin in runs.booked(tx):
+    unstarted: Counter[Way] = Counter()
+    for pool, cluster, state, claims, ends_at, cancel, started, origin in runs.booked(tx):
+        unstarted[(pool, cluster)] += started is None and state != RunState.LOST
         if state == RunState.LOST and cluster in silent:
             continue
         if cancel:
             ends_at = min(now + STOPPING_S, ends_at or inf)
-        made = tuple(Claim(c[0], c[1], c[2], c[3], ends_at) for c in claims)
+        made = tuple(replace(c, ends_at=ends_at) for c in claims_from(claims))
         by_way[(pool, cluster)] += made
         by_origin[(pool, cluster)][origin or ""] += made
-    return by_way, by_origin
+    return by_way, by_origin, unstarted

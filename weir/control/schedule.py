@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.control.context import WATCH, Context, again, job_key, orders_for
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
+from weir.control.line import demands_of, waiting_job
 from weir.control.network import Network, load_network
 from weir.control.preempt import Order, still_good, to_order, write_orders
 from weir.control.queues import with_past
+from weir.control.standing import Standing, begin, go_on
 from weir.control.usage import average_past, counted, speed_of_pools
-from weir.core.demand import Demand, TaskGroup, from_record
+from weir.core.demand import Demand, TaskGroup
+from weir.core.errors import Conflict
+from weir.core.inventory import HostShape
 from weir.core.lifecycle import JobEvent, JobState, RunState, step_job
 from weir.core.plan import CAN_CHANGE, Candidate, Placement, Plan, Reason, Waiting
-from weir.scheduling.schedule import schedule
-from weir.scheduling.snapshot import Snapshot, WaitingJob
+from weir.scheduling.planner import Change, Planner
+from weir.scheduling.snapshot import Queue, RunningJob, Snapshot, WaitingJob
+from weir.scheduling.tasks import claim_of
 from weir.store import clusters, jobs, runs
 from weir.store.domains import count, raise_count, swap_count
 from weir.store.rows import JobRow
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What a process keeps between its rounds; `speed` is as in `Loaded`."""
+
+    planner: Planner
+    standing: Standing | None = None
+    now: float = 0.0
+    speed: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A snapshot with what it was made from.
 
-    `speed` is what a device of each pool counts in shares (1000 where not told), None where nothing
-    is shared. `served` are the jobs that room is being made for, and who makes it.
+    `names` are those of the clusters, `shapes` of the hosts of pools. `speed` is what a device of
+    each pool counts in shares (1000 where not told), None where nothing is shared. `served` are the
+    jobs that room is being made for, and who makes it; `pinned` those that must go where a peer
+    wants them. With `change`, the snapshot is the one of the round before.
     """
 
-    snapshot: Snapshot
-    network: Network
+    snapshot: Snapshot | None
+    change: Change | None
+    names: Mapping[str, str]
+    shapes: Mapping[str, HostShape]
     speed: Mapping[str, int] | None
-    held: Mapping[str, Held]
-    served: Mapping[str, list[str]]
+    held: Mapping[str, Held] = field(default_factory=dict)
+    served: Mapping[str, list[str]] = field(default_factory=dict)
+    pinned: Sequence[WaitingJob] = ()
 
 
 def load_snapshot(
     ctx: Context, tx: Connection, now: float, of_a_shape: int | None = None
-) -> Loaded:
-    """What the scheduler sees now: every pool once, and the waiting jobs in their order.
-
-    What runs is looked at only where the policy may push it out or shares are counted, and only
-    if somebody waits.
+) -> tuple[Snapshot, Network, Mapping[str, list[str]]]:
+    """What the scheduler sees now, all of it read: every pool once, and the waiting jobs; and with
+    it the network, and the jobs that room is being made for.
     """
     network = load_network(ctx, tx, now)
     rows = jobs.waiting(tx, ctx.settings.max_waiting, now, of_a_shape)
@@ -53,33 +71,70 @@ def load_snapshot(
     rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})
     avoided = jobs.avoided(tx, now) if rows else {}
-    nothing: frozenset[str] = frozenset()
-    waiting = tuple(
-        WaitingJob(
-            id=row.id,
-            demand=demands[row.shape],
-            priority=row.priority,
-            submitted_at=row.submitted_at,
-            avoid=avoided.get(row.id, nothing),
-            queue=row.queue,
-            start_after=row.start_after,
-            deadline_at=row.deadline,
-        )
-        for row in rows
+    waiting = tuple(waiting_job(row, demands, avoided) for row in rows)
+    held = load_held(tx, bool(ctx.settings.queues)) if rows and looks_at_runs(ctx) else []
+    pools = network.pools()
+    running, queues, served = around(
+        ctx, tx, held, {s.pool.id: s.cluster for s in pools}, network.silent, now
     )
-    policy, pools, shared = ctx.policy, network.pools(), ctx.settings.queues
-    held: list[Held] = []
-    if rows and (policy.preempt or shared):
-        held = load_held(tx, everything=bool(shared))
-    queues = shared
-    if shared and rows and policy.fair:
-        began = ((h.queue, h.began, h.counted) for h in held)
-        queues = with_past(shared, average_past(tx, began, now))
-    served = room_is_made_for(tx, network.silent, now) if any(h.stopping for h in held) else {}
-    running = running_jobs(held, {s.pool.id: s.cluster for s in pools}) if held else ()
     snapshot = Snapshot(now=now, pools=pools, jobs=waiting, running=running, queues=queues)
-    speed = speed_of_pools(snapshot, policy) if shared else None
-    return Loaded(snapshot, network, speed, {h.job: h for h in held}, served)
+    return snapshot, network, served
+
+
+def looks_at_runs(ctx: Context) -> bool:
+    """Whether it matters who runs: where the policy may push runs out, or shares are counted."""
+    return ctx.policy.preempt or bool(ctx.settings.queues)
+
+
+def around(
+    ctx: Context,
+    tx: Connection,
+    held: Sequence[Held],
+    routes: Mapping[str, str],
+    silent: frozenset[str],
+    now: float,
+) -> tuple[tuple[RunningJob, ...], tuple[Queue, ...], Mapping[str, list[str]]]:
+    """What runs, the queues with their past, and the jobs for which room is being made."""
+    queues = ctx.settings.queues
+    if queues and held and ctx.policy.fair:
+        began = ((h.queue, h.began, h.counted) for h in held)
+        queues = with_past(queues, average_past(tx, began, now))
+    served = room_is_made_for(tx, silent, now) if any(h.stopping for h in held) else {}
+    saved = runs.saved(tx) if any(h.preemptible for h in held) else {}
+    return running_jobs(held, routes, saved), queues, served
+
+
+def load_round(ctx: Context, tx: Connection, now: float, known: Remembered) -> Loaded:
+    """What the scheduler sees now, as far as it has changed since what is `known`."""
+    told = None
+    if known.standing is not None and now >= known.now:
+        told = go_on(ctx, tx, known.standing, now)
+    if told is None:
+        known.standing = begin(ctx, tx, now)
+        told = go_on(ctx, tx, known.standing, now)
+    assert told is not None, "what was just read is not short"
+    known.now, there = now, known.standing
+    assert there is not None
+    shared = bool(ctx.settings.queues)
+    held = there.holders.held(shared) if there.jobs and looks_at_runs(ctx) else []
+    running, queues, served = around(ctx, tx, held, there.routes, there.silent, now)
+    snapshot = change = None
+    if told.whole:
+        waiting = tuple(there.jobs.values())
+        snapshot = Snapshot(now, there.pools, waiting, running=running, queues=queues)
+        known.speed = speed_of_pools(snapshot, ctx.policy) if shared else None
+    else:
+        change = Change(now, told.come, told.gone, told.pools, running, queues)
+    return Loaded(
+        snapshot,
+        change,
+        {row.id: row.name for row in there.clusters.values()},
+        there.shapes,
+        known.speed,
+        {h.job: h for h in held},
+        served,
+        [there.jobs[job] for job in sorted(there.pinned)],
+    )
 
 
 def asked_about(tx: Connection, network: Network) -> frozenset[str]:
@@ -90,16 +145,6 @@ def asked_about(tx: Connection, network: Network) -> frozenset[str]:
     return frozenset(job for job, cluster in runs.lost(tx) if cluster not in network.silent)
 
 
-def demands_of(ctx: Context, tx: Connection, keys: set[str]) -> Mapping[str, Demand]:
-    """The demands of these shapes, read once each in the life of the process."""
-    cache = ctx.caches.demands
-    missing = keys - cache.keys()
-    if missing:
-        for key, record in jobs.demands(tx, missing).items():
-            cache[key] = from_record(record)
-    return cache
-
-
 def schedule_round(ctx: Context) -> int:
     """Place what can be placed. Gives the number of jobs placed or sent back."""
     return again(lambda: _round(ctx))
@@ -107,33 +152,62 @@ def schedule_round(ctx: Context) -> int:
 
 def _round(ctx: Context) -> int:
     now = ctx.now()
+    known = _taken(ctx)
     with ctx.store.read() as tx:
         if not jobs.any_waiting(tx):
+            ctx.caches.rounds.append(known)
             return 0
         seen = count(tx, "round")
-        loaded = load_snapshot(ctx, tx, now, ctx.settings.max_of_a_shape)
-    plan = schedule(loaded.snapshot, ctx.policy)
-    pinned = {j.id for j in loaded.snapshot.jobs if j.demand.pinned_pool is not None}
-    refused = _sent_back(plan, loaded.snapshot)
-    orders = to_order(plan, loaded.held, pinned, loaded.served)
-    if not plan.placements and not refused and not orders:
-        return 0
-    woken = _apply(ctx, plan, refused, orders, loaded, seen, now)
+        loaded = load_round(ctx, tx, now, known)
+    plan = planned(known.planner, loaded)
+    refused = _sent_back(plan, loaded.pinned)
+    orders = to_order(plan, loaded.held, {job.id for job in loaded.pinned}, loaded.served)
+    placed = [*plan.placements, *plan.ahead]  # put into words once
+    woken = set[str]()
+    if placed or refused or orders:
+        try:
+            woken = _apply(ctx, placed, refused, orders, loaded, seen, now)
+        except Conflict:
+            ctx.caches.rounds.append(known)
+            raise
+    ctx.caches.rounds.append(known)
     for key in woken:
         ctx.wake(key)
-    return len(plan.placements) + len(refused)
+    return len(placed) + len(refused)
 
 
-def _sent_back(plan: Plan, snapshot: Snapshot) -> dict[str, Waiting]:
+def _taken(ctx: Context) -> Remembered:
+    """What the last round has left. Nobody else can take it until it is put back; whoever finds
+    nothing reads everything, and so does who comes after a round that failed.
+    """
+    kept = ctx.caches.rounds
+    try:
+        found = kept.pop()
+    except IndexError:
+        return Remembered(Planner(ctx.policy))
+    kept.clear()  # what others left at the same time says the same
+    assert isinstance(found, Remembered)
+    return found
+
+
+def planned(planner: Planner, loaded: Loaded) -> Plan:
+    """The plan of what was loaded."""
+    if loaded.snapshot is not None:
+        return planner.plan(loaded.snapshot)
+    assert loaded.change is not None
+    return planner.go_on(loaded.change)
+
+
+def _sent_back(plan: Plan, pinned: Iterable[WaitingJob]) -> dict[str, Waiting]:
     """The jobs that peers have pinned to a pool and that were not placed there, and why.
 
     Why a job waits is worked out as it is looked at, which takes a while: once for each shape.
     """
     why: dict[int, Waiting] = {}
     found: dict[str, Waiting] = {}
-    waiting = set(plan.waiting)  # to ask the plan itself whether one waits would explain it
-    for job in snapshot.jobs:
-        if job.demand.pinned_pool is not None and job.id in waiting:
+    placed = {p.job for p in plan.placements} if pinned else set[str]()
+    for job in pinned:
+        if job.id not in placed:
             shape = id(job.demand)
             if shape not in why:
                 why[shape] = plan.waiting[job.id]
@@ -143,7 +217,7 @@ def _sent_back(plan: Plan, snapshot: Snapshot) -> dict[str, Waiting]:
 
 def _apply(
     ctx: Context,
-    plan: Plan,
+    placed: Sequence[Placement],
     refused: Mapping[str, Waiting],
     orders: Sequence[Order],
     loaded: Loaded,
@@ -151,12 +225,12 @@ def _apply(
     now: float,
 ) -> set[str]:
     """Write the plan in one transaction; `Conflict` if another round or a change came between."""
-    ids = [p.job for p in plan.placements] + list(refused)
+    ids = [p.job for p in placed] + list(refused)
     moved = {o.wanted.job for o in orders} | {o.wanted.for_job for o in orders}
     with ctx.store.write() as tx:
         swap_count(tx, "round", seen)
         rows = jobs.some(tx, [*ids, *(moved - set(ids))])
-        placements = [p for p in plan.placements if _still_waits(rows.get(p.job))]
+        placements = [p for p in placed if _still_waits(rows.get(p.job))]
         back = [rows[i] for i in refused if _still_waits(rows.get(i))]
         good = still_good(tx, orders, rows)
         changed = len(placements) + len(back) + 2 * len(good)
@@ -189,7 +263,7 @@ def _write_placements(
         row, chosen = rows[placement.job], placement.chosen
         demand = ctx.caches.demands[row.shape]
         run_id = f"{row.id}-{row.attempts + 1}"
-        claims = claims_of(demand, chosen)
+        claims = claims_of(demand, chosen, loaded.shapes[chosen.pool])
         new_runs.append(
             {
                 "id": run_id,
@@ -223,7 +297,7 @@ def _write_placements(
                 "decision": decision_record(placement),
             }
         )
-        to = loaded.network.clusters[chosen.cluster].name
+        to = loaded.names[chosen.cluster]
         history.append(
             {"job": row.id, "at": now, "what": "placed", "detail": f"{chosen.pool} by {to}"}
         )
@@ -267,17 +341,15 @@ def refuse(
     jobs.add_history(tx, history)
 
 
-def claims_of(demand: Demand, chosen: Candidate) -> list[list[int]]:
-    """What a placement books: [cpu_milli, memory_bytes, device_milli, tasks] for each group."""
+def claims_of(demand: Demand, chosen: Candidate, shape: HostShape) -> list[list[int]]:
+    """What a placement books for each group on hosts of this shape: [cpu_milli, memory_bytes,
+    device_milli, tasks or whole hosts], and of tasks that are spread how many a host has at most.
+    """
     groups: dict[str, TaskGroup] = {g.name: g for g in demand.groups}
+    claims = [claim_of(groups[a.group], a.count, shape) for a in chosen.groups]
     return [
-        [
-            groups[a.group].cpu_milli,
-            groups[a.group].memory_bytes,
-            device.milli if (device := groups[a.group].device) else 0,
-            a.count,
-        ]
-        for a in chosen.groups
+        [c.cpu_milli, c.memory_bytes, c.device_milli, c.count, *([c.per_host] if c.spread else [])]
+        for c in claims
     ]
 
 

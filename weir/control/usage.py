@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from weir.core.lifecycle import RUN_FINAL, RunEvent
 from weir.scheduling.normal import speeds
-from weir.scheduling.packing import Claim
+from weir.scheduling.packing import MOST, Claim
 from weir.scheduling.policy import Policy
 from weir.scheduling.queues import MEMORY_S, Amounts, amounts
 from weir.scheduling.snapshot import Snapshot
@@ -95,8 +95,8 @@ def average_past(
 
 
 def claims_from(record: Iterable[list[int]]) -> tuple[Claim, ...]:
-    """A run's claims as they are kept."""
-    return tuple(Claim(c[0], c[1], c[2], c[3]) for c in record)
+    """A run's claims as they are kept: a fifth number is how many tasks lie on a host at most."""
+    return tuple(Claim(c[0], c[1], c[2], c[3], None, c[4] if len(c) > 4 else MOST) for c in record)
 
 
 def counted(record: Iterable[list[int]], counted_milli: int | None) -> Amounts:

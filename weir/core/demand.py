@@ -38,7 +38,8 @@ class TaskGroup:
 
     `count` is 0 where `device.total_gflops` decides it. `stacks` are the software stacks (traits of
     a pool) that the command has a variant for, in order of preference; empty means that it runs
-    anywhere.
+    anywhere. At most `max_per_host` of the tasks lie on one host (None: as many as fit). The hosts
+    of an `exclusive` group carry nothing else, and it holds them whole.
     """
 
     name: str
@@ -48,6 +49,8 @@ class TaskGroup:
     device: DeviceRequest | None = None
     stacks: tuple[str, ...] = ()
     fabric: tuple[str, ...] = ()
+    max_per_host: int | None = None
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Demand:
     """All that decides where a job may run.
 
     `pinned_pool` is set by a parent that has already chosen; `excluded_domains` are the identifiers
-    of domains that the job has been through. Empty tuples and None mean "no such wish".
+    of domains that the job has been through. A pool needs all of `traits`. Empty tuples and None
+    mean "no such wish".
     """
 
     groups: tuple[TaskGroup, ...]
@@ -69,6 +73,7 @@ class Demand:
     allow_emulated: bool = True
     excluded_domains: tuple[str, ...] = ()
     pinned_pool: str | None = None
+    traits: tuple[str, ...] = ()
 
 
 def to_record(demand: Demand) -> dict[str, Any]:
@@ -82,6 +87,8 @@ def to_record(demand: Demand) -> dict[str, Any]:
             "memory_bytes": g.memory_bytes,
             "stacks": g.stacks,
             "fabric": g.fabric,
+            "max_per_host": g.max_per_host,
+            "exclusive": g.exclusive,
             "device": None if g.device is None else {n: getattr(g.device, n) for n in _DEVICE},
         }
         for g in demand.groups
@@ -90,7 +97,7 @@ def to_record(demand: Demand) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Demand:
-    """The value that `to_record` was given."""
+    """The value that `to_record` was given; what an older record does not say is no wish."""
     values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
     values["groups"] = tuple(_group(g) for g in record["groups"])
     return Demand(**values)

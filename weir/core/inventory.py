@@ -68,6 +68,7 @@ class Pool:
     own); `latency_us` is the round trip to it, null if unknown. `domains` are the identifiers of
     the domains on the way, nearest last. Prices are micro-units of `currency`.
     `measured_gflops` is (precision, GFLOPS or GOPS per device) as measured on this pool.
+    `queue_ahead` is how many runs may wait at the cluster beyond what is free.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Pool:
     currency: str = "CNY"
     max_walltime_s: int | None = None
     measured_gflops: tuple[tuple[str, int], ...] = ()
+    queue_ahead: int = 0
 
     @property
     def devices(self) -> int:

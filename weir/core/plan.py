@@ -15,11 +15,13 @@ class Reason(StrEnum):
     DEVICE_MEMORY = "DEVICE_MEMORY"
     DEVICE_PERFORMANCE = "DEVICE_PERFORMANCE"
     STACK = "STACK"
+    TRAIT = "TRAIT"  # the job's container or environment can't be had there
     FABRIC = "FABRIC"
     HOST_CPU = "HOST_CPU"  # one task is larger than one empty host
     HOST_MEMORY = "HOST_MEMORY"
     HOST_DEVICES = "HOST_DEVICES"
     GANG = "GANG"  # the gang is larger than the whole pool
+    SPREAD = "SPREAD"  # too few hosts for so few tasks on each
     REGION = "REGION"
     INDUSTRY = "INDUSTRY"
     COUNTRY = "COUNTRY"
@@ -36,6 +38,7 @@ class Reason(StrEnum):
     REFUSED = "REFUSED"  # the cluster has just refused this job
     HELD = "HELD"  # kept for a job ahead in the order
     BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
+    EXCLUSIVE = "EXCLUSIVE"  # the same, for a job that wants hosts with nothing else on them
     QUOTA = "QUOTA"  # the queue of the job holds all that it may
     DEFERRED = "DEFERRED"  # the job can wait, and does, for cleaner or cheaper energy
 
@@ -46,11 +49,13 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.DEVICE_MEMORY: "one of its accelerators has too little memory",
     Reason.DEVICE_PERFORMANCE: "its accelerators are too slow, or their speed is not known",
     Reason.STACK: "it has no software stack that the job has a variant for",
+    Reason.TRAIT: "it can't do what the job's software takes",
     Reason.FABRIC: "its hosts are connected otherwise",
     Reason.HOST_CPU: "one task needs more CPU than a whole host has",
     Reason.HOST_MEMORY: "one task needs more memory than a whole host has",
     Reason.HOST_DEVICES: "one task needs more accelerators than a whole host has",
     Reason.GANG: "the tasks that start together do not fit into the whole pool",
+    Reason.SPREAD: "it has too few hosts for so few tasks on each",
     Reason.REGION: "it is in another region",
     Reason.INDUSTRY: "it serves other industries",
     Reason.COUNTRY: "it is in another country",
@@ -66,6 +71,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.REFUSED: "it has just refused the job",
     Reason.HELD: "it is kept for a job ahead",
     Reason.BUSY: "it is full now",
+    Reason.EXCLUSIVE: "too few of its hosts have nothing on them now",
     Reason.QUOTA: "the job's queue holds all that it may",
     Reason.DEFERRED: "the job can wait, and energy will be better later",
 }
@@ -78,6 +84,7 @@ CAN_CHANGE = frozenset(
         Reason.REFUSED,
         Reason.HELD,
         Reason.BUSY,
+        Reason.EXCLUSIVE,
         Reason.QUOTA,
         Reason.DEFERRED,
     }
@@ -211,7 +218,8 @@ class Plan:
     are worked out when they are looked at.
 
     `gap` is how far the round is from the best possible, as a share of it, where the policy
-    knows a bound; `how` says how it was found.
+    knows a bound; `how` says how it was found. `ahead` are jobs among the waiting that may wait at
+    a cluster instead.
     """
 
     placements: Sequence[Placement] = ()
@@ -219,3 +227,4 @@ class Plan:
     preemptions: tuple[Preemption, ...] = ()
     gap: float | None = None
     how: str = "greedy"
+    ahead: tuple[Placement, ...] = ()

@@ -31,6 +31,17 @@ class Pools(NamedTuple):
     last: Column
     speed: Column  # what a milli-device counts in quotas, in thousandths
     bound: Column  # the least that waiting for the pool could cost: worked out and used up at once
+    site: Column  # the row of its site: see Sites
+    mate: Column  # the next pool of its site, round in a ring
+
+
+class Sites(NamedTuple):
+    """The pools of a site that are counted alike (by devices, or by cores where there are none):
+    what they have, and what of it is in use. Every pool is a site of its own where nobody asks.
+    """
+
+    size: Column
+    used: Column
 
 
 class Layers(NamedTuple):
@@ -85,8 +96,8 @@ class Jobs(NamedTuple):
     """A row a job. `length_s` is what it is thought to run, infinite if unknown.
 
     `pool` is where it is placed, or -1; `second` the runner-up's row, or -1; `idle` what the pool
-    had left just before; `why` says what a job that waits waits for; `ahead` counts nothing here:
-    explanations are worked out when somebody asks.
+    had left just before and `used` what of its site was in use; `why` says what a job that waits
+    waits for; `ahead` counts nothing here: explanations are worked out when somebody asks.
     """
 
     klass: Column
@@ -96,6 +107,8 @@ class Jobs(NamedTuple):
     second: Column
     idle: Column
     second_idle: Column
+    used: Column
+    second_used: Column
     why: Column
     turn: Column
     order: Column  # rows of jobs in the order in which they are looked at
@@ -188,6 +201,8 @@ class Rules(NamedTuple):
 
     spare_weight: float
     start_weight: float
+    use_weight: float
+    use_power: int
     hold: bool
     each: bool  # room is kept for every job that waits, and not for one of each class
     backfill: bool
@@ -207,6 +222,7 @@ class Board(NamedTuple):
     claims: Claims
     needs: Needs
     pools: Pools
+    sites: Sites
     layers: Layers
     classes: Classes
     jobs: Jobs

@@ -61,7 +61,19 @@ def key_of(b: Board, rules: Rules, k: int, p: int, v: int) -> float:
     need = b.needs.cpu[v] if b.pools.counts_cpu[p] else b.needs.milli[v]
     spare = (b.pools.idle[p] - need) / max(1, b.pools.size[p])
     settled = b.classes.cost[k * b.classes.meta[0] + p] + rules.spare_weight * spare
+    if rules.use_weight != 0.0:
+        g = b.pools.site[p]
+        settled += use_cost(b, rules, v, (b.sites.used[g] + need) / max(1, b.sites.size[g]))
     return float(settled + least_score(b, k, p, v)) if rules.least else float(settled)
+
+
+def use_cost(b: Board, rules: Rules, v: int, share: float) -> float:
+    """What it costs that so much of the site is in use with the variant: see `rank.use_cost`."""
+    devices = b.needs.milli[v] / 1000 if b.needs.milli[v] > 0 else b.needs.cpu[v] / 8000
+    cost = rules.use_weight * devices
+    for _ in range(rules.use_power):
+        cost *= share
+    return float(cost)
 
 
 def book(b: Board, rules: Rules, r: int, p: int, v: int, end: float) -> None:
@@ -138,17 +150,25 @@ def enlist(b: Board, r: int) -> None:
 def change(b: Board, p: int, v: int, sign: int) -> None:
     """Count what is left of the pool, and log that it changed."""
     cpu, milli = b.needs.cpu[v], b.needs.milli[v]
-    b.pools.idle[p] += sign * (cpu if b.pools.counts_cpu[p] else milli)
+    freed = sign * (cpu if b.pools.counts_cpu[p] else milli)
+    b.pools.idle[p] += freed
+    b.sites.used[b.pools.site[p]] -= freed
     b.meta.whole[FREE_CPU] += sign * cpu
     b.meta.whole[FREE_MILLI] += sign * milli
     log(b, p)
 
 
 def log(b: Board, p: int) -> None:
-    """Tell all classes to look at the pool again."""
-    logged = b.meta.whole[LOGGED]
-    b.meta.log[logged % b.meta.whole[LOG_SIZE]] = p
-    b.meta.whole[LOGGED] = logged + 1
+    """Tell all classes to look again at the pool, and at the others of its site."""
+    logged, size = b.meta.whole[LOGGED], b.meta.whole[LOG_SIZE]
+    q = p
+    while True:
+        b.meta.log[logged % size] = q
+        logged += 1
+        q = b.pools.mate[q]
+        if q == p:
+            break
+    b.meta.whole[LOGGED] = logged
 
 
 def finish(b: Board, r: int) -> None:

@@ -7,6 +7,7 @@ that is named is true: `pools` pools would take the job, if not at once, when th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from weir.scheduling.columns import Bools, Ints
 from weir.scheduling.feasible import ORDER, Judgment, judge, reachable
 from weir.scheduling.figures import Measure, Names, any_of, show_performance, tasks_text
 from weir.scheduling.packing import Claim, Free, fitting
+from weir.scheduling.room import per_host_text
 
 T = TypeVar("T", Demand, TaskGroup)
 
@@ -65,7 +67,8 @@ def relaxations(
     if now is not None:
         for reason, relaxation in found.items():
             found[reason] = _at_once(relaxation, judgment, avoid, now)
-        for other in (_fewer_now(judgment, avoid, now), _shorter_now(judgment, avoid, now)):
+        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now):
+            other = look(judgment, avoid, now)
             if other is not None:
                 found[other.change.reason] = other
     ranked = sorted(
@@ -89,7 +92,7 @@ def _at_once(
 def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
     """As many tasks as fit somewhere at this moment: only for a job of one group."""
     demand = judgment.demand
-    if len(demand.groups) != 1 or not judgment.tasks.uniform:
+    if len(demand.groups) != 1 or not judgment.tasks.alike:
         return None
     rows = np.flatnonzero(judgment.suits & reachable(judgment.columns, avoid)).tolist()
     best = 0
@@ -107,6 +110,57 @@ def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxati
         Reason.BUSY, tasks_text(demand.groups[0].count), tasks_text(best), pools, now=True
     )
     return Relaxation(change, changed)
+
+
+def _shared_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """Hosts that others are on too."""
+    if not any(g.exclusive for g in judgment.demand.groups):
+        return None
+    changed = _groups(judgment.demand, lambda g: replace(g, exclusive=False))
+    pools = len(_fitting_now(judgment, changed, avoid, now))
+    change = Change(Reason.EXCLUSIVE, "exclusive hosts", "shared hosts", pools, now=True)
+    return Relaxation(change, changed) if pools else None
+
+
+def _closer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """More tasks on a host: for a job of one group as few more as will do."""
+    demand = judgment.demand
+    if not any(g.max_per_host for g in demand.groups):
+        return None
+
+    def with_most(most: int | None) -> Demand:
+        def relax(group: TaskGroup) -> TaskGroup:
+            return replace(group, max_per_host=most) if group.max_per_host else group
+
+        return _groups(demand, relax)
+
+    most, rows = None, _fitting_now(judgment, with_most(None), avoid, now)
+    if not rows:
+        return None
+    if len(demand.groups) == 1 and judgment.tasks.uniform:
+        few = demand.groups[0].max_per_host or 1
+        steps = range(few, demand.groups[0].count + 1)
+        here = judgment.columns.take(np.array(rows, dtype=np.int64))
+
+        def enough(most: int) -> bool:
+            claims = judge(here, with_most(most)).tasks.claims
+            return any(now.fits(demand, row, claims(i)) for i, row in enumerate(rows))
+
+        most = steps[min(len(steps) - 1, bisect_left(steps, True, key=enough))]
+        rows = _fitting_now(judgment, with_most(most), avoid, now)
+    wanted = per_host_text(min(g.max_per_host for g in demand.groups if g.max_per_host))
+    instead = "as many per host as fit" if most is None else per_host_text(most)
+    change = Change(Reason.SPREAD, wanted, instead, len(rows), now=True)
+    return Relaxation(change, with_most(most))
+
+
+def _fitting_now(
+    judgment: Judgment, changed: Demand, avoid: Collection[str], now: Now
+) -> list[int]:
+    """The rows of pools that take the changed demand at once."""
+    other = judge(judgment.columns, changed)
+    rows = np.flatnonzero(other.suits & reachable(judgment.columns, avoid)).tolist()
+    return [row for row in rows if now.fits(changed, row, other.tasks.claims(row))]
 
 
 def _counted(judgment: Judgment, row: int, count: int) -> tuple[Claim, ...]:
@@ -258,6 +312,20 @@ def _smaller_gang(demand: Demand, check: Check, rows: Ints) -> Relaxed:
     return _groups(demand, lambda g: replace(g, count=best)), check.has.text(rows)
 
 
+def _more_per_host(demand: Demand, check: Check, rows: Ints) -> Relaxed:
+    """As many tasks on a host as are needed where fewest are, for a job of one group."""
+
+    def relax(most: int | None) -> Demand:
+        return _groups(demand, lambda g: replace(g, max_per_host=g.max_per_host and most))
+
+    group, has = demand.groups[0], _best(check, rows)
+    if len(demand.groups) > 1 or not has or not group.count or not group.max_per_host:
+        return relax(None), "as many per host as fit"
+    hosts = has // group.max_per_host
+    most = -(-group.count // hosts)
+    return relax(most), per_host_text(most)
+
+
 def _without(field: str) -> Relax:
     return lambda demand, check, rows: (_with(demand, **{field: ()}), "any")
 
@@ -288,6 +356,7 @@ RELAX: Mapping[Reason, Relax] = {
     Reason.HOST_MEMORY: _smaller_tasks("memory_bytes"),
     Reason.HOST_DEVICES: _fewer_devices,
     Reason.GANG: _smaller_gang,
+    Reason.SPREAD: _more_per_host,
     Reason.REGION: _without("regions"),
     Reason.INDUSTRY: _without("industries"),
     Reason.COUNTRY: _without("countries"),

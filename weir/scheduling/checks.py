@@ -87,6 +87,9 @@ def _software(c: PoolColumns, demand: Demand) -> Iterator[Check]:
     for stacks in dict.fromkeys(g.stacks for g in demand.groups if g.stacks):
         traits = Names(c.traits, none="none")
         yield Check(Reason.STACK, ~c.traits.any_of(stacks), any_of(stacks), traits)
+    for trait in demand.traits:
+        traits = Names(c.traits, none="none")
+        yield Check(Reason.TRAIT, ~c.traits.any_of((trait,)), trait, traits)
     for fabric in dict.fromkeys(g.fabric for g in demand.groups if g.fabric):
         names = _label(c.fabric, "none")
         yield Check(Reason.FABRIC, ~c.fabric.among(fabric), any_of(fabric), names)

@@ -49,6 +49,11 @@ class Coded(Generic[T]):
         hits[codes] = True
         return hits[self.codes]
 
+    def by_value(self, known: Mapping[T, float]) -> Floats:
+        """A figure of each row's value, NaN where there is none."""
+        figures = [known.get(value, float("nan")) for value in self.values]
+        return np.array(figures, dtype=np.float64)[self.codes]
+
     def counts(self, rows: Ints) -> Iterator[tuple[T, int]]:
         """The values of these rows, each with how many have it."""
         counts = np.bincount(self.codes[rows], minlength=len(self.values))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import frexp, inf, nan
 from typing import Any
 
 import numpy as np
 
 from weir.core.demand import Demand
+from weir.core.inventory import DEVICE_MILLI
 from weir.scheduling.columns import UNKNOWN, Floats, PoolColumns
 from weir.scheduling.energy import Energy
 from weir.scheduling.feasible import Judgment, judge, reachable
@@ -32,6 +33,7 @@ class Surroundings:
     energy: Mapping[str, Energy]
     speeds: Speeds
     links: Links
+    past: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Shapes:
         self._keep: dict[int, Demand] = {}  # so that no other object gets the same id
         self._seen: dict[Any, int] = {}
         self._rows: dict[Shape, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     @property
     def found(self) -> tuple[Shape, ...]:
@@ -127,7 +132,7 @@ def classify(
 
 def _variants(judgment: Judgment, takes: Any) -> tuple[tuple[tuple[Claim, ...], ...], Any]:
     tasks = judgment.tasks
-    if tasks.uniform:
+    if tasks.alike:
         claims = tasks.claims(0) if len(takes) else ()
         return (claims,), np.where(takes, 0, -1)
     index: dict[tuple[Claim, ...], int] = {}
@@ -154,7 +159,28 @@ def merits_of(
         energy_kw=kw,
         carbon_g_per_kwh=carbon,
         data_gb=missing_gb(columns, shape.data) if shape.data else None,
+        devices=devices_asked(judgment),
+        past=columns.site.by_value(around.past) if around.past else None,
+        surplus=surplus_of(columns, judgment),
     )
+
+
+def devices_asked(judgment: Judgment) -> Any:
+    """Devices that the job asks for on each pool, eights of cores where it asks for none."""
+    milli, cpu = judgment.tasks.sums
+    return np.where(milli > 0, milli / 1000, cpu / 8000).astype(np.float64)
+
+
+def surplus_of(columns: PoolColumns, judgment: Judgment) -> Floats:
+    """Devices of the hosts beside those that the tasks ask for, if each had a host of its own."""
+    found = np.zeros(len(columns))
+    tasks = judgment.tasks
+    for group, count in zip(tasks.demand.groups, tasks.counts, strict=True):
+        if group.exclusive:
+            continue  # its hosts are held whole: nobody else could use what is left
+        asks = -(-group.device.milli // DEVICE_MILLI) if group.device else 0
+        found += np.maximum(0, count) * np.maximum(0, columns.host_devices - asks)
+    return found
 
 
 def _energy(
@@ -214,15 +240,18 @@ def pace_of(columns: PoolColumns, kind: str, around: Surroundings) -> Floats:
     return np.asarray(fastest / by_model[columns.model.codes])
 
 
-def class_rows(classes: Sequence[Class], pools: int) -> ClassRows:
-    """The classes as the board wants them."""
-    shape = (len(classes), pools)
-    if not classes:
-        return ClassRows([], np.zeros(shape), np.zeros(shape))
+def class_rows(classes: Sequence[Class], pools: int, spare: int = 0) -> ClassRows:
+    """The classes as the board wants them, with `spare` rows for others to come."""
+    if not classes and not spare:
+        return ClassRows([], np.zeros((0, pools)), np.zeros((0, pools)))
+
+    def stacked(rows: Sequence[Any], fill: float) -> Any:
+        return np.stack([*rows, *[np.full(pools, fill)] * spare])
+
     return ClassRows(
-        variants=[c.variants for c in classes],
-        variant=np.stack([c.variant for c in classes]),
-        cost=np.stack([c.settled.cost for c in classes]),
-        pace=np.stack([c.pace for c in classes]),
-        lag_s=np.stack([c.lag_s for c in classes]),
+        variants=[*(c.variants for c in classes), *[()] * spare],
+        variant=np.stack([*(c.variant for c in classes), *[np.full(pools, -1)] * spare]),
+        cost=stacked([c.settled.cost for c in classes], 0.0),
+        pace=stacked([c.pace for c in classes], 1.0),
+        lag_s=stacked([c.lag_s for c in classes], 0.0),
     )

@@ -9,13 +9,13 @@ All groups of a job go to one pool: a job that is spread over pools is not in th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import mul
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from weir.core.demand import Demand
 from weir.core.plan import Reason
@@ -84,27 +84,52 @@ def held(judgment: Judgment, holders: Mapping[int, str]) -> tuple[Check, ...]:
 
 
 def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check, ...]:
-    """Suitable pools that the job does not fit now: `fitting` is by group how many of its tasks
+    """Suitable pools that the job does not fit now: `fitting` is by group how many of its claims
     would, on each of `rows`.
 
     What is counted is what the job could use: five free devices on five hosts are none for a task
-    that needs two. It is counted in devices if the job wants any, else in cores.
+    that needs two. It is counted in devices if the job wants any, else in cores; in hosts if it
+    wants nothing but whole hosts.
     """
     if not len(rows):
         return ()
-    groups, tasks = judgment.demand.groups, judgment.tasks
-    devices = any(g.device and g.device.milli for g in groups)
-    each = [(g.device.milli if g.device else 0) if devices else g.cpu_milli for g in groups]
-    show, noun = (show_devices_milli, "devices") if devices else (show_cpu_milli, "cores")
+    groups, held = judgment.demand.groups, judgment.tasks.held
     failing = np.zeros(len(judgment.columns), dtype=np.bool_)
     failing[rows] = True
-    large = any(int(n.max()) * size > _SAFE for n, size in zip(fitting, each, strict=True))
+    if all(g.exclusive for g in groups):
+        reason, each, noun = Reason.EXCLUSIVE, [np.ones(1, dtype=np.int64)] * len(groups), ""
+        show: Callable[[int], str] = empty_hosts
+    elif any(g.device and g.device.milli for g in groups):
+        reason, each, noun = Reason.BUSY, [h.milli for h in held], " free devices"
+        show = show_devices_milli
+    else:
+        reason, each, noun = Reason.BUSY, [h.cpu_milli for h in held], " free cores"
+        show = show_cpu_milli
+    has, need = _sum(fitting, each, rows), _sum([_on(h.count, rows) for h in held], each, rows)
+    values = np.full(len(judgment.columns), UNKNOWN, dtype=has.dtype)
+    values[rows] = has
+    return (Check(reason, failing, f"{show(int(need.min()))}{noun}", Measure(values, show)),)
+
+
+def empty_hosts(count: int) -> str:
+    """`1 empty host`, `3 empty hosts`."""
+    return f"{count} empty host" if count == 1 else f"{count} empty hosts"
+
+
+def _on(column: Ints, rows: Ints) -> Ints:
+    return column[rows] if len(column) > 1 else np.broadcast_to(column, (len(rows),))
+
+
+def _sum(counts: Sequence[Ints], each: Sequence[Ints], rows: Ints) -> npt.NDArray[Any]:
+    """So many times so much on each of the rows, over all groups, never too large for its type."""
+    sizes = [_on(size, rows) for size in each]
+    pairs = list(zip(counts, sizes, strict=True))
+    large = any(int(n.max()) * int(size.max()) > _SAFE for n, size in pairs)
     kind: Any = object if large else np.int64
-    has = np.full(len(judgment.columns), UNKNOWN, dtype=kind)
-    has[rows] = sum(n.astype(kind) * size for n, size in zip(fitting, each, strict=True))
-    first = rows[:1] if tasks.uniform else rows
-    need = min(sum(map(mul, tasks.on(row), each)) for row in first.tolist())
-    return (Check(Reason.BUSY, failing, f"{show(need)} free {noun}", Measure(has, show)),)
+    total: npt.NDArray[Any] = np.zeros(len(rows), dtype=kind)
+    for n, size in pairs:
+        total = total + n.astype(kind) * size
+    return total
 
 
 _SAFE = 2**58

@@ -47,6 +47,8 @@ class Found:
         self._keys = klass.settled.cost[self._rows]
         if policy.spare_weight:
             self._keys = self._keys + policy.spare_weight * self._spare(self._rows)
+        if policy.use_weight:
+            self._keys = self._keys + self._use_cost(self._rows)
 
     @cached_property
     def _order(self) -> Any:
@@ -67,6 +69,15 @@ class Found:
         need = room.needed(klass, rows)
         return (room.idle[rows] - need) / np.maximum(1, room.size[rows])
 
+    def _use_cost(self, rows: Any) -> Any:
+        """What it costs that so much of each pool's site is in use with the job."""
+        room, klass = self._snapshot.room, self._class
+        size, used = room.sites
+        share = (used[rows] + room.needed(klass, rows)) / np.maximum(1, size[rows])
+        asked = np.array([rank.asked(v) for v in klass.variants], dtype=float)
+        milli, cpu = asked[klass.variant[rows]].T
+        return rank.use_cost(self._policy, milli, cpu, share)
+
     @property
     def candidates(self) -> Sequence[Candidate]:
         """All that could take it, best first."""
@@ -82,28 +93,40 @@ class Found:
         """The candidate of a place in the ranking of those that fit now."""
         row = int(self._top[place] if place < len(self._top) else self._order[place])
         pool, idle = self._snapshot.routes[row].pool, int(self._snapshot.room.idle[row])
-        spare = rank.spare(pool, idle - rank.taken(pool, self._claims(row)))
-        return self._candidate(row, 0.0, spare, True)
+        need = rank.taken(pool, self._claims(row))
+        size, used = self._snapshot.room.sites
+        use = rank.share_in_use(int(size[row]), int(used[row]), need)
+        return self._candidate(row, 0.0, rank.spare(pool, idle - need), use, True)
 
     @property
     def count_now(self) -> int:
         """How many pools fit the job now."""
         return len(self._rows)
 
+    @cached_property
+    def suited(self) -> frozenset[str]:
+        """The pools that can take the job now or once they are not busy any more."""
+        ids = self._snapshot.columns.ids
+        return frozenset(ids.of_row(row) for row in (*self._rows.tolist(), *self._full.tolist()))
+
     def _later(self, row: int) -> Candidate:
         """As if all that runs there had ended by then."""
         route, claims = self._snapshot.routes[row], self._claims(row)
         start = start_s(route.pool.free, route.claims, claims, self._snapshot.now)
-        spare = rank.spare(route.pool, rank.size(route.pool) - rank.taken(route.pool, claims))
-        return self._candidate(row, start, spare, False)
+        need = rank.taken(route.pool, claims)
+        spare = rank.spare(route.pool, rank.size(route.pool) - need)
+        use = rank.share_in_use(int(self._snapshot.room.sites[0][row]), 0, need)
+        return self._candidate(row, start, spare, use, False)
 
-    def _candidate(self, row: int, start: float | None, spare: float, now: bool) -> Candidate:
+    def _candidate(
+        self, row: int, start: float | None, spare: float, use: float, now: bool
+    ) -> Candidate:
         route, tasks = self._snapshot.routes[row], self._class.judgment.tasks
         price = int(tasks.price_micro_per_hour[row])
         groups = tasks.allocations(row)
         return rank.candidate(
             self._policy, route.pool, route.cluster, groups, self._class.settled, row, price,
-            start, spare, now,
+            start, spare, use, self._claims(row), now,
         )  # fmt: skip
 
     def _claims(self, row: int) -> tuple[Claim, ...]:
@@ -163,5 +186,7 @@ class _Ranked(Sequence[Candidate]):
 def find(snapshot: Snapshot, demand: Demand, policy: Policy) -> Found:
     """Judge and rank all pools for `demand`."""
     shape = Shape(demand, frozenset(), 0, 0, "", ())
-    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    around = Surroundings(
+        snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links, snapshot.past
+    )
     return Found(snapshot, policy, classify(snapshot.columns, shape, demand, policy, around))

@@ -12,6 +12,8 @@ Laws:
 - A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
 - Equal tasks go best fit: to the fullest host that still takes one (devices first, then CPU, then
   memory), a share to the most used device that still takes it.
+- Of the tasks of a claim at most `most` lie on one host. While such a claim is placed, its tasks
+  are counted by entry (`here`); of equal hosts the one with more of them goes first.
 - What goes on to a run that ends is on entries of one host each, so that it can be given back.
 - `weir.scheduling.packing` packs histograms alike; property tests compare them.
 """
@@ -28,7 +30,8 @@ WHOLE = 1000
 
 class Hosts(NamedTuple):
     """The entries. `meta` is [entries in use, entries there is room for, slots, first one to be
-    used again, hosts of all pools, layers, length of `tried` or -1 where nothing is noted].
+    used again, hosts of all pools, layers, length of `tried` or -1 where nothing is noted, number
+    of the claim that is being spread].
     """
 
     pool: Column
@@ -42,6 +45,8 @@ class Hosts(NamedTuple):
     memory: Column
     whole: Column
     share: Column  # by layer, entry and slot
+    here: Column  # tasks on each host of the entry, of the claim that is being spread ...
+    here_of: Column  # ... which has this number
     tried: Column  # entries that were split off while something was only tried
     source: Column  # the entries that those were split from
     meta: Column
@@ -66,11 +71,12 @@ class Claims(NamedTuple):
     devices: Column
     milli: Column
     count: Column
+    most: Column  # on one host
     first: Column  # by variant: its claims are first[v] to first[v + 1] - 1, the largest first
 
 
 def tasks_on(h: Hosts, i: int, cl: Claims, c: int, most: int) -> int:
-    """How many tasks of claim `c` one host with the state at `i` takes, at most `most`."""
+    """How many tasks of claim `c` one host with the state at `i` has room for, at most `most`."""
     n = most
     cpu = cl.cpu[c]
     if cpu > 0:
@@ -96,10 +102,10 @@ def tasks_on(h: Hosts, i: int, cl: Claims, c: int, most: int) -> int:
 
 def room_for(h: Hosts, at: int, p: int, cl: Claims, c: int, wanted: int) -> int:
     """How many tasks of claim `c` the pool takes, as far as `wanted`."""
-    room = 0
+    room, most = 0, min(wanted, cl.most[c])
     e = h.first[p]
     while e >= 0 and room < wanted:
-        room += h.hosts[e] * tasks_on(h, at + e, cl, c, wanted)
+        room += h.hosts[e] * tasks_on(h, at + e, cl, c, most)
         e = h.next[e]
     return min(room, wanted)
 
@@ -192,6 +198,48 @@ def fullest(h: Hosts, at: int, p: int, cl: Claims, c: int) -> int:
     while e >= 0:
         if tasks_on(h, at + e, cl, c, 1) > 0 and (best < 0 or fuller(h, at + e, at + best, milli)):
             best = e
+        e = h.next[e]
+    return int(best)
+
+
+def spread_out(cl: Claims, c: int) -> bool:
+    """Whether the tasks of claim `c` may not all lie on one host."""
+    return bool(cl.most[c] < cl.count[c])
+
+
+def begin_spread(h: Hosts) -> None:
+    """From here on count the tasks of one claim on every host; none is anywhere yet."""
+    h.meta[7] += 1
+
+
+def end_spread(h: Hosts) -> None:
+    """Whatever was counted is of the past."""
+    h.meta[7] += 1
+
+
+def tasks_here(h: Hosts, e: int) -> int:
+    """Tasks on entry `e` of the claim that is being spread."""
+    return int(h.here[e]) if h.here_of[e] == h.meta[7] else 0
+
+
+def add_here(h: Hosts, e: int, tasks: int) -> None:
+    """Count so many more."""
+    h.here[e] = tasks_here(h, e) + tasks
+    h.here_of[e] = h.meta[7]
+
+
+def fullest_with_room(h: Hosts, at: int, p: int, cl: Claims, c: int) -> int:
+    """The same as `fullest` for a claim that is being spread: who has as many is passed over."""
+    best = -1
+    milli, most = cl.milli[c], cl.most[c]
+    e = h.first[p]
+    while e >= 0:
+        if tasks_here(h, e) < most and tasks_on(h, at + e, cl, c, 1) > 0:
+            first = best < 0 or fuller(h, at + e, at + best, milli)
+            if not first and tasks_here(h, e) > tasks_here(h, best):
+                first = not fuller(h, at + best, at + e, milli)
+            if first:
+                best = e
         e = h.next[e]
     return int(best)
 

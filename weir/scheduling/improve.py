@@ -22,7 +22,7 @@ from weir.scheduling.booking import fits_later, fits_now, length_on
 from weir.scheduling.kernel import place
 from weir.scheduling.optimal import Answer, Problem, improve
 from weir.scheduling.optimal_amounts import FreeHosts, Tasks, amounts
-from weir.scheduling.packing import Claim, Free, place_all, taken_milli
+from weir.scheduling.packing import Claim, Free, place_all, taken_milli, times
 from weir.scheduling.rank import UNKNOWN_START_S
 from weir.scheduling.ranking import refresh, runner_up
 from weir.scheduling.shares import within_quota
@@ -113,14 +113,23 @@ def _problem(round_: Round, parts: list[_Part]) -> Problem:
 
 
 def _tasks(round_: Round, parts: list[_Part]) -> Tasks:
-    """The task groups of all parts; where counts differ from pool to pool, one task of each."""
+    """The task groups of all parts; where counts differ from pool to pool, one task of each, and
+    where amounts do (whole hosts), the least of each: a job takes no less anywhere.
+    """
     rows = [
-        (i, c.cpu_milli, c.memory_bytes, c.device_milli, c.count if len(variants) == 1 else 1)
+        (i, *_least_of(claims), claims[0].count if len(claims) == 1 else 1)
         for i, part in enumerate(parts)
-        for variants in (round_.classes[part.klass].variants,)
-        for c in variants[0]
+        for claims in zip(*round_.classes[part.klass].variants, strict=True)
     ]
     return Tasks(*(np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)))
+
+
+def _least_of(claims: Sequence[Claim]) -> tuple[int, int, int]:
+    return (
+        min(c.cpu_milli for c in claims),
+        min(c.memory_bytes for c in claims),
+        min(c.device_milli for c in claims),
+    )
 
 
 def _free_hosts(frees: Sequence[Free]) -> FreeHosts:
@@ -145,9 +154,10 @@ def _free_hosts(frees: Sequence[Free]) -> FreeHosts:
 def _packs(round_: Round, parts: list[_Part], pool: int, counts: Any) -> bool:
     """Whether so many jobs of each part fit together, host by host."""
     claims = [
-        replace(claim, count=claim.count * int(counts[i]))
+        every
         for i in np.flatnonzero(counts).tolist()
         for claim in _claims(round_, parts[i], pool)
+        for every in times(claim, int(counts[i]))
     ]
     return place_all(round_.snapshot.room.free(pool), claims) is not None
 

@@ -166,8 +166,10 @@ def place(b: Board, rules: Rules, j: int, p: int, now: float) -> None:
     jobs, k = b.jobs, b.jobs.klass[j]
     v = b.classes.base[k] + b.classes.variant[k * b.classes.meta[0] + p]
     jobs.pool[j], jobs.idle[j], jobs.why[j] = p, b.pools.idle[p], WAITS_PLACED
+    jobs.used[j] = b.sites.used[b.pools.site[p]]
     if jobs.second[j] >= 0:
         jobs.second_idle[j] = b.pools.idle[jobs.second[j]]
+        jobs.second_used[j] = b.sites.used[b.pools.site[jobs.second[j]]]
     book(b, rules, j, p, v, now + length_on(b, j, p))
     b.meta.whole[PLACED] += 1
     if rules.quotas:

@@ -10,7 +10,15 @@ from math import inf
 
 from weir.scheduling.board import Board
 from weir.scheduling.fragmentation import Mix, cost, starved_now
-from weir.scheduling.hosts import WHOLE, tasks_on
+from weir.scheduling.hosts import (
+    WHOLE,
+    add_here,
+    begin_spread,
+    end_spread,
+    spread_out,
+    tasks_here,
+    tasks_on,
+)
 from weir.scheduling.placing import note, put_at, split
 
 OF_MIX, STRIDE, CLOCK = range(3)
@@ -72,10 +80,11 @@ def slot_of(b: Board, c: int, e: int) -> int:
 def least(b: Board, k: int, p: int, c: int) -> int:
     """The entry where a task of claim `c` loses least, -1 if none takes it."""
     best, best_score = NOWHERE, inf
+    spread, most = spread_out(b.claims, c), b.claims.most[c]
     e = b.hosts.first[p]
     while e >= 0:
         score = score_of(b, k, c, e)
-        if score < best_score:
+        if score < best_score and not (spread and tasks_here(b.hosts, e) >= most):
             best, best_score = e, score
         e = b.hosts.next[e]
     return int(best)
@@ -103,16 +112,19 @@ def take_least(b: Board, k: int, p: int, v: int, remember: bool) -> int:
     h, cl, piece = b.hosts, b.claims, NOWHERE
     who = single_claim(b, k, v)
     for c in range(cl.first[v], cl.first[v + 1]):
+        begin_spread(h)
         for _ in range(cl.count[c]):
             e = least(b, who, p, c)
             if e < 0:
-                return piece
+                break
             if h.hosts[e] > 1:
                 e = split(h, e, 1)
                 touch(b, e)
+            add_here(h, e, 1)
             slot = put_at(h, e, cl, c, slot_of(b, c, e) if cl.milli[c] > 0 else NOWHERE)
             touch(b, e)
             if remember:
                 h.single[e] = 1
                 piece = note(b.pieces, e, 1, c, slot, piece)
+        end_spread(h)
     return piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -46,23 +47,17 @@ class Machine:
         """Look at every entry for the fragmentation rule."""
         self._code.touch_all(self._handle)
 
-    def clear_pool(self, pool: int) -> None:
-        """Take a pool's hosts and runs off the board."""
-        self._code.clear_pool(self._handle, pool)
+    def renew(self, work: Sequence[int], pools: int, hosts: int, room: int) -> list[int]:
+        """Make pools anew, see `patch.renew`; gives those that could not be.
 
-    def add_entry(self, pool: int, hosts: int, cpu: int, memory: int, whole: int) -> int:
-        """Put equal hosts on the board; gives their entry."""
+        They have so many `hosts` in all, and their runs need at most `room` entries and pieces.
+        """
         self.board.hosts.meta[4] += hosts
-        self.ensure(1)
-        return int(self._code.add_entry(self._handle, pool, hosts, cpu, memory, whole))
-
-    def book_fitting(self, run: int) -> bool:
-        """Book a run if it fits; whether it did."""
-        return bool(self._code.book_fitting(self._handle, self.rules._replace(timed=True), run))
-
-    def count(self, entry: int, sign: int) -> None:
-        """Count what an entry has free."""
-        self._code.count(self._handle, entry, sign)
+        self.ensure(room)
+        numbers, failed = np.array(work, dtype=np.int64), np.zeros(pools, dtype=np.int64)
+        rules = self.rules._replace(timed=True)
+        bad = self._code.renew(self._handle, rules, numbers, 0, pools, failed)
+        return [int(p) for p in failed[: int(bad)]]
 
     def begin_again(self, jobs: int, leases: int, reservations: int) -> None:
         """Make ready for another round."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from weir.scheduling import rank
-from weir.scheduling.packing import Claim, Free, largest_first, place_all, subtract
+from weir.scheduling.packing import Claim, Free, gathered, largest_first, place_all, subtract
 from weir.scheduling.setup import PoolRow
 from weir.scheduling.snapshot import PoolState
 
@@ -40,13 +39,12 @@ def occupy(state: PoolState, now: float, timed: bool, trust: bool = False) -> Oc
     free = subtract(pool.free, lasting)
     if ending and not trust and not _fit_together(free, ending):
         free, ending = subtract(pool.free, state.claims), []
-    row = PoolRow(free, pool.hosts, rank.size(pool), rank.idle(pool, free), not pool.devices)
+    row = PoolRow(
+        free, pool.hosts, rank.size(pool), rank.idle(pool, free), not pool.devices, site=pool.site
+    )
     runs = tuple(Timed((c,), max(now, c.ends_at or now)) for c in largest_first(ending))
     return Occupied(row, runs)
 
 
 def _fit_together(free: Free, claims: Sequence[Claim]) -> bool:
-    counts: Counter[Claim] = Counter()
-    for claim in claims:
-        counts[replace(claim, count=1, ends_at=None)] += claim.count
-    return place_all(free, [replace(c, count=n) for c, n in counts.items()]) is not None
+    return place_all(free, gathered(claims)) is not None

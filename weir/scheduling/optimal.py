@@ -48,6 +48,14 @@ _CUT_GAIN = 2e-4
 _DIVES = 2
 _STEP = 2.0
 _NODES = 500
+
+_LARGE = 15_000
+"""From so many columns on a solve is dear: fewer rounds of cutting planes."""
+
+_LARGE_CUT_ROUNDS = 2
+
+_FOR_SOLVES = 0.75
+"""This part of the time limit is the solver's; the rest is for packing, whose looks are counted."""
 _SMALL = 2_000
 """So few columns are always branched to the end."""
 
@@ -161,17 +169,18 @@ class _Part:
         )
         self._fits, self._shape = fits, most.shape
         self._profit = profit
+        self._large = len(self.columns) > _LARGE
         # What a job is worth for the share of the pool that it takes: the order of packing.
         self._dense = self.columns.profit / np.maximum(1e-9, share.max(axis=1, initial=0.0))
 
     def solve(self, greedy: Ints, time_limit_s: float, aim: float) -> tuple[Ints, float]:
         """The best plan of this part, and the bound."""
-        relaxation = Relaxation(self.columns, time_limit_s / 2)
+        relaxation = Relaxation(self.columns, _FOR_SOLVES * time_limit_s)
         bound = relaxation.bound()
         if not relaxation.solve_all():
             return greedy, min(bound, relaxation.bound())
         bound = min(bound, relaxation.bound())
-        for _ in range(_CUT_ROUNDS):
+        for _ in range(_LARGE_CUT_ROUNDS if self._large else _CUT_ROUNDS):
             if not relaxation.cut() or not relaxation.solve_all():
                 break
             last, bound = bound, min(bound, relaxation.bound())
@@ -187,7 +196,8 @@ class _Part:
             start = found[self.columns.job, self.columns.pool].astype(float)
             most = np.where(open_, self.columns.most, 0.0)
             program = relaxation.whole_program(np.zeros(len(open_)), most)
-            x, top = solve_whole(program, start, _NODES, 0.0 if small else aim, time_limit_s / 2)
+            left_s = (1 - _FOR_SOLVES) * time_limit_s
+            x, top = solve_whole(program, start, _NODES, 0.0 if small else aim, left_s)
             bound = min(bound, max(top, worth(self._profit, found)))
             if x is not None:
                 found = self._best(found, self._packed(x))

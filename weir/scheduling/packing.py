@@ -8,6 +8,7 @@ cost grows with the number of different shapes, not with hosts or tasks.
 
 Laws:
 - A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
+- Of one claim at most `per_host` tasks lie on a host; a host that has as many is passed over.
 - For equal tasks the packing is exact: if `place` finds no room, there is none.
 - Free devices come gathered and in order, nothing used up listed, as `subtract` gives them.
 - Nothing ever becomes negative. Results are in the canonical order of `inventory.merged`.
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from weir.core.inventory import DEVICE_MILLI, FreeShape
+from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, all_free
 
 Free = tuple[FreeShape, ...]
 _Devices = tuple[tuple[int, int], ...]
@@ -37,7 +38,7 @@ class Claim:
     """`count` equal tasks on one pool: amounts are per task; `ends_at` is in seconds, if known.
 
     `device_milli` below 1000 is a share of one device; from 1000 on it counts whole devices, and a
-    broken number is rounded up.
+    broken number is rounded up. At most `per_host` of the tasks lie on one host.
     """
 
     cpu_milli: int
@@ -45,6 +46,12 @@ class Claim:
     device_milli: int
     count: int
     ends_at: float | None = None
+    per_host: int = MOST
+
+    @property
+    def spread(self) -> bool:
+        """Whether the tasks may not all lie on one host, however large."""
+        return self.per_host < self.count
 
 
 def place(free: Free, claim: Claim) -> Free | None:
@@ -77,37 +84,55 @@ def place_all(free: Free, claims: Sequence[Claim]) -> Free | None:
     return left
 
 
+def times(claim: Claim, jobs: int) -> list[Claim]:
+    """What so many jobs with this claim hold: one claim, or one each where tasks are spread, for
+    then only tasks of one job keep away from each other.
+    """
+    if claim.spread:
+        return [claim] * jobs
+    return [replace(claim, count=claim.count * jobs)]
+
+
 def largest_first(claims: Sequence[Claim]) -> list[Claim]:
     """The claims in the order in which they are packed together: the largest tasks first."""
-    return sorted(claims, key=_size, reverse=True)
+    return sorted(claims, key=size_of, reverse=True)
 
 
 def fill(free: Free, claim: Claim) -> tuple[Free, int]:
     """Place as many tasks of `claim` as fit: what is left, and how many were placed."""
     wanted = max(0, claim.count)
     done: list[FreeShape] = []
-    queue: list[tuple[_Rank, int, FreeShape]] = []
+    queue: list[_Queued] = []
     for shape in free:
-        _queue(queue, done, shape, claim)
+        _queue(queue, done, shape, claim, claim.per_host)
     while queue and wanted:
-        _, each, shape = heapq.heappop(queue)
+        _, left, each, shape = heapq.heappop(queue)
         each = min(each, wanted)
         hosts = min(shape.hosts, wanted // each)
         wanted -= hosts * each
-        _queue(queue, done, _after(shape, claim, each, hosts), claim)
+        _queue(queue, done, _after(shape, claim, each, hosts), claim, left - each)
         if shape.hosts > hosts:
-            _queue(queue, done, _with_hosts(shape, shape.hosts - hosts), claim)
-    done += [shape for _, _, shape in queue]
+            _queue(queue, done, _with_hosts(shape, shape.hosts - hosts), claim, left)
+    done += [shape for *_, shape in queue]
     return _gather(done), max(0, claim.count) - wanted
 
 
+_Queued = tuple[_Rank, int, int, FreeShape]
+"""Hosts in their order: equal ones by how many more of the tasks may lie there, then how many go
+there next.
+"""
+
+
 def _queue(
-    queue: list[tuple[_Rank, int, FreeShape]], done: list[FreeShape], shape: FreeShape, claim: Claim
+    queue: list[_Queued], done: list[FreeShape], shape: FreeShape, claim: Claim, left: int
 ) -> None:
-    """Queue hosts that take a task, with the number that one takes; the others are done with."""
-    each = _tasks_on_fullest(shape, claim)
-    if each:
-        heapq.heappush(queue, (_rank(shape, claim), each, shape))
+    """Queue hosts that take a task, with the number that one takes; the others are done with.
+
+    `left` is how many more of the tasks may lie on one of them.
+    """
+    each = min(_tasks_on_fullest(shape, claim), left)
+    if each > 0:
+        heapq.heappush(queue, (_rank(shape, claim), left, each, shape))
     else:
         done.append(shape)
 
@@ -117,7 +142,7 @@ def fitting(free: Free, claims: Sequence[Claim]) -> tuple[int, ...]:
     if len(claims) == 1:
         return (min(claims[0].count, capacity_for(free, claims[0])),)
     counts = [0] * len(claims)
-    for i in sorted(range(len(claims)), key=lambda i: _size(claims[i]), reverse=True):
+    for i in sorted(range(len(claims)), key=lambda i: size_of(claims[i]), reverse=True):
         free, counts[i] = fill(free, claims[i])
     return tuple(counts)
 
@@ -134,11 +159,23 @@ def subtract(free: Free, claims: Iterable[Claim]) -> Free:
     is, on any host, so such a pool shows less or nothing free and never less than nothing.
     """
     left = _gather(map(_tidy, free))
-    for claim in _gathered(claims):
+    for claim in gathered(claims):
         left, placed = fill(left, claim)
         if placed < claim.count:
             left = _drain(left, claim, claim.count - placed)
     return left
+
+
+def held_whole(tasks: Claim, shape: HostShape) -> Claim:
+    """The hosts, whole, that these tasks need if nothing else may be there."""
+    hosts = -(-tasks.count // max(1, tasks_on_empty(tasks, shape)))
+    milli = shape.devices * DEVICE_MILLI
+    return Claim(shape.cpu_milli, shape.memory_bytes, milli, hosts, tasks.ends_at)
+
+
+def tasks_on_empty(claim: Claim, shape: HostShape) -> int:
+    """How many of the tasks one empty host takes."""
+    return capacity_for(all_free(1, shape), claim)
 
 
 def taken_milli(claim: Claim) -> int:
@@ -146,20 +183,27 @@ def taken_milli(claim: Claim) -> int:
     return claim.device_milli if claim.device_milli < DEVICE_MILLI else _whole(claim) * DEVICE_MILLI
 
 
-def _size(claim: Claim) -> tuple[int, int, int, int]:
-    return claim.device_milli, claim.cpu_milli, claim.memory_bytes, claim.count
+def size_of(claim: Claim) -> tuple[int, ...]:
+    """What claims are sorted by, the largest tasks first. Of equal tasks those that are spread
+    most go first: they are the hardest to place.
+    """
+    amounts = claim.device_milli, claim.cpu_milli, claim.memory_bytes
+    return *amounts, -min(claim.per_host, MOST), claim.count
 
 
-def _gathered(claims: Iterable[Claim]) -> list[Claim]:
-    """Claims of equal tasks put together, largest tasks first."""
+def gathered(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims of equal tasks put together, the largest tasks first, their ends left out; those that
+    are spread stay by themselves.
+    """
     counts: Counter[tuple[int, int, int]] = Counter()
+    found = []
     for c in claims:
-        counts[(c.device_milli, c.cpu_milli, c.memory_bytes)] += max(0, c.count)
-    return [
-        Claim(cpu, memory, devices, count)
-        for (devices, cpu, memory), count in sorted(counts.items(), reverse=True)
-        if count
-    ]
+        if c.spread:
+            found.append(c if c.ends_at is None else replace(c, ends_at=None))
+        else:
+            counts[(c.cpu_milli, c.memory_bytes, c.device_milli)] += max(0, c.count)
+    found += [Claim(*amounts, count) for amounts, count in counts.items() if count]
+    return largest_first(found)
 
 
 def _tidy(shape: FreeShape) -> FreeShape:
@@ -208,14 +252,14 @@ def _tasks_on_fullest(shape: FreeShape, claim: Claim) -> int:
 def _tasks_on_host(shape: FreeShape, claim: Claim) -> int:
     """All tasks that one host takes."""
     if not claim.device_milli:
-        return _beside_devices(shape, claim)
+        return min(_beside_devices(shape, claim), claim.per_host)
     by_devices = 0
     for milli, count in shape.devices:
         if claim.device_milli < DEVICE_MILLI:
             by_devices += count * (milli // claim.device_milli)
         elif milli == DEVICE_MILLI:
             by_devices += count // _whole(claim)
-    return min(_beside_devices(shape, claim), by_devices) if by_devices else 0
+    return min(_beside_devices(shape, claim), by_devices, claim.per_host) if by_devices else 0
 
 
 def _beside_devices(shape: FreeShape, claim: Claim) -> int:

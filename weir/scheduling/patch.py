@@ -5,12 +5,58 @@ Plain loops like the kernel's, compiled with it.
 
 from __future__ import annotations
 
-from weir.scheduling.board import FREE_CPU, FREE_MILLI, NEXT, SPARE_PIECES, Board, Rules
+from weir.scheduling.board import (
+    FREE_CPU,
+    FREE_MILLI,
+    LOGGED,
+    NEXT,
+    SPARE_PIECES,
+    Board,
+    Rules,
+)
 from weir.scheduling.booking import book, fits_now, log
-from weir.scheduling.hosts import free_milli
+from weir.scheduling.hosts import WHOLE, Column, free_milli
 from weir.scheduling.reserving import lift
 
 NOTHING = -1
+
+
+def renew(b: Board, rules: Rules, work: Column, first: int, pools: int, failed: Column) -> int:
+    """Make pools anew; gives how many of them could not be, whose rows are then in `failed`.
+
+    `work` has for each pool, one after the other: its row, how many kinds of hosts it has and how
+    many runs, then those hosts (how many, CPU, memory, kinds of devices, each with milli and
+    count), then rows of runs whose pool, variant and end are set. The first run of a pool that
+    does not fit there leaves it half made.
+    """
+    at, bad = first, 0
+    for _ in range(pools):
+        p, kinds, runs = work[at], work[at + 1], work[at + 2]
+        at += 3
+        clear_pool(b, p)
+        logged = b.meta.whole[LOGGED]
+        for _ in range(kinds):
+            e = add_entry(b, p, work[at], work[at + 1], work[at + 2], 0)
+            slot = e * b.hosts.meta[2]
+            for n in range(work[at + 3]):
+                milli, number = work[at + 4 + 2 * n], work[at + 5 + 2 * n]
+                if milli == WHOLE:
+                    b.hosts.whole[e] = number
+                else:
+                    for k in range(slot, slot + number):
+                        b.hosts.share[k] = milli
+                    slot += number
+            count(b, e, 1)
+            at += 4 + 2 * work[at + 3]
+        fit = True
+        for n in range(at, at + runs):
+            if fit and not book_fitting(b, rules, work[n]):
+                failed[bad] = p
+                bad += 1
+                fit = False
+            b.meta.whole[LOGGED] = logged  # all of this is one change of one pool
+        at += runs
+    return bad
 
 
 def clear_pool(b: Board, p: int) -> None:
@@ -51,7 +97,9 @@ def count(b: Board, e: int, sign: int) -> None:
     """Count what an entry's hosts have free for the pool and for all, or take it off."""
     h, p = b.hosts, b.hosts.pool[e]
     cpu, milli = h.hosts[e] * h.cpu[e], h.hosts[e] * free_milli(h, e)
-    b.pools.idle[p] += sign * (cpu if b.pools.counts_cpu[p] else milli)
+    more = sign * (cpu if b.pools.counts_cpu[p] else milli)
+    b.pools.idle[p] += more
+    b.sites.used[b.pools.site[p]] -= more
     b.meta.whole[FREE_CPU] += sign * cpu
     b.meta.whole[FREE_MILLI] += sign * milli
 

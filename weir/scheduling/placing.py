@@ -10,10 +10,16 @@ from weir.scheduling.hosts import (
     Claims,
     Hosts,
     Pieces,
+    add_here,
+    begin_spread,
     copy_layer,
+    end_spread,
     fullest,
+    fullest_with_room,
     room_for,
     same,
+    spread_out,
+    tasks_here,
     tasks_on,
 )
 
@@ -71,6 +77,7 @@ def split(h: Hosts, e: int, hosts: int) -> int:
     h.hosts[new] = hosts
     h.hosts[e] -= hosts
     h.single[new] = 0
+    h.here[new], h.here_of[new] = h.here[e], h.here_of[e]
     h.next[new] = h.next[e]
     h.next[e] = new
     for at in range(0, h.meta[5] * room, room):
@@ -149,6 +156,8 @@ def take_loose(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> in
 
     With `merge`, entries that have become equal are put together: only for a pool without layers.
     """
+    if spread_out(cl, c):
+        return take_loose_spread(h, at, p, cl, c, merge)
     wanted = cl.count[c]
     while wanted > 0:
         e = fullest(h, at, p, cl, c)
@@ -166,6 +175,33 @@ def take_loose(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> in
             h.hint_of[p] = -1
         if merge:
             gather(h, e)
+    return int(cl.count[c] - wanted)
+
+
+def take_loose_spread(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> int:
+    """The same for tasks of which only so many may lie on one host."""
+    begin_spread(h)
+    wanted = cl.count[c]
+    while wanted > 0:
+        e = fullest_with_room(h, at, p, cl, c)
+        if e < 0:
+            break
+        each = 1 if cl.milli[c] > 0 else tasks_on(h, at + e, cl, c, min(wanted, cl.most[c]))
+        hosts = 1 if cl.milli[c] > 0 else min(h.hosts[e], wanted // each)
+        if h.hosts[e] > hosts:
+            e = split(h, e, hosts)
+        put(h, at + e, cl, c, each)
+        add_here(h, e, each)
+        wanted -= each * hosts
+    if at == 0:
+        h.hint_of[p] = -1
+    e = h.first[p]
+    while merge and e >= 0:
+        after = h.next[e]
+        if tasks_here(h, e) > 0:
+            gather(h, e)
+        e = after
+    end_spread(h)
     return int(cl.count[c] - wanted)
 
 
@@ -199,6 +235,8 @@ def take(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> i
 
     `before` is the list that the new pieces are put in front of. All tasks must fit.
     """
+    if spread_out(cl, c):
+        return take_spread(h, p, cl, c, pieces, before)
     wanted = cl.count[c]
     while wanted > 0:
         e = fullest(h, 0, p, cl, c)
@@ -210,6 +248,25 @@ def take(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> i
         h.hint[p], h.hint_of[p] = e, c if cl.milli[c] == 0 else -1
         before = note(pieces, e, each, c, slot, before)
         wanted -= each
+    return before
+
+
+def take_spread(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> int:
+    """The same for tasks of which only so many may lie on one host."""
+    begin_spread(h)
+    wanted = cl.count[c]
+    while wanted > 0:
+        e = fullest_with_room(h, 0, p, cl, c)
+        if h.hosts[e] > 1:
+            e = split(h, e, 1)
+        h.single[e] = 1
+        each = 1 if cl.milli[c] > 0 else tasks_on(h, e, cl, c, min(wanted, cl.most[c]))
+        slot = put(h, e, cl, c, each)
+        add_here(h, e, each)
+        before = note(pieces, e, each, c, slot, before)
+        wanted -= each
+    h.hint_of[p] = -1
+    end_spread(h)
     return before
 
 

@@ -1,342 +1,221 @@
 """Round after round of a large network: what did not change is not worked out again.
 
-`Planner.plan(snapshot)` is `schedule(snapshot, policy)`; a property test holds the two together. It
-keeps the board of its last round. A pool whose state is another object than before has its hosts
-and runs made anew, and so has one where the last round placed something; jobs that came or went are
-put in or taken out of the order; what classes of jobs think of all other pools stays.
+`Planner.plan(snapshot)` is `schedule(snapshot, policy)`, and so is `Planner.go_on(change)` of the
+last snapshot with the change in it; property tests hold them together. The board of the last round
+is kept (`weir.scheduling.kept`). Who knows what has changed tells it to `go_on`, which costs by the
+change; `plan` finds it out by looking at every job and pool, whether it is the same object.
 
 A plan has to be looked at before the next one is made: its words are taken from the board.
 
-Where more changed than free room and jobs (a new pool, a price, a shape of job not seen before),
-or where the policy looks at things that change by themselves (energy, queues, leases), and for
-small rounds, it starts from nothing, as `schedule` does.
+Where more changed than free room, jobs and what runs (a new pool, a price, another tree of queues),
+or the clock went back, or where the policy looks at things that change by themselves (energy,
+leases, a mix), and for small rounds, it starts from nothing, as `schedule` does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
-from typing import Any
-
-import numpy as np
+from functools import cached_property
+from typing import overload
 
 from weir.core.plan import Plan
-from weir.scheduling.board import JOBS, Board, Needs
-from weir.scheduling.encode import Shapes
-from weir.scheduling.hosts import WHOLE, Claims
-from weir.scheduling.machine import Machine
-from weir.scheduling.occupy import Occupied, Timed, occupy
-from weir.scheduling.packing import MOST, Claim, taken_milli
+from weir.scheduling.kept import Kept, change_jobs, change_pools, fresh, play
 from weir.scheduling.policy import HostRule, Policy
 from weir.scheduling.routes import PoolState
-from weir.scheduling.schedule import (
-    Round,
-    classes_with,
-    order_key,
-    plan_of,
-    schedule,
-    set_up,
-)
-from weir.scheduling.snapshot import Snapshot, WaitingJob
-
-Key = tuple[float, float, float, str]
+from weir.scheduling.schedule import plan_of, queue_names, schedule
+from weir.scheduling.snapshot import Queue, RunningJob, Snapshot, WaitingJob
 
 WORTHWHILE = 5_000
 """Jobs and pools from which on it pays to keep the board."""
 
-SLACK = 4
-"""One more job in so many may come before the board is made anew."""
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a snapshot by `now`.
 
-@dataclass(slots=True)
-class _Kept:
-    """What stays from round to round. `keys` are of the jobs in the order, `rows` by job id."""
+    `jobs` are new ones, and others under the identifiers of old ones; `gone` are identifiers.
+    `pools` are states instead of those of the same pool by the same cluster. `running` and `queues`
+    are told whole, None where they are what they were.
+    """
 
-    machine: Machine
-    snapshot: Snapshot
-    round: Round
-    shapes: Shapes
-    row_of_place: list[int]
-    rows: dict[str, int]
-    jobs: list[WaitingJob | None]
-    keys: list[tuple[Key, int]]
-    spare: list[int]
-    spare_runs: list[int]
-    runs_of: dict[int, list[int]]
-    variants: dict[tuple[int, int, int, int], int]
+    now: float
+    jobs: Sequence[WaitingJob] = ()
+    gone: Sequence[str] = ()
+    pools: Sequence[PoolState] = ()
+    running: tuple[RunningJob, ...] | None = None
+    queues: tuple[Queue, ...] | None = None
+
+    def made_to(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with the change in it."""
+        states = {(s.pool.id, s.cluster): s for s in self.pools}
+        jobs = {job.id: job for job in snapshot.jobs}
+        for job_id in self.gone:
+            jobs.pop(job_id, None)
+        jobs |= {job.id: job for job in self.jobs}
+        return replace(
+            snapshot,
+            now=self.now,
+            pools=tuple(states.get((s.pool.id, s.cluster), s) for s in snapshot.pools),
+            jobs=tuple(jobs.values()),
+            running=snapshot.running if self.running is None else self.running,
+            queues=snapshot.queues if self.queues is None else self.queues,
+        )
 
 
 class Planner:
-    """Plans rounds of one policy; see the module."""
+    """Plans rounds of one policy; see the module. `incremental` says how the last one was made."""
 
     def __init__(self, policy: Policy, large: int = WORTHWHILE) -> None:
         self._policy, self._large = policy, large
-        self._kept: _Kept | None = None
+        self._kept: Kept | None = None
+        self._last: Snapshot | None = None
+        self._seen: set[int] | None = None
+        self._place: dict[tuple[str, str], int] = {}
         self.incremental = False
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """The plan of `schedule(snapshot, policy)`."""
-        kept, self._kept = self._kept, None
-        self.incremental = False
+        kept, self._kept, self._last = self._kept, None, snapshot
         if not self._may(snapshot):
+            self.incremental, self._seen = False, None
             return schedule(snapshot, self._policy)
-        if kept is None or not _patch(kept, snapshot, self._policy):
-            kept = _fresh(snapshot, self._policy)
-        else:
-            self.incremental = True
-        _play(kept, snapshot, self._policy)
-        self._kept = kept
-        return plan_of(kept.round)
+        self.incremental = (
+            kept is not None
+            and _alike(kept.snapshot, snapshot)
+            and (states := _changed(kept.snapshot.pools, snapshot.pools)) is not None
+            and self._advance(kept, snapshot, *self._jobs(kept, snapshot), states)
+        )
+        if not self.incremental or kept is None:
+            kept = fresh(snapshot, self._policy)
+            self._seen = None
+            self._place = {(s.pool.id, s.cluster): n for n, s in enumerate(snapshot.pools)}
+        return self._play(kept)
+
+    def go_on(self, change: Change) -> Plan:
+        """The plan of the last snapshot with a change in it. There must have been one."""
+        if self._last is None:
+            raise ValueError("there is no snapshot to go on from; plan one first")
+        kept = self._kept
+        if kept is None:
+            return self.plan(change.made_to(self._last))
+        snapshot = self._after(kept, change)
+        states = {self._place[s.pool.id, s.cluster]: s for s in change.pools}
+        old = kept.snapshot.pools
+        known = all(_same_place(old[place], state) for place, state in states.items())
+        self._kept, self._seen = None, None
+        if (
+            known
+            and _alike(kept.snapshot, snapshot)
+            and self._advance(kept, snapshot, change.jobs, change.gone, states)
+        ):
+            self.incremental, self._last = True, snapshot
+            return self._play(kept)
+        # What was done to the jobs is done once more: that changes nothing.
+        before = replace(self._last, jobs=tuple(kept.everybody()))
+        return self.plan(change.made_to(before))
 
     def _may(self, snapshot: Snapshot) -> bool:
         """Whether rounds like this one can be kept, and are worth it."""
         policy = self._policy
-        plain = policy.host_rule is HostRule.BEST_FIT and not (
-            policy.optimal or policy.fair or policy.rounds
-        )
-        moving = snapshot.energy or snapshot.queues or snapshot.leases or snapshot.mix
+        plain = policy.host_rule is HostRule.BEST_FIT and not (policy.optimal or policy.rounds)
+        moving = snapshot.energy or snapshot.leases or snapshot.mix or snapshot.past
         return plain and not moving and len(snapshot.jobs) + len(snapshot.pools) > self._large
 
+    def _jobs(self, kept: Kept, snapshot: Snapshot) -> tuple[list[WaitingJob], list[str]]:
+        """The jobs that are other objects than before, and those that are there no more.
 
-def _fresh(snapshot: Snapshot, policy: Policy) -> _Kept:
-    """A board made from nothing, with room for jobs to come; the round is not played yet."""
-    now = snapshot.now
-    ready = [j for j in snapshot.jobs if j.start_after is None or j.start_after <= now]
-    shapes = Shapes(snapshot.columns, bool(policy.run_weight))
-    klass = shapes.rows(ready)
-    classes = classes_with(snapshot, policy, shapes)
-    occupied = [occupy(s, now, policy.hold) for s in snapshot.routes]
-    room = len(ready) + len(ready) // SLACK + 64
-    padded: list[Any] = [*ready, *[_NOBODY] * (room - len(ready))]
-    codes = [*klass, *[0] * (room - len(ready))]
-    runs = sum(len(o.runs) for o in occupied)
-    machine = set_up(
-        snapshot, policy, tuple(padded), classes, codes, tuple(occupied), True, runs + room
+        The jobs of before are alive in what is kept, so nobody else has their addresses.
+        """
+        seen = self._seen
+        if seen is None:
+            seen = set(map(id, kept.everybody()))
+        self._seen = now = set(map(id, snapshot.jobs))
+        new, old = now - seen, seen - now
+        come = [job for job in snapshot.jobs if id(job) in new] if new else []
+        gone = [job.id for job in kept.everybody() if id(job) in old] if old else []
+        return come, gone
+
+    def _after(self, kept: Kept, change: Change) -> Snapshot:
+        """The snapshot with the change in it; its jobs are listed when somebody asks."""
+        last = kept.snapshot
+        pools = list(last.pools)
+        for state in change.pools:
+            pools[self._place[state.pool.id, state.cluster]] = state
+        return replace(
+            last,
+            now=change.now,
+            pools=tuple(pools),
+            jobs=_Listed(lambda: tuple(kept.everybody())),
+            running=last.running if change.running is None else change.running,
+            queues=last.queues if change.queues is None else change.queues,
+        )
+
+    def _advance(
+        self,
+        kept: Kept,
+        snapshot: Snapshot,
+        come: Sequence[WaitingJob],
+        gone: Sequence[str],
+        states: Mapping[int, PoolState],
+    ) -> bool:
+        """Bring the board up to date; False where that can't be done."""
+        return change_jobs(kept, come, gone, snapshot) and change_pools(kept, states, snapshot)
+
+    def _play(self, kept: Kept) -> Plan:
+        play(kept)
+        self._kept = kept
+        return plan_of(kept.round)
+
+
+def _alike(old: Snapshot, new: Snapshot) -> bool:
+    """Whether all is as before but the pools, the jobs, what runs, and amounts of queues."""
+    return (
+        new.now >= old.now
+        and new.speeds == old.speeds
+        and new.links == old.links
+        and queue_names(new) == queue_names(old)
     )
-    first = room
-    runs_of: dict[int, list[int]] = {}
-    for n, row in enumerate(row for row, o in enumerate(occupied) for _ in o.runs):
-        runs_of.setdefault(row, []).append(first + n)
-    return _Kept(
-        machine=machine,
-        snapshot=snapshot,
-        round=Round(snapshot, policy, (), (), classes, machine.board, tuple(occupied)),
-        shapes=shapes,
-        row_of_place=_places(snapshot),
-        rows={job.id: row for row, job in enumerate(ready)},
-        jobs=[*ready, *[None] * (room - len(ready))],
-        keys=[(order_key(policy, job), row) for row, job in enumerate(ready)],
-        spare=list(range(room - 1, len(ready) - 1, -1)),
-        spare_runs=list(range(len(machine.board.runs.pool) - 1, first + runs - 1, -1)),
-        runs_of=runs_of,
-        variants={},
-    )
 
 
-def _places(snapshot: Snapshot) -> list[int]:
-    """For each state of the snapshot the row of its pool, or -1 where another route was chosen."""
-    rows = {id(state): row for row, state in enumerate(snapshot.routes)}
-    return [rows.get(id(state), -1) for state in snapshot.pools]
-
-
-def _patch(kept: _Kept, snapshot: Snapshot, policy: Policy) -> bool:
-    """Bring the board up to date; False where that can't be done."""
-    old = kept.snapshot
-    if snapshot.speeds != old.speeds or snapshot.links != old.links:
-        return False
-    changed = _changed(kept, snapshot)
-    if changed is None or any(_too_wide(kept, snapshot.pools[place]) for place in changed):
-        return False
-    if not _jobs(kept, snapshot, policy):
-        return False
-    board = kept.machine.board
-    placed = np.unique(board.jobs.pool[: len(kept.jobs)]).tolist()
-    routes = list(old.routes)
-    for place, row in changed.items():
-        routes[row] = snapshot.pools[place]
-    # The same pools by the same ways: what was found of them holds.
-    snapshot.__dict__["routes"] = tuple(routes)
-    snapshot.__dict__["columns"] = old.columns
-    occupied = list(kept.round.occupied)
-    for row in sorted({*changed.values(), *(row for row in placed if row >= 0)}):
-        occupied[row] = _renew(kept, row, routes[row], snapshot.now, policy.hold)
-    kept.round = replace(kept.round, snapshot=snapshot, occupied=tuple(occupied))
-    kept.snapshot = snapshot
-    return True
-
-
-def _changed(kept: _Kept, snapshot: Snapshot) -> dict[int, int] | None:
-    """The places of states that are others than before, with the rows of their pools; None where
-    anything but what is free and what runs there has changed.
+def _changed(old: Sequence[PoolState], new: Sequence[PoolState]) -> dict[int, PoolState] | None:
+    """The states that are others than before, by their places; None where anything but what is
+    free and what runs there has changed.
     """
-    old = kept.snapshot.pools
-    if len(old) != len(snapshot.pools):
+    if len(old) != len(new):
         return None
-    found: dict[int, int] = {}
-    for place, (before, after) in enumerate(zip(old, snapshot.pools, strict=True)):
-        if before is after:
-            continue
-        if not _same_place(before, after):
-            return None
-        if kept.row_of_place[place] >= 0:
-            found[place] = kept.row_of_place[place]
-    return found
-
-
-def _too_wide(kept: _Kept, state: PoolState) -> bool:
-    """Whether devices are shared there, and a host of the board has too few slots for that."""
-    shared = any(0 < c.device_milli < WHOLE for c in state.claims)
-    shared = shared or any(m < WHOLE for s in state.pool.free for m, _ in s.devices)
-    width = int(kept.machine.board.hosts.meta[2])
-    devices = max((sum(n for _, n in s.devices) for s in state.pool.free), default=0)
-    return devices > width and (shared or width > 0)
+    places = [n for n, pair in enumerate(zip(old, new, strict=True)) if pair[0] is not pair[1]]
+    if not all(_same_place(old[n], new[n]) for n in places):
+        return None
+    return {n: new[n] for n in places}
 
 
 def _same_place(before: PoolState, after: PoolState) -> bool:
     if before.cluster != after.cluster or before.silent != after.silent:
         return False
-    return replace(before.pool, free=()) == replace(after.pool, free=())
+    one, other = before.pool, after.pool
+    return one is other or replace(one, free=()) == replace(other, free=())
 
 
-def _jobs(kept: _Kept, snapshot: Snapshot, policy: Policy) -> bool:
-    """Put in and take out jobs; False where one is of a new shape, or there is no room."""
-    rows, now, there = kept.rows, snapshot.now, kept.jobs
-    new: list[WaitingJob] = []
-    stay: set[int] = set()
-    for job in snapshot.jobs:
-        if job.start_after is not None and job.start_after > now:
-            continue
-        row = rows.get(job.id, -1)
-        if row >= 0 and there[row] is job:
-            stay.add(row)
-        else:
-            new.append(job)
-    gone = [i for i, row in rows.items() if row not in stay] if len(stay) < len(rows) else []
-    known = len(kept.shapes.found)
-    klass = kept.shapes.rows(new)
-    if len(kept.shapes.found) != known or len(new) > len(kept.spare) + len(gone):
-        return False
-    left = {rows.pop(i) for i in gone}
-    board = kept.machine.board
-    for row in left:
-        kept.jobs[row] = None
-        # What it was given in the last round goes when its pool is made anew.
-        kept.spare.append(row)
-    if left:
-        kept.keys = [pair for pair in kept.keys if pair[1] not in left]
-    for job, k in zip(new, klass, strict=True):
-        row = kept.spare.pop()
-        rows[job.id], kept.jobs[row] = row, job
-        board.jobs.klass[row], board.jobs.length_s[row] = k, job.expected_s
-        kept.keys.append((order_key(policy, job), row))
-    return True
+class _Listed(Sequence[WaitingJob]):
+    """Jobs that are listed when somebody looks at them."""
 
+    def __init__(self, make: Callable[[], tuple[WaitingJob, ...]]) -> None:
+        self._make = make
 
-def _renew(kept: _Kept, row: int, state: PoolState, now: float, timed: bool) -> Occupied:
-    """Make a pool's hosts and runs anew."""
-    occupied = occupy(state, now, timed, trust=True)
-    _hosts(kept, row, occupied)
-    if not all(_book(kept, row, run) for run in occupied.runs):
-        occupied = occupy(state, now, timed)
-        _hosts(kept, row, occupied)
-        for run in occupied.runs:
-            _book(kept, row, run)
-    return occupied
+    @cached_property
+    def _all(self) -> tuple[WaitingJob, ...]:
+        return self._make()
 
+    def __len__(self) -> int:
+        return len(self._all)
 
-def _hosts(kept: _Kept, row: int, occupied: Occupied) -> None:
-    """The pool's hosts, with nothing of the viewer's on them."""
-    machine = kept.machine
-    machine.clear_pool(row)
-    kept.spare_runs += kept.runs_of.pop(row, [])
-    for shape in occupied.row.free:
-        entry = machine.add_entry(
-            row, shape.hosts, min(shape.cpu_milli, MOST), min(shape.memory_bytes, MOST),
-            shape.whole_devices,
-        )  # fmt: skip
-        h = machine.board.hosts
-        slot = entry * int(h.meta[2])
-        for milli, count in shape.devices:
-            if milli != WHOLE:
-                h.share[slot : slot + count] = milli
-                slot += count
-        machine.count(entry, 1)
+    def __iter__(self) -> Iterator[WaitingJob]:
+        return iter(self._all)
 
-
-def _book(kept: _Kept, row: int, run: Timed) -> bool:
-    """Put a run on the board, if it fits there; whether it did."""
-    machine, (claim,) = kept.machine, run.claims
-    machine.ensure(claim.count + 2)
-    if not kept.spare_runs:
-        kept.spare_runs += machine.more_runs()
-    r = kept.spare_runs.pop()
-    runs = machine.board.runs
-    runs.pool[r], runs.end[r] = row, run.ends_at
-    runs.variant[r] = _variant(kept, claim)
-    kept.runs_of.setdefault(row, []).append(r)
-    return machine.book_fitting(r)
-
-
-def _variant(kept: _Kept, claim: Claim) -> int:
-    """The variant of a single claim, put at the end of the table if it is new."""
-    size = claim.cpu_milli, claim.memory_bytes, claim.device_milli, claim.count
-    if size not in kept.variants:
-        board = kept.machine.board
-        kept.variants[size] = len(board.needs.cpu)
-        kept.machine.board = _with_variant(board, claim)
-    return kept.variants[size]
-
-
-def _with_variant(board: Board, claim: Claim) -> Board:
-    c, n = board.claims, board.needs
-    whole = claim.device_milli >= WHOLE
-    claims = Claims(
-        cpu=np.append(c.cpu, min(claim.cpu_milli, MOST)),
-        memory=np.append(c.memory, min(claim.memory_bytes, MOST)),
-        devices=np.append(c.devices, taken_milli(claim) // WHOLE if whole else 0),
-        milli=np.append(c.milli, 0 if whole else claim.device_milli),
-        count=np.append(c.count, min(claim.count, MOST)),
-        first=np.append(c.first, len(c.cpu) + 1),
-    )
-    needs = Needs(
-        cpu=np.append(n.cpu, min(MOST, claim.cpu_milli * claim.count)),
-        memory=np.append(n.memory, min(MOST, claim.memory_bytes * claim.count)),
-        milli=np.append(n.milli, min(MOST, taken_milli(claim) * claim.count)),
-    )
-    return board._replace(claims=claims, needs=needs)
-
-
-def _play(kept: _Kept, snapshot: Snapshot, policy: Policy) -> None:
-    """Play the round, and gather what came of it in the order of jobs."""
-    machine = kept.machine
-    kept.keys.sort()
-    order = np.fromiter((row for _, row in kept.keys), dtype=np.int64, count=len(kept.keys))
-    machine.board.jobs.pool[:] = -1
-    machine.board.jobs.order[: len(order)] = order
-    machine.board.meta.whole[JOBS] = len(order)
-    machine.begin_again(len(order), 0, policy.reservations if policy.hold else 0)
-    machine.plan(snapshot.now)
-    board = machine.board
-    place = np.full(len(kept.jobs), -1, dtype=np.int64)
-    place[order] = np.arange(len(order))
-    jobs = type(board.jobs)(*(column[order] for column in board.jobs))
-    job = np.where(board.layers.job >= 0, place[np.maximum(0, board.layers.job)], -1)
-    now = snapshot.now
-    deferred = (j for j in snapshot.jobs if j.start_after is not None and j.start_after > now)
-    kept.round = replace(
-        kept.round,
-        snapshot=snapshot,
-        jobs=tuple([kept.jobs[row] for row in order.tolist()]),
-        deferred=tuple(sorted(deferred, key=lambda j: order_key(policy, j))),
-        board=board._replace(jobs=jobs, layers=board.layers._replace(job=job)),
-    )
-
-
-class _Nobody:
-    """Stands in a row that is kept for a job to come."""
-
-    expected_s = inf
-    queue = ""
-
-
-_NOBODY = _Nobody()
+    @overload
+    def __getitem__(self, place: int) -> WaitingJob: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[WaitingJob, ...]: ...
+    def __getitem__(self, place: int | slice) -> WaitingJob | tuple[WaitingJob, ...]:
+        return self._all[place]

@@ -35,7 +35,12 @@ class Policy:
     `run_weight` per hour that the job runs, `latency_weight` per millisecond, `hop_weight` per
     domain crossed, `carbon_weight` per kg of CO2e per hour, `energy_weight` per kW,
     `data_weight` per GB that has to be moved, `spare_weight` for a pool that stays wholly idle
-    beside the job (above 0: best fit, below 0: spread).
+    beside the job (above 0: best fit, below 0: spread). Three are per device that the job asks for
+    (eight cores, where it asks for none): `use_weight` at a site wholly in use, of which a share s
+    counts as s to the `use_power` (1: load is levelled; 4: what is nearly full is left to those
+    that have no other place); `past_weight` at a site that was wholly in use of late; and
+    `surplus_weight` is per device of the hosts that a task leaves to others, so that large hosts
+    stay for large tasks.
 
     With `hold`, a job that fits nowhere now has one pool kept for it, so that smaller jobs behind
     it don't starve it; with `backfill`, those that end before its start, or leave what it needs,
@@ -59,6 +64,10 @@ class Policy:
     energy_weight: float = 0.0
     data_weight: float = 0.0
     spare_weight: float = 0.0
+    use_weight: float = 0.0
+    use_power: int = 4
+    past_weight: float = 0.0
+    surplus_weight: float = 0.0
     order: Order = Order.ARRIVAL
     host_rule: HostRule = HostRule.BEST_FIT
     hold: bool = True

@@ -26,7 +26,8 @@ from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.plan import Preemption
 from weir.scheduling.board import WAITS_ROOM
 from weir.scheduling.outlook import after
-from weir.scheduling.packing import Claim, fits, subtract, taken_milli
+from weir.scheduling.packing import MOST as NO_LIMIT
+from weir.scheduling.packing import Claim, fits, subtract, taken_milli, times
 from weir.scheduling.queues import quotas_after
 from weir.scheduling.snapshot import Lease, RunningJob, Snapshot, WaitingJob
 
@@ -116,6 +117,7 @@ def _again(running: RunningJob) -> WaitingJob:
             cpu_milli=c.cpu_milli,
             memory_bytes=c.memory_bytes,
             device=DeviceRequest(milli=c.device_milli) if c.device_milli else None,
+            max_per_host=None if c.per_host >= NO_LIMIT else c.per_host,
         )
         for n, c in enumerate(running.claims)
     )
@@ -222,10 +224,8 @@ class _State:
             for victim in victims:
                 still.subtract(self._sizes[victim.id])
             free = self._round.snapshot.routes[pool].pool.free
-            return fits(
-                subtract(free, [replace(c, count=n * c.count) for c, n in still.items() if n > 0]),
-                wanted,
-            )
+            held = [one for c, n in still.items() if n > 0 for one in times(c, n)]
+            return fits(subtract(free, held), wanted)
 
         count = bisect_left(range(len(may) + 1), True, key=lambda n: fit(may[:n]))
         if count > len(may):

@@ -2,13 +2,14 @@
 
 The order is by the sum of the terms' costs, then by the pool's identifier, so that it is the same
 for the same snapshot. What is unknown is shown as unknown and weighed as if it were bad, never as
-0. Two terms depend on the moment within a round: `start`, and `spare`, the share of the pool that
-stays idle beside the job. The others are settled before it.
+0. Three terms depend on the moment within a round: `start`; `spare`, the share of the pool that
+stays idle beside the job; and `use`, the share of the site that is in use with it. The others are
+settled before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,9 @@ class Merits:
     `price` is in currency units per hour, energy included where it has a price of its own. `run_s`
     is how long the job runs there, `energy_kw` what it draws there, facility included,
     `carbon_g_per_kwh` a mean over the time it runs; `data_gb` is what has to be moved there.
+    `devices` is how many it asks for there (eights of cores where it asks for none), `past` the
+    share of the site that was in use on the average of late, `surplus` how many devices its hosts
+    have beside those that its tasks ask for, if each task had a host of its own.
     """
 
     price: Values
@@ -48,6 +52,9 @@ class Merits:
     energy_kw: Values | None = None
     carbon_g_per_kwh: Values | None = None
     data_gb: Values | None = None
+    devices: Values | float = 1.0
+    past: Values | None = None
+    surplus: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,12 @@ def settle(policy: Policy, merits: Merits) -> Settled:
         terms.append(("carbon", "kg/h", kw * grams / 1000, policy.carbon_weight * known / 1000))
     if policy.data_weight and merits.data_gb is not None:
         terms.append(("data", "GB", merits.data_gb, policy.data_weight * merits.data_gb))
+    if policy.past_weight and merits.past is not None:
+        past = np.where(np.isnan(merits.past), 1.0, merits.past)
+        terms.append(("past", "share", merits.past, policy.past_weight * merits.devices * past))
+    if policy.surplus_weight and merits.surplus is not None:
+        surplus = policy.surplus_weight * merits.surplus
+        terms.append(("surplus", "devices", merits.surplus, surplus))
     total = np.zeros(len(merits.price))
     for *_, cost in terms:
         total = total + cost
@@ -103,6 +116,20 @@ def start_cost(policy: Policy, start_s: float | None) -> float:
     return policy.start_weight * (wait / 3600)
 
 
+def use_cost(policy: Policy, milli: Any, cpu_milli: Any, share: Any) -> Any:
+    """What it costs that `share` of the site is in use with the job, which asks for so much.
+
+    The share to the power is multiplied out, as the kernel does it: the same to the last bit.
+    """
+    devices = np.where(
+        np.asarray(milli) > 0, np.asarray(milli) / 1000, np.asarray(cpu_milli) / 8000
+    )
+    cost = policy.use_weight * devices
+    for _ in range(policy.use_power):
+        cost = cost * share
+    return cost
+
+
 def candidate(
     policy: Policy,
     pool: Pool,
@@ -113,6 +140,8 @@ def candidate(
     price_micro_per_hour: int,
     start_s: float | None,
     spare: float,
+    use: float,
+    claims: Sequence[Claim],
     now: bool = True,
 ) -> Candidate:
     """The pool as a candidate, its terms with value, unit and cost."""
@@ -124,6 +153,9 @@ def candidate(
         terms.append(Term(name, None if known != known else known, unit, weighed))
     terms.insert(1, Term("start", start_s, "s", start_cost(policy, start_s)))
     terms.append(Term("spare", spare, "share", policy.spare_weight * spare))
+    if policy.use_weight:
+        weighed = float(use_cost(policy, *asked(claims), use))
+        terms.append(Term("use", use, "share", weighed))
     return Candidate(pool.id, cluster, groups, price_micro_per_hour, tuple(terms), now)
 
 
@@ -142,6 +174,17 @@ def idle(pool: Pool, free: Free) -> int:
     if pool.devices:
         return sum(s.device_milli * s.hosts for s in free)
     return sum(s.cpu_milli * s.hosts for s in free)
+
+
+def asked(claims: Iterable[Claim]) -> tuple[int, int]:
+    """Milli-devices and milli-CPUs of all tasks together."""
+    rows = [(taken_milli(c) * c.count, c.cpu_milli * c.count) for c in claims]
+    return sum(milli for milli, _ in rows), sum(cpu for _, cpu in rows)
+
+
+def share_in_use(size: int, used: int, need: int) -> float:
+    """What of a site's `size` is in use with a job that takes `need`, 0 to 1."""
+    return (used + need) / max(1, size)
 
 
 def taken(pool: Pool, claims: Iterable[Claim]) -> int:

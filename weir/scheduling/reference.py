@@ -13,8 +13,8 @@ from math import frexp, inf
 
 from weir.core.demand import Demand, TaskGroup
 from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
-from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, merged
-from weir.scheduling.packing import Claim, Free, largest_first, subtract
+from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, all_free, merged
+from weir.scheduling.packing import MOST, Claim, Free, largest_first, subtract
 from weir.scheduling.policy import Order, Policy
 from weir.scheduling.rank import UNKNOWN_LATENCY_MS, UNKNOWN_START_S, idle, size, taken
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
@@ -64,12 +64,15 @@ class _Place:
     runs: list[_Run]
     kept: list[_Kept] = field(default_factory=list)
     closed: bool = False
+    site: list[_Place] = field(default_factory=list)  # all of its site, itself too
 
 
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     """The placements and kept pools of a round, without queues, data, energy and speeds."""
     decision = Decision()
     places = [_place(state, policy) for state in snapshot.routes]
+    for place in places:
+        place.site = [p for p in places if _alike(p.state.pool, place.state.pool)]
     stuck: list[tuple[_Kind, float]] = []
     holding: list[_Kind] = []
     for job in sorted(snapshot.jobs, key=lambda j: _turn(policy, j)):
@@ -137,13 +140,20 @@ def _put_all(
     """Put every task on its host; None, with hosts half filled, if one finds none."""
     done = []
     for claim in largest_first(list(claims)):
+        here = [0] * len(hosts)
         for _ in range(claim.count):
-            fitting = [i for i, h in enumerate(hosts) if _takes(h, claim)]
-            if not fitting:
+            best = _fullest(hosts, here, claim)
+            if best is None:
                 return None
-            best = min(fitting, key=lambda i: _fullness(hosts[i], claim))
+            here[best] += 1
             done.append((best, claim, _put(hosts[best], claim)))
     return done
+
+
+def _fullest(hosts: Sequence[Host], here: Sequence[int], claim: Claim) -> int | None:
+    """The host of the next task, `here` being how many of the claim's tasks each has."""
+    fitting = [i for i, h in enumerate(hosts) if here[i] < claim.per_host and _takes(h, claim)]
+    return min(fitting, key=lambda i: (*_fullness(hosts[i], claim), -here[i]), default=None)
 
 
 def _copies(hosts: Sequence[Host]) -> list[Host]:
@@ -232,6 +242,7 @@ def suits(state: PoolState, demand: Demand) -> bool:
         and (not demand.sites or pool.site in demand.sites or pool.site_name in demand.sites)
         and not set(demand.excluded_domains) & set(pool.domains)
         and demand.pinned_pool in (None, pool.id)
+        and set(demand.traits) <= set(pool.traits)
         and (demand.allow_emulated or not pool.emulated)
         and _within(pool.latency_us, demand.max_latency_us, unknown=False)
         and _within(demand.walltime_s or 0, pool.max_walltime_s, unknown=True)
@@ -247,23 +258,39 @@ def reachable(state: PoolState, job: WaitingJob) -> bool:
 
 
 def claims_on(pool: Pool, demand: Demand) -> list[Claim]:
-    """What the groups would claim there."""
-    return [
-        Claim(g.cpu_milli, g.memory_bytes, g.device.milli if g.device else 0, _count(pool, g))
-        for g in demand.groups
-    ]
+    """What the groups would claim there: tasks, or whole hosts for an exclusive group."""
+    return [_claim(pool, group) for group in demand.groups]
+
+
+def _claim(pool: Pool, group: TaskGroup) -> Claim:
+    tasks = Claim(
+        group.cpu_milli,
+        group.memory_bytes,
+        group.device.milli if group.device else 0,
+        _count(pool, group),
+        per_host=group.max_per_host or MOST,
+    )
+    if not group.exclusive:
+        return tasks
+    hosts = 0
+    while tasks.count > 0:
+        empty, each = hosts_of(all_free(1, pool.shape)), 0
+        while (
+            each < tasks.count
+            and place_slowly(shapes_of(empty), [replace(tasks, count=each + 1)]) is not None
+        ):
+            each += 1
+        if not each:
+            return tasks
+        tasks, hosts = replace(tasks, count=tasks.count - each), hosts + 1
+    shape = pool.shape
+    return Claim(shape.cpu_milli, shape.memory_bytes, DEVICE_MILLI * shape.devices, hosts)
 
 
 def place_slowly(free: Free, claims: Sequence[Claim]) -> Free | None:
     """What is left with every task of every claim on a host, or None."""
     hosts = hosts_of(free)
-    for claim in largest_first(list(claims)):
-        for _ in range(claim.count):
-            fitting = [h for h in hosts if _takes(h, claim)]
-            if not fitting:
-                return None
-            _put(min(fitting, key=lambda h: _fullness(h, claim)), claim)
-    return shapes_of(hosts)
+    return None if _put_all(hosts, claims) is None else shapes_of(hosts)
 
 
 def hosts_of(free: Free) -> list[Host]:
@@ -356,8 +383,9 @@ def _count(pool: Pool, group: TaskGroup) -> int:
 
 
 def _price(pool: Pool, demand: Demand) -> int:
-    devices = sum(_count(pool, g) * (g.device.milli if g.device else 0) for g in demand.groups)
-    cores = sum(_count(pool, g) * g.cpu_milli for g in demand.groups)
+    claims = claims_on(pool, demand)
+    devices = sum(c.count * c.device_milli for c in claims)
+    cores = sum(c.count * c.cpu_milli for c in claims)
     milli = devices * pool.price_micro_per_device_hour + cores * pool.price_micro_per_core_hour
     return -(-milli // 1000)
 
@@ -400,7 +428,31 @@ def _cost_now(policy: Policy, place: _Place, job: WaitingJob) -> float:
     _put_all(hosts, claims_on(place.state.pool, job.demand))
     pool = place.state.pool
     spare = idle(pool, shapes_of(hosts)) / max(1, size(pool))
-    return _settled(policy, pool, job) + policy.spare_weight * spare
+    cost = _settled(policy, pool, job) + policy.spare_weight * spare
+    need = taken(pool, claims_on(pool, job.demand))
+    used = sum(size(p.state.pool) - idle(p.state.pool, shapes_of(p.hosts)) for p in place.site)
+    return cost + _use(policy, place, job, used + need)
+
+
+def _alike(pool: Pool, other: Pool) -> bool:
+    """Whether both are of one site and counted alike: by devices, or by cores."""
+    return pool.site == other.site and bool(pool.devices) == bool(other.devices)
+
+
+def _use(policy: Policy, place: _Place, job: WaitingJob, used: int) -> float:
+    """What it costs that so much of the site is in use."""
+    claims = claims_on(place.state.pool, job.demand)
+    milli, cpu = sum(_milli(c) for c in claims), sum(c.cpu_milli * c.count for c in claims)
+    cost = policy.use_weight * (milli / 1000 if milli else cpu / 8000)
+    for _ in range(policy.use_power):
+        cost *= used / max(1, sum(size(p.state.pool) for p in place.site))
+    return cost
+
+
+def _milli(claim: Claim) -> int:
+    whole = claim.device_milli >= DEVICE_MILLI
+    each = -(-claim.device_milli // DEVICE_MILLI) * DEVICE_MILLI if whole else claim.device_milli
+    return each * claim.count
 
 
 def _cost_later(policy: Policy, place: _Place, job: WaitingJob, wait_s: float) -> float:
@@ -409,7 +461,8 @@ def _cost_later(policy: Policy, place: _Place, job: WaitingJob, wait_s: float) -
     left = size(pool) - taken(pool, claims_on(pool, job.demand))
     waiting = policy.start_weight * (min(wait_s, UNKNOWN_START_S) / 3600)
     spare = policy.spare_weight * (left / max(1, size(pool)))
-    return _settled(policy, pool, job) + waiting + spare
+    use = _use(policy, place, job, taken(pool, claims_on(pool, job.demand)))
+    return _settled(policy, pool, job) + use + waiting + spare
 
 
 def _settled(policy: Policy, pool: Pool, job: WaitingJob) -> float:
@@ -422,4 +475,17 @@ def _settled(policy: Policy, pool: Pool, job: WaitingJob) -> float:
         + policy.latency_weight * latency
         + policy.hop_weight * pool.hops
         + policy.run_weight * length
+        + policy.surplus_weight * _surplus(pool, job.demand)
+    )
+
+
+def _surplus(pool: Pool, demand: Demand) -> float:
+    """Devices of the hosts beside those that tasks ask for, if each had a host of its own."""
+    return float(
+        sum(
+            _count(pool, g)
+            * max(0, pool.shape.devices - (-(-g.device.milli // DEVICE_MILLI) if g.device else 0))
+            for g in demand.groups
+            if not g.exclusive
+        )
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import inf
 
 from weir.scheduling.board import OPEN, ROUND, Board, Rules
-from weir.scheduling.booking import length_on, log, time_layer, try_layer
+from weir.scheduling.booking import length_on, log, time_layer, try_layer, use_cost
 from weir.scheduling.hosts import copy_layer, tasks_on
 from weir.scheduling.placing import begin_try, end_try, fits, give_back, take_loose
 
@@ -76,6 +76,8 @@ def waiting_key(b: Board, rules: Rules, k: int, p: int, start: float, now: float
     wait = min(start - now, rules.unknown_start_s)
     spare = (b.pools.size[p] - need) / max(1, b.pools.size[p])
     settled = b.classes.cost[k * b.classes.meta[0] + p]
+    if rules.use_weight != 0.0:
+        settled += use_cost(b, rules, v, need / max(1, b.sites.size[b.pools.site[p]]))
     return float(settled + rules.start_weight * (wait / 3600) + rules.spare_weight * spare)
 
 
@@ -95,11 +97,12 @@ def earliest(b: Board, p: int, v: int, length: float, now: float) -> float:
     first = cl.first[v]
     alone = cl.first[v + 1] - first == 1
     wanted = cl.count[first]
-    room = count_room(b, at, p, first, wanted) if alone else 0
+    most = min(wanted, cl.most[first])
+    room = count_room(b, at, p, first, most) if alone else 0
     r = b.pools.run[p]
     while r >= 0:
         t = max(now, b.runs.end[r])
-        room += release(b, at, r, first if alone else NONE, wanted)
+        room += release(b, at, r, first if alone else NONE, most)
         r = b.runs.next[r]
         if r >= 0 and max(now, b.runs.end[r]) == t:
             continue
@@ -108,27 +111,27 @@ def earliest(b: Board, p: int, v: int, length: float, now: float) -> float:
     return inf
 
 
-def count_room(b: Board, at: int, p: int, c: int, wanted: int) -> int:
-    """Tasks of claim `c` that the hosts take one by one, each at most `wanted`."""
+def count_room(b: Board, at: int, p: int, c: int, most: int) -> int:
+    """Tasks of claim `c` that the hosts take one by one, each at most `most`."""
     h, room = b.hosts, 0
     e = h.first[p]
     while e >= 0:
-        room += h.hosts[e] * tasks_on(h, at + e, b.claims, c, wanted)
+        room += h.hosts[e] * tasks_on(h, at + e, b.claims, c, most)
         e = h.next[e]
     return int(room)
 
 
-def release(b: Board, at: int, r: int, c: int, wanted: int) -> int:
+def release(b: Board, at: int, r: int, c: int, most: int) -> int:
     """Give back in layer `at` what run `r` holds; gives how much more room claim `c` has."""
     h, gain = b.hosts, 0
     q = b.runs.piece[r]
     while q >= 0:
         i = at + b.pieces.entry[q]
         if c >= 0:
-            gain -= tasks_on(h, i, b.claims, c, wanted)
+            gain -= tasks_on(h, i, b.claims, c, most)
         give_back(h, i, b.claims, b.pieces.claim[q], b.pieces.tasks[q], b.pieces.slot[q])
         if c >= 0:
-            gain += tasks_on(h, i, b.claims, c, wanted)
+            gain += tasks_on(h, i, b.claims, c, most)
         q = b.pieces.next[q]
     return int(gain)
 

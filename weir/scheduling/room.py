@@ -5,6 +5,7 @@ price.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from weir.core.units import show_bytes, show_cpu_milli, show_devices_milli, show
 from weir.scheduling.checks import Check, device_requests
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
 from weir.scheduling.figures import Measure, show_performance, tasks_text
-from weir.scheduling.packing import MOST, Claim, fitting
-from weir.scheduling.tasks import Tasks, performance_of
+from weir.scheduling.packing import MOST
+from weir.scheduling.tasks import Tasks, performance_of, plain_claim, room_on_host
 
 
 def room(c: PoolColumns, demand: Demand, tasks: Tasks) -> Iterator[Check]:
@@ -27,7 +28,7 @@ def room(c: PoolColumns, demand: Demand, tasks: Tasks) -> Iterator[Check]:
         yield check
     if any(r.milli for r in device_requests(demand)):
         hosts_do &= c.host_devices > 0
-    yield _gang(c, demand, tasks, hosts_do)
+    yield from _gang(c, demand, tasks, hosts_do)
     yield from _price(demand, tasks)
 
 
@@ -50,38 +51,48 @@ def _per_host(show: Callable[[int], str], noun: str = "") -> Callable[[int], str
     return lambda value: " ".join(filter(None, (show(value), noun, "per host")))
 
 
-def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Check:
-    """All tasks against the empty pool. `best` is the number of tasks there is room for."""
+def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Iterator[Check]:
+    """All tasks against the empty pool, as many on a host as it takes and then as many as may be.
+    What there is is counted in tasks.
+    """
+    if not any(g.max_per_host for g in demand.groups):
+        has, failing = _room(c, tasks, hosts_do)
+        yield Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
+        return
+    loose = tuple(replace(g, max_per_host=None) for g in demand.groups)
+    has, failing = _room(c, replace(tasks, demand=replace(demand, groups=loose)), hosts_do)
+    yield Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
+    has, failing = _room(c, tasks, hosts_do & ~failing)
+    most = " or ".join(str(n) for n in dict.fromkeys(g.max_per_host for g in demand.groups) if n)
+    needed = f"{_gang_texts(c, demand, tasks, has)[0]}, {per_host_text(most)}"
+    yield Check(Reason.SPREAD, failing, needed, Measure(has, tasks_text))
+
+
+def per_host_text(most: int | str) -> str:
+    """`at most 2 per host`."""
+    return f"at most {most} per host"
+
+
+def _room(c: PoolColumns, tasks: Tasks, rows: Bools) -> tuple[Ints, Bools]:
+    """How many tasks there is room for when a pool is empty, unknown but for `rows`; and where
+    that is too few.
+    """
+    demand = tasks.demand
     if len(demand.groups) == 1:
-        has = np.where(hosts_do, _room_of_one(c, tasks.claims(0)[0]), UNKNOWN)
-        return Check(
-            Reason.GANG, hosts_do & (has < tasks.counts[0]), *_gang_texts(c, demand, tasks, has)
-        )
+        each = room_on_host(c, plain_claim(demand.groups[0], 0))
+        room = np.minimum(each, MOST // np.maximum(1, c.hosts)) * c.hosts
+        has = np.where(rows, room, UNKNOWN)
+        return has, rows & (has < tasks.counts[0])
     has = np.full(len(c), UNKNOWN, dtype=np.int64)
     failing = np.zeros(len(c), dtype=np.bool_)
     seen: dict[tuple[int, tuple[int, ...]], int] = {}
-    for row in np.flatnonzero(hosts_do).tolist():
+    for row in np.flatnonzero(rows).tolist():
         key = int(c.empty.codes[row]), tasks.on(row)
         if key not in seen:
-            seen[key] = sum(fitting(c.empty.of_row(row), tasks.claims(row)))
+            seen[key] = tasks.fitting(row, c.empty.of_row(row))
         has[row] = seen[key]
         failing[row] = seen[key] < sum(key[1])
-    return Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
-
-
-def _room_of_one(c: PoolColumns, claim: Claim) -> Ints:
-    """Tasks of one size that each pool takes when empty; all its hosts are equal."""
-    each = np.full(len(c), MOST, dtype=np.int64)
-    if claim.cpu_milli:
-        each = np.minimum(each, c.host_cpu // claim.cpu_milli)
-    if claim.memory_bytes:
-        each = np.minimum(each, c.host_memory // claim.memory_bytes)
-    if claim.device_milli >= DEVICE_MILLI:
-        each = np.minimum(each, c.host_devices // -(-claim.device_milli // DEVICE_MILLI))
-    elif claim.device_milli:
-        each = np.minimum(each, c.host_devices * (DEVICE_MILLI // claim.device_milli))
-    room: Ints = np.minimum(each, MOST // np.maximum(1, c.hosts)) * c.hosts
-    return room
+    return has, failing
 
 
 def _gang_texts(c: PoolColumns, demand: Demand, tasks: Tasks, has: Ints) -> tuple[str, Measure]:

@@ -15,12 +15,14 @@ class PoolState:
 
     `silent` says that this cluster has not been heard of lately. `claims` are the viewer's own runs
     there that it sent by this route; `pool.free`, as reported by this route, does not know them.
+    `unstarted` counts those of them that have not started.
     """
 
     pool: Pool
     cluster: str
     silent: bool = False
     claims: tuple[Claim, ...] = ()
+    unstarted: int = 0
 
 
 def choose_routes(states: Iterable[PoolState]) -> tuple[PoolState, ...]:

@@ -12,6 +12,8 @@ def rules_of(policy: Policy) -> Rules:
     return Rules(
         spare_weight=policy.spare_weight,
         start_weight=policy.start_weight,
+        use_weight=policy.use_weight,
+        use_power=policy.use_power,
         hold=policy.hold,
         each=policy.hold and policy.depth > 1,
         backfill=policy.backfill,

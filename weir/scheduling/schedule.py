@@ -19,7 +19,7 @@ rounds and compiled for large ones; why a job waits is worked out when somebody 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, overload
@@ -29,6 +29,7 @@ import numpy as np
 from weir.core.plan import Candidate, Placement, Plan
 from weir.scheduling import rank
 from weir.scheduling.board import Board
+from weir.scheduling.columns import Ints
 from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
@@ -41,8 +42,8 @@ from weir.scheduling.packing import Claim
 from weir.scheduling.policy import HostRule, Order, Policy
 from weir.scheduling.queues import hold, totals, tree_of
 from weir.scheduling.rules import rules_of
-from weir.scheduling.setup import Limits, PoolRow, make_board
-from weir.scheduling.snapshot import Snapshot, WaitingJob
+from weir.scheduling.setup import Limits, PoolRow, Tree, make_board
+from weir.scheduling.snapshot import Lease, Snapshot, WaitingJob
 
 LARGE = 50_000
 """The effort (`_effort`) from which on a round is worth the compiled kernel."""
@@ -59,11 +60,11 @@ class Round:
 
     snapshot: Snapshot
     policy: Policy
-    jobs: tuple[WaitingJob, ...]
-    deferred: tuple[WaitingJob, ...]
-    classes: tuple[Class, ...]
+    jobs: Sequence[WaitingJob]
+    deferred: Sequence[WaitingJob]
+    classes: Sequence[Class]
     board: Board
-    occupied: tuple[Occupied, ...]
+    occupied: Sequence[Occupied]
     gap: float | None = None
     how: str = "greedy"
 
@@ -135,7 +136,9 @@ def classes_of(
 
 def classes_with(snapshot: Snapshot, policy: Policy, shapes: Shapes) -> tuple[Class, ...]:
     """The shapes that were found, judged."""
-    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    around = Surroundings(
+        snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links, snapshot.past
+    )
     return tuple(
         classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in shapes.found
     )
@@ -144,16 +147,18 @@ def classes_with(snapshot: Snapshot, policy: Policy, shapes: Shapes) -> tuple[Cl
 def set_up(
     snapshot: Snapshot,
     policy: Policy,
-    jobs: tuple[WaitingJob, ...],
-    classes: tuple[Class, ...],
+    jobs: Sequence[WaitingJob],
+    classes: Sequence[Class],
     klass: list[int],
-    occupied: tuple[Occupied, ...],
+    occupied: Sequence[Occupied],
     large: bool | None = None,
     spare_runs: int = 0,
+    spare_classes: int = 0,
 ) -> Machine:
     """The board before the first turn: what runs is on it, and what is leased.
 
-    `large` says whether it is played compiled (None: by its size); `spare_runs` rows are kept.
+    `large` says whether it is played compiled (None: by its size); `spare_runs` and
+    `spare_classes` rows are kept for others to come.
     """
     runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
     leases = sorted(
@@ -166,7 +171,7 @@ def set_up(
     most = max(_leases_a_pool(snapshot), default=0)
     board = make_board(
         _rows(snapshot, policy, occupied),
-        replace(class_rows(classes, len(occupied)), others=extra),
+        replace(class_rows(classes, len(occupied), spare_classes), others=extra),
         klass,
         [j.expected_s for j in jobs],
         runs=len(runs) + spare_runs,
@@ -174,6 +179,7 @@ def set_up(
         tree=tree,
         queue=queue,
         mix=_mix(snapshot, policy, classes, klass),
+        by_site=policy.use_weight != 0,
     )
     base, first = sum(len(c.variants) for c in classes), len(jobs)
     for n, (row, run) in enumerate(runs):
@@ -191,26 +197,30 @@ def set_up(
     )
     machine = Machine(board, rules, large)
     machine.book_all(first, len(runs))
-    ids = {s.pool.id: row for row, s in enumerate(snapshot.routes)} if leases else {}
-    for n, lease in enumerate(leases):
-        if lease.pool in ids:
-            start = max(snapshot.now, lease.starts_at)
-            v = base + len(runs) + n
-            machine.reserve(ids[lease.pool], v, start, lease.ends_at, snapshot.now)
+    _reserve(machine, snapshot, leases, base + len(runs))
     machine.board.layers.meta[2] = policy.reservations if policy.hold else 0
     if rules.least:
         machine.touch_all()
     return machine
 
 
-def _effort(jobs: int, classes: int, occupied: tuple[Occupied, ...]) -> int:
+def _reserve(machine: Machine, snapshot: Snapshot, leases: Sequence[Lease], variant: int) -> None:
+    """Speak for the room of leases, whose variants count from `variant`."""
+    rows = {s.pool.id: row for row, s in enumerate(snapshot.routes)} if leases else {}
+    for n, lease in enumerate(leases):
+        if lease.pool in rows:
+            start = max(snapshot.now, lease.starts_at)
+            machine.reserve(rows[lease.pool], variant + n, start, lease.ends_at, snapshot.now)
+
+
+def _effort(jobs: int, classes: int, occupied: Sequence[Occupied]) -> int:
     """How many looks a round takes: each shape at each pool, each job at the hosts of a pool."""
     hosts = max((o.row.hosts for o in occupied), default=0)
     return jobs * (1 + hosts // 8) + classes * len(occupied)
 
 
 def _mix(
-    snapshot: Snapshot, policy: Policy, classes: tuple[Class, ...], klass: list[int]
+    snapshot: Snapshot, policy: Policy, classes: Sequence[Class], klass: list[int]
 ) -> Mix | None:
     """What jobs ask for as a rule: the snapshot's mix, or else the jobs that wait."""
     if policy.host_rule is not HostRule.FRAGMENTATION:
@@ -240,31 +250,64 @@ def _speeds(snapshot: Snapshot, policy: Policy) -> list[int]:
     return [int(v) for v in speeds(snapshot.columns)]
 
 
-def _rows(snapshot: Snapshot, policy: Policy, occupied: tuple[Occupied, ...]) -> list[PoolRow]:
+def _rows(snapshot: Snapshot, policy: Policy, occupied: Sequence[Occupied]) -> list[PoolRow]:
     if not snapshot.queues or not policy.normalized:
         return [o.row for o in occupied]
     speed = _speeds(snapshot, policy)
     return [replace(o.row, speed=s) for o, s in zip(occupied, speed, strict=True)]
 
 
-def _queues(snapshot: Snapshot, policy: Policy, jobs: tuple[WaitingJob, ...]) -> tuple[Any, Any]:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Queues over pools: what there is in all, what devices count where, the row of each queue."""
+
+    names: tuple[tuple[str, str], ...]
+    total: tuple[int, int, int]
+    speed: Mapping[str, int]
+    index: Mapping[str, int]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, policy: Policy) -> Shared:
+        """For the pools and the queues of a snapshot."""
+        speed = _speeds(snapshot, policy)
+        total = totals([s.pool for s in snapshot.routes], speed)
+        by_id = dict(zip((s.pool.id for s in snapshot.routes), speed, strict=True))
+        return cls(queue_names(snapshot), total, by_id, tree_of(snapshot.queues, total)[1])
+
+    def row(self, queue: str) -> int:
+        """Where the jobs of a queue stand in the tree."""
+        return self.index.get(queue, self.index[""])
+
+    def tree(self, snapshot: Snapshot) -> Tree:
+        """The tree with what runs counted; queues may have other weights and limits by now."""
+        tree, _ = tree_of(snapshot.queues, self.total)
+        for running in snapshot.running:
+            speed = self.speed.get(running.pool, 1000)
+            hold(tree, self.row(running.queue), running.claims, speed)
+        return tree
+
+
+def queue_names(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """The queues and what they are below: where two snapshots agree in this, so do their trees."""
+    return tuple((q.name, q.parent) for q in snapshot.queues)
+
+
+def _queues(snapshot: Snapshot, policy: Policy, jobs: Sequence[WaitingJob]) -> tuple[Any, Any]:
     if not snapshot.queues:
         return None, None
-    speed = _speeds(snapshot, policy)
-    tree, index = tree_of(snapshot.queues, totals([s.pool for s in snapshot.routes], speed))
-    by_id = dict(zip((s.pool.id for s in snapshot.routes), speed, strict=True))
-    for running in snapshot.running:
-        hold(
-            tree, index.get(running.queue, index[""]), running.claims, by_id.get(running.pool, 1000)
-        )
-    return tree, [index.get(j.queue, index[""]) for j in jobs]
+    shared = Shared.of(snapshot, policy)
+    return shared.tree(snapshot), [shared.row(j.queue) for j in jobs]
 
 
-def line_up(board: Board) -> None:
-    """Sort the jobs by queue, each queue in its order, and count them up the tree."""
+def line_up(board: Board, rows: Ints | None = None) -> None:
+    """Sort the jobs by queue, each queue in its order, and count them up the tree.
+
+    `rows` are those of the jobs in their order, where they do not follow each other.
+    """
     jobs, q = board.jobs, board.queues
-    queue = np.asarray(jobs.queue)
-    jobs.order[:] = np.argsort(queue, kind="stable")
+    rows = np.arange(len(jobs.queue)) if rows is None else rows
+    queue = np.asarray(jobs.queue)[rows]
+    jobs.order[: len(rows)] = rows[np.argsort(queue, kind="stable")]
     counts = np.bincount(queue, minlength=len(q.parent))
     q.head[:] = np.cumsum(counts) - counts
     for row in range(len(q.parent)):
@@ -303,29 +346,39 @@ class Placements(Sequence[Placement]):
 
 def plan_of(round_: Round) -> Plan:
     """The plan that the board holds."""
+    from weir.scheduling.ahead import ahead
     from weir.scheduling.preempt import preempt
     from weir.scheduling.waits import Waits
 
     placements, waits = Placements(round_), Waits(round_)
     pushed = preempt(round_) if round_.policy.preempt and round_.snapshot.running else ()
-    return Plan(placements, waits, pushed, round_.gap, round_.how)
+    queued = ahead(round_, {p.for_job for p in pushed})
+    return Plan(placements, waits, pushed, round_.gap, round_.how, queued)
 
 
 def placement(round_: Round, row: int) -> Placement:
     """Where the job of a row goes, and the runner-up."""
     jobs = round_.board.jobs
-    chosen = candidate_now(round_, row, int(jobs.pool[row]), int(jobs.idle[row]))
-    second = int(jobs.second[row])
-    other = candidate_now(round_, row, second, int(jobs.second_idle[row])) if second >= 0 else None
+    chosen = candidate_now(round_, row, int(jobs.pool[row]), int(jobs.idle[row]), jobs.used[row])
+    second, other = int(jobs.second[row]), None
+    if second >= 0:
+        idle, used = int(jobs.second_idle[row]), jobs.second_used[row]
+        other = candidate_now(round_, row, second, idle, used)
     return Placement(round_.jobs[row].id, chosen, other)
 
 
-def candidate_now(round_: Round, row: int, pool: int, idle: int) -> Candidate:
-    """A pool that takes the job at once, of which `idle` was idle before."""
+def candidate_now(
+    round_: Round, row: int, pool: int, idle: int, used: int, now: bool = True
+) -> Candidate:
+    """A pool that takes the job at once, of which `idle` was idle before, and `used` of its site
+    in use. One that is not to take it `now` takes it at a time that nobody knows.
+    """
     klass = round_.classes[int(round_.board.jobs.klass[row])]
     route = round_.snapshot.routes[pool]
     tasks = klass.judgment.tasks
-    need = rank.taken(route.pool, klass.variants[int(klass.variant[pool])])
+    claims = klass.variants[int(klass.variant[pool])]
+    need = rank.taken(route.pool, claims)
+    size = round_.board.sites.size[round_.board.pools.site[pool]]
     return rank.candidate(
         round_.policy,
         route.pool,
@@ -334,6 +387,9 @@ def candidate_now(round_: Round, row: int, pool: int, idle: int) -> Candidate:
         klass.settled,
         pool,
         int(tasks.price_micro_per_hour[pool]),
-        0.0,
-        rank.spare(route.pool, idle - need),
+        0.0 if now else None,
+        rank.spare(route.pool, max(0, idle - need)),
+        rank.share_in_use(int(size), int(used), need),
+        claims,
+        now,
     )

@@ -29,10 +29,12 @@ from weir.scheduling.board import (
     Queues,
     Runs,
     Scores,
+    Sites,
 )
 from weir.scheduling.fragmentation import Mix
 from weir.scheduling.hosts import WHOLE, Claims, Hosts, Pieces
 from weir.scheduling.packing import MOST, Claim, Free, largest_first, taken_milli
+from weir.scheduling.rings import rings, sums
 
 Claimed = tuple[Claim, ...]
 
@@ -47,6 +49,7 @@ class PoolRow:
     idle: int
     counts_cpu: bool
     speed: int = 1000
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +103,22 @@ def make_board(
     tree: Tree | None = None,
     queue: Any = None,
     mix: Mix | None = None,
+    by_site: bool = False,
 ) -> Board:
     """An empty board over arrays: `klass` and `length_s` are by job; `runs` others may be added.
 
     With `mix`, hosts are chosen by the fragmentation rule, and there is room for every host to be
-    an entry of its own.
+    an entry of its own. With `by_site`, pools of one site are looked at again together.
     """
     if mix is not None:
         limits = replace(limits, entries=1 << 40)
     n_pools, n_jobs = len(pools), len(klass)
-    claims, needs, base, growth = _claims(classes.variants, classes.others)
+    claims, needs, base, growth = claim_columns(classes.variants, classes.others)
     hosts = _hosts(pools, limits, _width(pools, claims))
     pieces = max(limits.pieces, int(growth.max(initial=0)) + 1)
     tree = tree or Tree()
+    names = [(p.site, p.counts_cpu) if by_site else at for at, p in enumerate(pools)]
+    site, mate = rings(names)
     return Board(
         hosts=hosts,
         pieces=_pieces(pieces),
@@ -128,12 +134,15 @@ def make_board(
             last=_filled(n_pools, -1),
             speed=_ints(p.speed for p in pools),
             bound=np.zeros(n_pools),
+            site=site,
+            mate=mate,
         ),
+        sites=Sites(*sums(site, [p.size for p in pools], [p.size - p.idle for p in pools])),
         layers=_layers(n_pools, limits.layers),
         classes=_classes(classes, base, growth, n_pools),
         jobs=_jobs(klass, length_s, queue),
         runs=_runs(n_jobs + runs),
-        queues=_queues(tree, n_jobs),
+        queues=queue_columns(tree, n_jobs),
         scores=_scores(mix, len(classes.variants), len(hosts.pool)),
         meta=_meta(pools, needs, pieces, n_jobs, _growth(classes)),
     )
@@ -162,7 +171,7 @@ def grown(board: Board) -> Board:
     layers = len(h.cpu) // room
     by_entry = {
         name: _longer(getattr(h, name), longer)
-        for name in ("pool", "hosts", "single", "next", "tried", "source")
+        for name in ("pool", "hosts", "single", "next", "here", "here_of", "tried", "source")
     }
     by_layer = {
         name: _restrided(getattr(h, name), layers, room, longer)
@@ -205,7 +214,7 @@ def _restrided(column: Any, layers: int, old: int, new: int) -> Any:
     return wide.reshape(-1)
 
 
-def _claims(
+def claim_columns(
     variants: Sequence[Sequence[Claimed]], others: Sequence[Claimed]
 ) -> tuple[Claims, Needs, Any, Any]:
     """The claims of all variants, what each variant needs in all, and by class where its start is
@@ -221,6 +230,7 @@ def _claims(
         devices=_ints(taken_milli(c) // WHOLE if c.device_milli >= WHOLE else 0 for c in rows),
         milli=_ints(c.device_milli if c.device_milli < WHOLE else 0 for c in rows),
         count=_ints(min(c.count, MOST) for c in rows),
+        most=_ints(min(c.per_host, MOST) for c in rows),
         first=first,
     )
     needs = Needs(
@@ -260,8 +270,8 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
         hint=_zeros(len(pools)), hint_of=_filled(len(pools), -1),
         cpu=_zeros(layers * room), memory=_zeros(layers * room),
         whole=_zeros(layers * room), share=_filled(layers * room * width, -1),
-        tried=_zeros(room), source=_zeros(room),
-        meta=np.array([used, room, width, -1, total, layers, -1], dtype=np.int64),
+        here=_zeros(room), here_of=_zeros(room), tried=_zeros(room), source=_zeros(room),
+        meta=np.array([used, room, width, -1, total, layers, -1, 0], dtype=np.int64),
     )  # fmt: skip
     e = 0
     for row, pool in enumerate(pools):
@@ -307,8 +317,8 @@ def _classes(rows: ClassRows, base: Any, growth: Any, pools: int) -> Classes:
         base=np.asarray(base, dtype=np.int64),
         variant=np.asarray(rows.variant, dtype=np.int64).reshape(-1),
         cost=np.asarray(rows.cost, dtype=np.float64).reshape(-1),
-        pace=np.ascontiguousarray(np.broadcast_to(rows.pace, (count, pools)), float).reshape(-1),
-        lag_s=np.ascontiguousarray(np.broadcast_to(rows.lag_s, (count, pools)), float).reshape(-1),
+        pace=np.array(np.broadcast_to(rows.pace, (count, pools)), dtype=float).reshape(-1),
+        lag_s=np.array(np.broadcast_to(rows.lag_s, (count, pools)), dtype=float).reshape(-1),
         key=np.full(count * pools, inf),
         tree=_filled(count * leaves, -1),
         seen=_filled(count, -1),
@@ -328,6 +338,7 @@ def _jobs(klass: Any, length_s: Any, queue: Any) -> Jobs:
         length_s=np.asarray(length_s, dtype=np.float64),
         queue=_zeros(n) if queue is None else np.asarray(queue, dtype=np.int64),
         pool=_filled(n, -1), second=_filled(n, -1), idle=_zeros(n), second_idle=_zeros(n),
+        used=_zeros(n), second_used=_zeros(n),
         why=_filled(n, 1), turn=_filled(n, -1), order=np.arange(n),
     )  # fmt: skip
 
@@ -339,7 +350,8 @@ def _runs(n: int) -> Runs:
     )  # fmt: skip
 
 
-def _queues(tree: Tree, jobs: int) -> Queues:
+def queue_columns(tree: Tree, jobs: int) -> Queues:
+    """The tree of queues for so many jobs, none of them in line yet."""
     n = len(tree.parent)
     return Queues(
         parent=_ints(tree.parent), child=_ints(tree.child), sibling=_ints(tree.sibling),

@@ -8,7 +8,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
@@ -104,20 +104,22 @@ class Snapshot:
     """The state of one domain at `now` (seconds, the clock of `submitted_at` and `ends_at`).
 
     `energy` is by site, `speeds` by kind of job and device model (work per second), `links` the
-    bandwidth between two sites in Gbit/s. `mix` is what jobs ask for as a rule, each with how
+    bandwidth between two sites in Gbit/s. `past` is by site: the share of it that was in use on
+    the average of late, as a queue's is. `mix` is what jobs ask for as a rule, each with how
     often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan stands for
     `round_s` as a rule.
     """
 
     now: float
     pools: tuple[PoolState, ...]
-    jobs: tuple[WaitingJob, ...] = ()
+    jobs: Sequence[WaitingJob] = ()
     running: tuple[RunningJob, ...] = ()
     queues: tuple[Queue, ...] = ()
     leases: tuple[Lease, ...] = ()
     energy: Mapping[str, Energy] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    past: Mapping[str, float] = field(default_factory=dict)
     mix: tuple[tuple[Demand, float], ...] = ()
     switch_s: float = 20.0
     round_s: float = 360.0

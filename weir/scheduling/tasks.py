@@ -1,8 +1,9 @@
 """How many tasks a job has on each pool, what they claim there, and what that costs an hour.
 
 A group that asks for a total performance has as many tasks as that takes on the pool's devices, so
-the same job may have 16 tasks here and 40 there. Money is integer arithmetic, rounded up once per
-job.
+the same job may have 16 tasks here and 40 there. An exclusive group holds hosts whole, as few as
+its tasks need, and pays for them whole; so it claims another amount on every kind of host. Money
+is integer arithmetic, rounded up once per job.
 """
 
 from __future__ import annotations
@@ -15,10 +16,27 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
-from weir.core.inventory import DEVICE_MILLI
+from weir.core.inventory import DEVICE_MILLI, HostShape
 from weir.core.plan import GroupAllocation
 from weir.scheduling.columns import PRECISIONS, UNKNOWN, Bools, Ints, PoolColumns
-from weir.scheduling.packing import MOST, Claim
+from weir.scheduling.packing import MOST, Claim, Free, fitting, held_whole, tasks_on_empty
+
+
+def claim_of(group: TaskGroup, count: int, shape: HostShape) -> Claim:
+    """What `count` tasks of a group claim in a pool of such hosts: tasks, or whole hosts."""
+    tasks = plain_claim(group, count)
+    return held_whole(tasks, shape) if group.exclusive else tasks
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a group holds on each pool: `count` times these amounts, tasks or whole hosts; by row,
+    or a single value where it is the same everywhere.
+    """
+
+    count: Ints
+    cpu_milli: Ints
+    milli: Ints
 
 
 @dataclass(frozen=True)
@@ -54,17 +72,31 @@ class Tasks:
         return tuple(int(c[row] if len(c) > 1 else c[0]) if len(c) else 0 for c in self.counts)
 
     @cached_property
+    def alike(self) -> bool:
+        """Whether what is claimed is the same on every pool."""
+        return self.uniform and not any(g.exclusive for g in self.demand.groups)
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        """What each group holds, as columns."""
+        return tuple(
+            _held(self.columns, g, n) for g, n in zip(self.demand.groups, self.counts, strict=True)
+        )
+
+    @cached_property
     def sums(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Milli-devices and milli-CPUs of all tasks together, by row; one value if `uniform`."""
         large = any(
-            int(counts.max(initial=1)) * max(_milli(g), g.cpu_milli, 1) > _SAFE
-            for g, counts in zip(self.demand.groups, self.counts, strict=True)
+            int(h.count.max(initial=1))
+            * max(int(h.milli.max(initial=0)), int(h.cpu_milli.max(initial=0)), 1)
+            > _SAFE
+            for h in self.held
         )
         kind: Any = object if large else np.int64
         milli, cpu = np.zeros(1, dtype=kind), np.zeros(1, dtype=kind)
-        for group, counts in zip(self.demand.groups, self.counts, strict=True):
-            milli = milli + counts.astype(kind) * _milli(group)
-            cpu = cpu + counts.astype(kind) * group.cpu_milli
+        for h in self.held:
+            milli = milli + h.count.astype(kind) * h.milli
+            cpu = cpu + h.count.astype(kind) * h.cpu_milli
         return milli, cpu
 
     @cached_property
@@ -86,17 +118,39 @@ class Tasks:
 
     def claims(self, row: int) -> tuple[Claim, ...]:
         """What the groups claim on the pool of `row`, in their order; ends are not set."""
-        return self._first_claims if self.uniform else self._claims(row)
+        return self._first_claims if self.alike else self._claims(row)
 
     @cached_property
     def _first_claims(self) -> tuple[Claim, ...]:
         return self._claims(0)
 
     def _claims(self, row: int) -> tuple[Claim, ...]:
-        return tuple(
-            Claim(g.cpu_milli, g.memory_bytes, _milli(g), count)
-            for g, count in zip(self.demand.groups, self.on(row), strict=True)
-        )
+        counts = self.on(row)
+        if self.alike or not len(self.columns):
+            return tuple(map(plain_claim, self.demand.groups, counts))
+        key = self._shape(row), counts
+        if key not in self._by_shape:
+            pairs = zip(self.demand.groups, counts, strict=True)
+            self._by_shape[key] = tuple(claim_of(g, n, key[0]) for g, n in pairs)
+        return self._by_shape[key]
+
+    def _shape(self, row: int) -> HostShape:
+        c = self.columns
+        return HostShape(int(c.host_cpu[row]), int(c.host_memory[row]), int(c.host_devices[row]))
+
+    @cached_property
+    def _by_shape(self) -> dict[tuple[HostShape, tuple[int, ...]], tuple[Claim, ...]]:
+        return {}
+
+    def fitting(self, row: int, free: Free) -> int:
+        """Tasks of all groups that find room together, at most all of them."""
+        total = 0
+        rooms = fitting(free, self.claims(row))
+        for group, count, room in zip(self.demand.groups, self.on(row), rooms, strict=True):
+            if group.exclusive:
+                room *= tasks_on_empty(plain_claim(group, count), self._shape(row))
+            total += min(count, room)
+        return total
 
     def allocations(self, row: int) -> tuple[GroupAllocation, ...]:
         """How the groups would run on the pool of `row`: the first stack of each that is there."""
@@ -136,6 +190,33 @@ def _counts(columns: PoolColumns, group: TaskGroup) -> Ints:
     return np.array(
         [-(-wanted // (s * each)) if s > 0 else UNKNOWN for s in speed.tolist()], dtype=np.int64
     )
+
+
+def plain_claim(group: TaskGroup, count: int) -> Claim:
+    """So many tasks of a group, whether their hosts are shared or not."""
+    most = MOST if group.max_per_host is None else group.max_per_host
+    return Claim(group.cpu_milli, group.memory_bytes, _milli(group), count, per_host=most)
+
+
+def _held(c: PoolColumns, group: TaskGroup, count: Ints) -> Held:
+    if not group.exclusive:
+        return Held(count, np.array([group.cpu_milli]), np.array([_milli(group)]))
+    each = room_on_host(c, plain_claim(group, 0))
+    return Held(-(-count // np.maximum(1, each)), c.host_cpu, c.host_devices * DEVICE_MILLI)
+
+
+def room_on_host(c: PoolColumns, claim: Claim) -> Ints:
+    """How many of the tasks an empty host of each pool takes."""
+    each = np.full(len(c), claim.per_host, dtype=np.int64)
+    if claim.cpu_milli:
+        each = np.minimum(each, c.host_cpu // claim.cpu_milli)
+    if claim.memory_bytes:
+        each = np.minimum(each, c.host_memory // claim.memory_bytes)
+    if claim.device_milli >= DEVICE_MILLI:
+        each = np.minimum(each, c.host_devices // -(-claim.device_milli // DEVICE_MILLI))
+    elif claim.device_milli:
+        each = np.minimum(each, c.host_devices * (DEVICE_MILLI // claim.device_milli))
+    return each
 
 
 def _milli(group: TaskGroup) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,18 @@ class Vacancy:
         self.idle = _ints([rank.idle(r.pool, f) for r, f in zip(routes, self._frees, strict=True)])
         self._last: tuple[Claim, Ints] | None = None
         self._by_devices = np.array([bool(r.pool.devices) for r in routes], dtype=bool)
+        self._site = [r.pool.site for r in routes]
+
+    @cached_property
+    def sites(self) -> tuple[Ints, Ints]:
+        """What the site of each pool has and uses: all its pools that are counted alike."""
+        names: dict[tuple[str, bool], int] = {}
+        keys = zip(self._site, self._by_devices.tolist(), strict=True)
+        code = _ints([names.setdefault(key, len(names)) for key in keys])
+        size, idle = np.zeros((2, len(names)), dtype=np.int64)
+        np.add.at(size, code, self.size)
+        np.add.at(idle, code, self.idle)
+        return size[code], (size - idle)[code]
 
     def free(self, row: int) -> Free:
         """What is free of one pool."""
@@ -63,7 +76,7 @@ class Vacancy:
 
     def fitting(self, klass: Class, rows: Ints) -> list[Ints]:
         """How many tasks of each claim fit each of these pools, packed largest first."""
-        if klass.judgment.tasks.uniform and len(klass.variants[0]) == 1:
+        if klass.judgment.tasks.alike and len(klass.variants[0]) == 1:
             return [self._tasks(klass.variants[0][0])[rows]]
         tasks = klass.judgment.tasks
         found = [fitting(self._frees[row], tasks.claims(row)) for row in rows.tolist()]
@@ -76,7 +89,8 @@ class Vacancy:
         return self._last[1]
 
     def _counted(self, claim: Claim) -> Ints:
-        each = np.full(len(self._hosts), max(0, claim.count), dtype=np.int64)
+        most = max(0, min(claim.count, claim.per_host))
+        each = np.full(len(self._hosts), most, dtype=np.int64)
         if claim.cpu_milli:
             each = np.minimum(each, self._cpu // claim.cpu_milli)
         if claim.memory_bytes:
@@ -87,11 +101,11 @@ class Vacancy:
             room = self._whole * (DEVICE_MILLI // claim.device_milli)
             room = room + (self._share[0] // claim.device_milli * self._share[1]).sum(axis=1)
             each = np.minimum(each, room)
-        most = MOST // np.maximum(1, self._hosts * max(1, len(self._hosts)))
+        safe = MOST // np.maximum(1, self._hosts * max(1, len(self._hosts)))
         if not len(self._first):
             return np.zeros(0, dtype=np.int64)
         # A last 0, so that pools without a free host at the end of the list begin somewhere too.
-        tasks = np.append(np.minimum(each, most) * self._hosts, 0)
+        tasks = np.append(np.minimum(each, safe) * self._hosts, 0)
         return np.where(self._empty, 0, np.add.reduceat(tasks, self._first))
 
     def needed(self, klass: Class, rows: Any) -> Any:

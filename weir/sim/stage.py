@@ -27,6 +27,7 @@ from weir.scheduling.rules import rules_of
 from weir.scheduling.setup import Limits, PoolRow, make_board
 from weir.sim.loop import Replay, World
 from weir.sim.outcome import Outcome, SimPool
+from weir.sim.past import Past
 from weir.sim.shift import shifted
 from weir.sim.workload import Floats, Workload
 
@@ -57,13 +58,17 @@ class Stage:
     classes: tuple[Class, ...]
     order: Any
     kw: Floats
-    base: Floats  # the part of the cost that no curve changes
+    base: Floats  # the part of the cost that neither curves nor the past change
     runs_s: tuple[Floats, Any]  # the sizes of runs, and which one each class has on each pool
+    past: Past
 
     def refresh(self, every_s: float) -> None:
         """Work costs out anew for the hours from now on."""
         now = max(float(self.replay.real[0]), self.world.until_s)
         cost = self.base + self._of_curves(now)
+        if self.policy.past_weight:
+            self.past.remember(now, np.asarray(self.board.pools.idle))
+            cost += self.policy.past_weight * self.past.devices * self.past.of_pools
         self.board.classes.cost[:] = cost.reshape(-1)
         self.board.classes.seen[:] = -1
         self.world = self.world._replace(until_s=now + every_s)
@@ -216,10 +221,10 @@ def stage(
         kw=_kw(classes, ranked, energy),
         base=board.classes.cost.reshape(len(classes), len(ranked)).copy(),
         runs_s=_runs_s(board, classes, len(ranked)),
+        past=Past.of(columns, ranked, classes, options.memory_s),
     )
-    if (policy.price_weight or policy.carbon_weight) and any(
-        e.carbon is not None or e.price is not None for e in energy.values()
-    ):
+    curves = any(e.carbon is not None or e.price is not None for e in energy.values())
+    if policy.past_weight or (curves and (policy.price_weight or policy.carbon_weight)):
         found.world = found.world._replace(until_s=float(eligible.min(initial=0.0)))
         found.refresh(options.refresh_s)
     return found
@@ -249,6 +254,7 @@ def _board(
         tree=tree,
         queue=queue[order],
         mix=_mix(policy, classes, klass, len(pools)),
+        by_site=policy.use_weight != 0,
     )
 
 
@@ -261,7 +267,9 @@ def _mix(policy: Policy, classes: Sequence[Class], klass: Any, pools: int) -> Mi
 
 def _pool_row(pool: Pool, speed: int) -> PoolRow:
     free = all_free(pool.hosts, pool.shape)
-    return PoolRow(free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices, speed)
+    return PoolRow(
+        free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices, speed, pool.site
+    )
 
 
 def _without_curves(around: Surroundings) -> Surroundings:

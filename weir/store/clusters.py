@@ -66,10 +66,12 @@ def swap(tx: Connection, seen: ClusterRow, **values: Any) -> None:
         raise InventoryConflict(f"cluster {seen.id} has moved on from generation {seen.generation}")
 
 
-def pool_heads(tx: Connection) -> list[PoolHead]:
-    """Every pool by every way, gone ones too, in a fixed order."""
+def pool_heads(tx: Connection, after: int | None = None) -> list[PoolHead]:
+    """Every pool by every way, gone ones too, in a fixed order; or those changed `after`."""
     c = pool.c
     query = select(c.cluster, c.id, c.version, c.revision, c.gone).order_by(c.id, c.cluster)
+    if after is not None:
+        query = query.where(c.revision > after)
     return [PoolHead(*row) for row in tx.execute(query)]
 
 
@@ -80,6 +82,16 @@ def pool_records(tx: Connection, cluster_id: str, ids: Iterable[str]) -> dict[st
         here = (pool.c.cluster == cluster_id) & pool.c.id.in_(batch)
         for key, record in tx.execute(select(pool.c.id, pool.c.record).where(here)):
             found[key] = PoolReport.model_validate(record)
+    return found
+
+
+def records_of(tx: Connection, ids: Iterable[str]) -> dict[str, PoolReport]:
+    """The reports of these pools that are there, by identifier; by any way where there are many."""
+    found: dict[str, PoolReport] = {}
+    for batch in chunks(ids):
+        query = select(pool.c.id, pool.c.record).where(pool.c.id.in_(batch), ~pool.c.gone)
+        for pool_id, record in tx.execute(query):
+            found[str(pool_id)] = PoolReport.model_validate(record)
     return found
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from weir.core.lifecycle import JOB_ACTIVE, JOB_FINAL, JobState
 from weir.store.rows import JobRow, chunks, fetch, first, select_as, swap_rows, upsert
-from weir.store.tables import avoid, history, job, shape, spec
+from weir.store.tables import avoid, cluster, history, job, shape, spec
 
 
 def get(tx: Connection, job_id: str) -> JobRow | None:
@@ -40,6 +49,7 @@ def page(
     submitter: str | None = None,
     name: str | None = None,
     array: str | None = None,
+    pool: str | None = None,
     before: str | None = None,
     limit: int = 100,
 ) -> list[JobRow]:
@@ -53,6 +63,8 @@ def page(
         query = query.where(job.c.name == name)
     if array:
         query = query.where(job.c.array == array)
+    if pool:
+        query = query.where(job.c.pool == pool)
     if before:
         query = query.where(job.c.id < before)
     return fetch(tx, JobRow, query)
@@ -112,16 +124,18 @@ def any_waiting(tx: Connection) -> bool:
 
 
 def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = None) -> list[Any]:
-    """Rows (id, shape, priority, submitted_at, queue, start_after, deadline) of the first `limit`
-    jobs in the queue's order; `deadline` is null for what a link handed over.
+    """Rows (id, shape, priority, submitted_at, queue, start_after, origin_cluster, expires_at) of
+    the first `limit` jobs in the queue's order.
 
     With `of_a_shape`, at most so many of each shape in each queue, and none whose time has not
     come. Without those that a link handed over and whose time to start has passed.
     """
     c = job.c
-    deadline = case((c.origin_cluster.is_(None), c.expires_at), else_=None).label("deadline")
     order = (c.priority.desc(), c.submitted_at, c.id)
-    query = select(c.id, c.shape, c.priority, c.submitted_at, c.queue, c.start_after, deadline)
+    query = select(
+        c.id, c.shape, c.priority, c.submitted_at, c.queue, c.start_after, c.origin_cluster,
+        c.expires_at,
+    )  # fmt: skip
     here = (c.state == JobState.WAITING) & (c.origin_cluster.is_(None) | (c.expires_at > now))
     if of_a_shape is None:
         return list(tx.execute(query.where(here).order_by(*order).limit(limit)).all())
@@ -133,6 +147,43 @@ def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = Non
     return list(tx.execute(query.order_by(*order).limit(limit)).all())
 
 
+def changed_after(tx: Connection, seq: int) -> list[Any]:
+    """Rows (id, state, shape, priority, submitted_at, queue, start_after, origin_cluster,
+    expires_at) of the jobs that have changed after `seq`, waiting or not.
+    """
+    c = job.c
+    query = select(
+        c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
+        c.origin_cluster, c.expires_at,
+    )  # fmt: skip
+    return [row for here in since(seq) for row in tx.execute(query.where(here))]
+
+
+def since(seq: int) -> tuple[ColumnElement[bool], ...]:
+    """Conditions that together say that a job has changed after `seq`; each is in an index."""
+    c = job.c
+    links = select(cluster.c.id).where(cluster.c.peer_domain.is_not(None))
+    return c.origin_cluster.is_(None) & (c.seq > seq), c.origin_cluster.in_(links) & (c.seq > seq)
+
+
+def next_in_line(tx: Connection, now: float, of_a_shape: int) -> list[Any]:
+    """The same rows of the first waiting jobs of each shape in each queue, so many at most, and of
+    all those that wait for their time.
+    """
+    c = job.c
+    query = select(
+        c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
+        c.origin_cluster, c.expires_at,
+    )  # fmt: skip
+    order = (c.priority.desc(), c.submitted_at, c.id)
+    nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")
+    begun = c.start_after.is_(None) | (c.start_after <= now)
+    first = select(c.id, nth).where(c.state == JobState.WAITING, begun).subquery()
+    rows = tx.execute(query.join(first, first.c.id == c.id).where(first.c.nth <= of_a_shape)).all()
+    later = query.where(c.state == JobState.WAITING, c.start_after > now)
+    return [*rows, *tx.execute(later)]
+
+
 def by_queue(tx: Connection) -> dict[tuple[str, str], int]:
     """How many unfinished jobs there are by queue and state."""
     query = (
@@ -141,6 +192,12 @@ def by_queue(tx: Connection) -> dict[tuple[str, str], int]:
         .group_by(job.c.queue, job.c.state)
     )
     return {(str(queue), str(state)): int(n) for queue, state, n in tx.execute(query)}
+
+
+def waiting_by_shape(tx: Connection) -> dict[str, int]:
+    """How many jobs wait, by the key of their shape."""
+    query = select(job.c.shape, func.count()).where(job.c.state == JobState.WAITING)
+    return {str(key): int(n) for key, n in tx.execute(query.group_by(job.c.shape))}
 
 
 def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
-from weir.core.lifecycle import RUN_ACTIVE, JobState, RunState
+from weir.core.lifecycle import JOB_FINAL, RUN_ACTIVE, JobState, RunState
+from weir.store.jobs import since
 from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as, swap_rows
-from weir.store.tables import file, job, run
+from weir.store.tables import checkpoint, cluster, file, job, run
 
 LIVE = (*RUN_ACTIVE, RunState.LOST)
 
@@ -52,16 +54,73 @@ def change(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def booked(tx: Connection) -> list[Any]:
-    """Rows (pool, cluster, state, claims, ends_at, cancel, origin_cluster) of every run that holds
-    capacity or, lost, may hold it.
+    """Rows (pool, cluster, state, claims, ends_at, cancel, started_at, origin_cluster) of every run
+    that holds capacity or, lost, may hold it.
     """
     r = run.c
     query = (
-        select(r.pool, r.cluster, r.state, r.claims, r.ends_at, r.cancel, job.c.origin_cluster)
+        select(
+            *(r.pool, r.cluster, r.state, r.claims, r.ends_at, r.cancel, r.started_at),
+            job.c.origin_cluster,
+        )
         .join(job, job.c.id == r.job)
         .where(r.state.in_(LIVE))
     )
     return list(tx.execute(query).all())
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """A run that holds capacity or, lost, may hold it; with what counts of its job."""
+
+    id: str
+    job: str
+    pool: str
+    cluster: str
+    state: str
+    claims: list[list[int]]
+    ends_at: float | None
+    assigned_at: float
+    started_at: float | None
+    cancel: bool
+    counted_milli: int | None
+    job_run: str | None
+    job_state: str
+    origin: str | None
+    priority: int
+    queue: str
+    preemptible: bool
+    cancel_at: float | None
+
+    @property
+    def stray(self) -> bool:
+        """Whether it can change and its job does not."""
+        return self.job_run != self.id or self.job_state in JOB_FINAL
+
+
+def _live() -> Select[Any]:
+    r, j = run.c, job.c
+    return select(
+        r.id, r.job, r.pool, r.cluster, r.state, r.claims, r.ends_at, r.assigned_at, r.started_at,
+        r.cancel, r.counted_milli, j.run, j.state, j.origin_cluster, j.priority, j.queue,
+        j.preemptible, j.cancel_at,
+    ).join(job, j.id == r.job)  # fmt: skip
+
+
+def live(tx: Connection) -> list[LiveRow]:
+    """Every run that holds capacity or, lost, may hold it."""
+    return [LiveRow(*row) for row in tx.execute(_live().where(run.c.state.in_(LIVE)))]
+
+
+def changed_after(tx: Connection, seq: int, strays: Iterable[str]) -> list[LiveRow]:
+    """The runs that may have changed after `seq`, live or not: those whose job has, those that were
+    told something, and `strays`.
+    """
+    clusters = select(cluster.c.id)
+    told = run.c.cluster.in_(clusters) & (run.c.revision > seq)
+    conditions = [*since(seq), told, *(run.c.id.in_(batch) for batch in chunks(strays))]
+    rows = [LiveRow(*row) for here in conditions for row in tx.execute(_live().where(here))]
+    return list({row.id: row for row in rows}.values())
 
 
 def held(tx: Connection, everything: bool) -> list[Any]:
@@ -82,6 +141,14 @@ def held(tx: Connection, everything: bool) -> list[Any]:
     if not everything:
         query = query.where(j.preemptible)
     return list(tx.execute(query).all())
+
+
+def saved(tx: Connection) -> dict[str, float]:
+    """When jobs that are placed or run have made their last checkpoint, as far as it is kept."""
+    c = checkpoint.c
+    query = select(c.job, func.max(c.saved_at)).join(job, job.c.id == c.job)
+    query = query.where(job.c.state.in_((JobState.PLACED, JobState.RUNNING))).group_by(c.job)
+    return {str(job_id): float(at) for job_id, at in tx.execute(query)}
 
 
 def making_room(tx: Connection, since: float) -> list[tuple[str, str, str]]:

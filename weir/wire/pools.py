@@ -95,7 +95,7 @@ class PoolReport(PoolFields):
 
     `id` is empty until the parent has issued one; `free` is what is left without the runs that this
     parent sent. `domains` are the domains behind which the pool lies, nearest to the reporter
-    first.
+    first. `queue_ahead` is how many runs may wait at the cluster beyond what is free.
     """
 
     id: str = ""
@@ -105,6 +105,7 @@ class PoolReport(PoolFields):
     free: tuple[Free, ...]
     domains: tuple[str, ...] = ()
     hops: Count = 0
+    queue_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class PoolAnswer(Answer):
@@ -169,11 +170,14 @@ def pool_from(report: PoolReport) -> Pool:
         currency=report.currency,
         max_walltime_s=report.max_walltime_s,
         measured_gflops=report.measured_gflops,
+        queue_ahead=report.queue_ahead,
     )
 
 
 def report_of(pool: Pool, free: tuple[FreeShape, ...] | None = None) -> PoolReport:
-    """A core pool on its way up, with other free shapes if given."""
+    """A core pool on its way up, with other free shapes if given. Nothing queues behind a link: a
+    parent sends only what can start.
+    """
     shape, where = pool.shape, pool.location
     return PoolReport(
         id=pool.id,

@@ -8,5 +8,8 @@ EVEN = Policy(
     start_weight=1.0,
     hop_weight=0.001,
     data_weight=0.0001,
-    spare_weight=-1.0,
+    use_weight=1.0,
+    use_power=1,
+    past_weight=3.0,
+    surplus_weight=0.01,
 )

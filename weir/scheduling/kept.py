@@ -1,0 +1,400 @@
+"""The board of a planner between rounds: jobs come and go, pools are made anew, shapes are added.
+
+A job keeps its row of the board while it waits; the order is a `Line`. A pool whose state has
+changed has its hosts and runs made anew, and so has one where the last round placed something. What
+classes of jobs think of all other pools stays. A function that gives False has met something that
+only a new board can hold; what it left half done is thrown away with the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from heapq import heapify, heappop, heappush
+from math import inf
+from operator import attrgetter
+from typing import Any, overload
+
+import numpy as np
+
+from weir.scheduling.board import GROWTH, JOBS, MIN_CPU, MIN_MILLI, Board, Needs
+from weir.scheduling.columns import Ints
+from weir.scheduling.encode import Class, Shapes, Surroundings, classify
+from weir.scheduling.hosts import WHOLE, Claims
+from weir.scheduling.line import Line
+from weir.scheduling.machine import Machine
+from weir.scheduling.occupy import Occupied, occupy
+from weir.scheduling.packing import MOST, Claim
+from weir.scheduling.policy import Policy
+from weir.scheduling.routes import PoolState
+from weir.scheduling.schedule import Round, Shared, classes_with, line_up, order_key, set_up
+from weir.scheduling.setup import Tree, claim_columns, queue_columns
+from weir.scheduling.snapshot import Snapshot, WaitingJob
+
+SLACK = 4
+"""One more job, or shape, in so many may come before the board is made anew."""
+
+_SIZE = attrgetter(*(f.name for f in fields(Claim) if f.name != "ends_at"))
+
+
+@dataclass(slots=True)
+class Kept:
+    """What stays from round to round.
+
+    `rows` are by id of the jobs in the line, `jobs` by row; `later` are those whose time has not
+    come, and `wakes` when it comes. `row_of_place` says for each state of the snapshot which pool
+    of the board it is, -1 where another route was chosen. `placed` are the pools where the last
+    round placed something; `spare` rows of jobs, `spare_runs` rows of runs that are free.
+    """
+
+    policy: Policy
+    machine: Machine
+    snapshot: Snapshot
+    round: Round
+    shapes: Shapes
+    classes: list[Class]
+    row_of_place: list[int]
+    line: Line
+    rows: dict[str, int]
+    jobs: list[WaitingJob | None]
+    later: dict[str, WaitingJob]
+    wakes: list[tuple[float, str]]
+    deferred: tuple[WaitingJob, ...]
+    spare: list[int]
+    spare_runs: list[int]
+    runs_of: dict[int, list[int]]
+    variants: dict[Any, int]
+    placed: Ints
+    shared: Shared | None
+
+    def everybody(self) -> Iterable[WaitingJob]:
+        """All jobs, in no order."""
+        yield from (job for job in self.jobs if job is not None)
+        yield from self.later.values()
+
+
+def fresh(snapshot: Snapshot, policy: Policy) -> Kept:
+    """A board made from nothing, with room for jobs and shapes to come; not played yet."""
+    now = snapshot.now
+    ready = [j for j in snapshot.jobs if j.start_after is None or j.start_after <= now]
+    later = {j.id: j for j in snapshot.jobs if j.start_after is not None and j.start_after > now}
+    wakes = [(job.start_after or 0.0, job.id) for job in later.values()]
+    heapify(wakes)
+    shapes = Shapes(snapshot.columns, bool(policy.run_weight))
+    klass = shapes.rows(ready)
+    classes = classes_with(snapshot, policy, shapes)
+    occupied = tuple(occupy(s, now, policy.hold) for s in snapshot.routes)
+    room = len(ready) + len(ready) // SLACK + 64
+    empty = room - len(ready)
+    padded: list[Any] = [*ready, *[_NOBODY] * empty]
+    runs = sum(len(o.runs) for o in occupied)
+    machine = set_up(
+        snapshot, policy, padded, classes, [*klass, *[0] * empty], occupied, True,
+        spare_runs=runs + room, spare_classes=len(classes) // SLACK + 16,
+    )  # fmt: skip
+    runs_of: dict[int, list[int]] = {}
+    for n, row in enumerate(row for row, o in enumerate(occupied) for _ in o.runs):
+        runs_of.setdefault(row, []).append(room + n)
+    line = Line(room)
+    line.add(range(len(ready)), [order_key(policy, job) for job in ready])
+    return Kept(
+        policy=policy,
+        machine=machine,
+        snapshot=snapshot,
+        round=Round(snapshot, policy, (), (), classes, machine.board, occupied),
+        shapes=shapes,
+        classes=list(classes),
+        row_of_place=_places(snapshot),
+        line=line,
+        rows={job.id: row for row, job in enumerate(ready)},
+        jobs=[*ready, *[None] * empty],
+        later=later,
+        wakes=wakes,
+        deferred=_sorted(later.values(), policy),
+        spare=list(range(room - 1, len(ready) - 1, -1)),
+        spare_runs=list(range(len(machine.board.runs.pool) - 1, room + runs - 1, -1)),
+        runs_of=runs_of,
+        variants={},
+        placed=np.empty(0, dtype=np.int64),
+        shared=Shared.of(snapshot, policy) if snapshot.queues else None,
+    )
+
+
+def _places(snapshot: Snapshot) -> list[int]:
+    rows = {id(state): row for row, state in enumerate(snapshot.routes)}
+    return [rows.get(id(state), -1) for state in snapshot.pools]
+
+
+def _sorted(jobs: Iterable[WaitingJob], policy: Policy) -> tuple[WaitingJob, ...]:
+    return tuple(sorted(jobs, key=lambda job: order_key(policy, job)))
+
+
+# Jobs
+
+
+def change_jobs(
+    kept: Kept, come: Iterable[WaitingJob], gone: Iterable[str], snapshot: Snapshot
+) -> bool:
+    """Put in and take out jobs; False where there is no room for them or their shapes.
+
+    One that comes under the id of another takes its place.
+    """
+    now, ready, waits = snapshot.now, list[WaitingJob](), len(kept.later)
+    come = list(come)
+    left = [kept.rows.pop(i) for i in {*gone, *(j.id for j in come)} if i in kept.rows]
+    moved = [kept.later.pop(i) for i in {*gone, *(j.id for j in come)} if i in kept.later]
+    for row in left:
+        kept.jobs[row] = None
+    # What they were given in the last round goes when its pool is made anew.
+    kept.spare += left
+    kept.line.remove(left)
+    for job in come:
+        if job.start_after is None or job.start_after <= now:
+            ready.append(job)
+        else:
+            kept.later[job.id] = job
+            heappush(kept.wakes, (job.start_after, job.id))
+    while kept.wakes and kept.wakes[0][0] <= now:
+        at, name = heappop(kept.wakes)
+        if name in kept.later and kept.later[name].start_after == at:
+            ready.append(kept.later.pop(name))
+            moved.append(ready[-1])
+    if moved or len(kept.later) != waits:
+        kept.deferred = _sorted(kept.later.values(), kept.policy)
+    if ready and not _add(kept, ready, snapshot):
+        kept.later |= {job.id: job for job in ready}  # nobody is forgotten with the board
+        return False
+    return True
+
+
+def _add(kept: Kept, ready: Sequence[WaitingJob], snapshot: Snapshot) -> bool:
+    klass = kept.shapes.rows(ready)
+    if len(ready) > len(kept.spare) or not _add_classes(kept, snapshot):
+        return False
+    rows = kept.spare[-len(ready) :]
+    del kept.spare[-len(ready) :]
+    jobs = kept.machine.board.jobs
+    jobs.klass[rows] = klass
+    jobs.length_s[rows] = [job.expected_s for job in ready]
+    if kept.shared is not None:
+        jobs.queue[rows] = [kept.shared.row(job.queue) for job in ready]
+    for row, job in zip(rows, ready, strict=True):
+        kept.rows[job.id], kept.jobs[row] = row, job
+    kept.line.add(rows, [order_key(kept.policy, job) for job in ready])
+    return True
+
+
+# Shapes
+
+
+def _add_classes(kept: Kept, snapshot: Snapshot) -> bool:
+    """Judge the shapes that are new, and give them rows that were kept for such."""
+    new = kept.shapes.found[len(kept.classes) :] if len(kept.shapes) > len(kept.classes) else ()
+    if len(kept.shapes) > len(kept.machine.board.classes.base):
+        return False
+    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    columns = kept.snapshot.columns
+    for shape in new:
+        found = classify(columns, shape, kept.shapes.with_walltime(shape), kept.policy, around)
+        shares = any(0 < c.device_milli < WHOLE for claims in found.variants for c in claims)
+        if shares and not kept.machine.board.hosts.meta[2]:
+            return False
+        _add_class(kept, found)
+    return True
+
+
+def _add_class(kept: Kept, found: Class) -> None:
+    row, board = len(kept.classes), kept.machine.board
+    kept.classes.append(found)
+    _, _, _, growth = claim_columns([found.variants], ())
+    ks, pools = board.classes, int(board.classes.meta[0])
+    here = slice(row * pools, (row + 1) * pools)
+    ks.variant[here], ks.cost[here] = found.variant, found.settled.cost
+    ks.pace[here], ks.lag_s[here] = found.pace, found.lag_s
+    ks.base[row], ks.growth[row] = len(board.needs.cpu), growth[0]
+    ks.alike[row] = len(found.variants) == 1
+    ks.seen[row], ks.stuck[row], ks.holding[row] = -1, -1, -1
+    whole = board.meta.whole
+    whole[GROWTH] = max(int(whole[GROWTH]), int(growth[0]))
+    kept.machine.board = _with_variants(board, found.variants)
+
+
+def _with_variants(board: Board, claimed: Sequence[tuple[Claim, ...]]) -> Board:
+    """The board with more variants at the end of its table."""
+    more, needs, _, _ = claim_columns((), claimed)
+    c, whole = board.claims, board.meta.whole
+    whole[MIN_CPU] = min(int(whole[MIN_CPU]), int(needs.cpu.min()))
+    whole[MIN_MILLI] = min(int(whole[MIN_MILLI]), int(needs.milli.min()))
+    longer = {
+        name: np.concatenate([getattr(c, name), getattr(more, name)])
+        for name in Claims._fields
+        if name != "first"
+    }
+    first = np.concatenate([c.first, more.first[1:] + c.first[-1]])
+    return board._replace(
+        claims=Claims(**longer, first=first),
+        needs=Needs(
+            *(np.concatenate([old, new]) for old, new in zip(board.needs, needs, strict=True))
+        ),
+    )
+
+
+# Pools
+
+
+def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapshot) -> bool:
+    """Take up states by their places in the snapshot, and free what the last round placed.
+
+    False where devices are shared on a host that has too few slots for it here.
+    """
+    if any(_too_wide(kept, state) for state in changed.values()):
+        return False
+    # What was kept for jobs is gone with the round; it must not stand over hosts made anew.
+    kept.machine.begin_again(0, 0, 0)
+    routes = list(kept.snapshot.routes)
+    rows = set(kept.placed.tolist())
+    for place, state in changed.items():
+        row = kept.row_of_place[place]
+        if row >= 0:
+            routes[row] = state
+            rows.add(row)
+    # The same pools by the same ways: what was found of them holds.
+    snapshot.__dict__["routes"] = tuple(routes)
+    snapshot.__dict__["columns"] = kept.snapshot.columns
+    occupied = list(kept.round.occupied)
+    timed, now = kept.policy.hold, snapshot.now
+    todo = sorted(rows)
+    for trust in (True, False):  # the second time for those whose runs don't fit together
+        for row in todo:
+            occupied[row] = occupy(routes[row], now, timed, trust)
+        todo = _renew(kept, todo, occupied) if todo else []
+    kept.round = replace(kept.round, snapshot=snapshot, occupied=tuple(occupied))
+    kept.snapshot = snapshot
+    return True
+
+
+def _too_wide(kept: Kept, state: PoolState) -> bool:
+    """Whether devices are shared there, and a host of the board has too few slots for that."""
+    width = int(kept.machine.board.hosts.meta[2])
+    devices = max((sum(n for _, n in s.devices) for s in state.pool.free), default=0)
+    if devices <= width:
+        return False
+    shared = any(0 < c.device_milli < WHOLE for c in state.claims)
+    return width > 0 or shared or any(m < WHOLE for s in state.pool.free for m, _ in s.devices)
+
+
+def _renew(kept: Kept, rows: Sequence[int], occupied: Sequence[Occupied]) -> list[int]:
+    """Make the hosts and runs of pools anew; gives those whose runs do not fit there."""
+    machine = kept.machine
+    runs = [(row, run) for row in rows for run in occupied[row].runs]
+    claims = [run.claims[0] for _, run in runs]
+    variants = _variants(kept, claims)
+    while len(kept.spare_runs) < len(runs):
+        kept.spare_runs[:0] = machine.more_runs()
+    at = kept.spare_runs[len(kept.spare_runs) - len(runs) :]
+    del kept.spare_runs[len(kept.spare_runs) - len(runs) :]
+    board = machine.board.runs
+    board.pool[at] = [row for row, _ in runs]
+    board.variant[at] = variants
+    board.end[at] = [run.ends_at for _, run in runs]
+    work, hosts, n, cleared = list[int](), 0, 0, list[int]()
+    for row in rows:
+        free, many = occupied[row].row.free, len(occupied[row].runs)
+        work += (row, len(free), many)
+        for s in free:
+            hosts += s.hosts
+            work += (s.hosts, min(s.cpu_milli, MOST), min(s.memory_bytes, MOST), len(s.devices))
+            for kind in s.devices:
+                work += kind
+        work += at[n : n + many]
+        cleared += kept.runs_of.pop(row, ())
+        if many:
+            kept.runs_of[row] = at[n : n + many]
+        n += many
+    room = sum(c.count + 2 for c in claims) + len(work) // 4
+    failed = machine.renew(work, len(rows), hosts, room)
+    kept.spare_runs += cleared
+    return failed
+
+
+def _variants(kept: Kept, claims: Sequence[Claim]) -> list[int]:
+    """The variants of single claims, put at the end of the table where they are new."""
+    known, sizes = kept.variants, [_SIZE(claim) for claim in claims]
+    new: dict[Any, Claim] = {
+        size: claim for size, claim in zip(sizes, claims, strict=True) if size not in known
+    }
+    if new:
+        start = len(kept.machine.board.needs.cpu)
+        kept.machine.board = _with_variants(kept.machine.board, [(c,) for c in new.values()])
+        known.update((size, start + n) for n, size in enumerate(new))
+    return [known[size] for size in sizes]
+
+
+# The round
+
+
+def play(kept: Kept) -> None:
+    """Play the round, and gather what came of it in the order of jobs."""
+    machine, order, policy = kept.machine, kept.line.rows, kept.policy
+    board = machine.board
+    board.jobs.pool[:] = -1
+    board.jobs.order[: len(order)] = order
+    board.meta.whole[JOBS] = len(order)
+    if kept.shared is not None or policy.fair:
+        tree = Tree() if kept.shared is None else kept.shared.tree(kept.snapshot)
+        machine.board = board = board._replace(queues=queue_columns(tree, len(order)))
+        if policy.fair:
+            line_up(board, order)
+    machine.begin_again(len(order), 0, policy.reservations if policy.hold else 0)
+    machine.plan(kept.snapshot.now)
+    board = machine.board
+    place = np.full(len(kept.jobs), -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    jobs = type(board.jobs)(*(column[order] for column in board.jobs))
+    jobs = jobs._replace(order=place[board.jobs.order[: len(order)]])
+    layers = board.layers._replace(
+        job=np.where(board.layers.job >= 0, place[np.maximum(0, board.layers.job)], -1)
+    )
+    runs = board.runs._replace(end=board.runs.end[order])
+    kept.placed = np.unique(jobs.pool[jobs.pool >= 0])
+    kept.round = replace(
+        kept.round,
+        jobs=Standing(kept.jobs, order),
+        deferred=kept.deferred,
+        classes=kept.classes,
+        board=board._replace(jobs=jobs, layers=layers, runs=runs),
+    )
+
+
+class Standing(Sequence[WaitingJob]):
+    """The jobs of some rows, one after the other; good until the next round."""
+
+    def __init__(self, jobs: Sequence[WaitingJob | None], rows: Ints) -> None:
+        self._jobs, self._rows = jobs, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> WaitingJob: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[WaitingJob, ...]: ...
+    def __getitem__(self, place: int | slice) -> WaitingJob | tuple[WaitingJob, ...]:
+        if isinstance(place, slice):
+            return tuple(self._job(int(row)) for row in self._rows[place])
+        return self._job(int(self._rows[place]))
+
+    def _job(self, row: int) -> WaitingJob:
+        job = self._jobs[row]
+        assert job is not None, "rounds have gone on since"
+        return job
+
+
+class _Nobody:
+    """Stands in a row that is kept for a job to come."""
+
+    expected_s = inf
+    queue = ""
+
+
+_NOBODY = _Nobody()
