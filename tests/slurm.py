@@ -55,7 +55,7 @@ MpiDefault=none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
-AccountingStorageType=accounting_storage/none
+AccountingStorageType={accounting}
 JobCompType=jobcomp/filetxt
 JobCompLoc={home}/log/jobcomp.log
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
@@ -115,13 +115,19 @@ class Server:
         for folder in ("run", "log", "state", "spool", "dev"):
             (self.home / folder).mkdir(exist_ok=True)
         self.home.chmod(0o755)
-        _secret(self.home / "munge.key", 1024)
-        _secret(self.key, 32)
+        secret(self.home / "munge.key", 1024)
+        secret(self.key, 32)
         for number in range(DEVICES):
             (self.home / "dev" / f"gpu{number}").touch()
         values = {
             **{"slurmd_timeout": 60, "min_job_age": 300, "nodes": self.nodes, "cpus": CPUS},
-            **{"memory": MEMORY_MIB, "devices": DEVICES, "home": self.home, "name": self.name},
+            **{
+                "accounting": "accounting_storage/none",
+                "memory": MEMORY_MIB,
+                "devices": DEVICES,
+                "home": self.home,
+                "name": self.name,
+            },
             **{"port": self.port, "first": self.port + 1, "last": self.port + self.nodes},
             "host": socket.gethostname().partition(".")[0],
             **self.settings,
@@ -133,7 +139,7 @@ class Server:
             f"NodeName={hosts} Name=gpu Type=h100 File={self.home}/dev/gpu[0-{last}]\n"
             f"NodeName={hosts} Name=npu Count=4\n"
         )
-        self._munge()
+        self.start_munge()
         self.start_controller()
         for number in range(1, self.nodes + 1):
             self.start_node(number)
@@ -177,7 +183,7 @@ class Server:
                     stderr=log,
                     cwd="/",
                 )
-            self.until(lambda: _answers(self.rest_port), "slurmrestd")
+            self.until(lambda: answers(self.rest_port), "slurmrestd")
         return f"http://127.0.0.1:{self.rest_port}"
 
     def stop_rest(self) -> None:
@@ -207,8 +213,11 @@ class Server:
         file = self.home / "log" / "slurmctld.log"
         return "\n".join(file.read_text().splitlines()[-15:]) if file.exists() else ""
 
-    def _munge(self) -> None:
+    def start_munge(self) -> None:
+        """Start munged, unless it runs."""
         at = self.home
+        if (at / "run" / "munged.pid").exists():
+            return
         self._spawn(
             *("munged", "-f", f"--key-file={at}/munge.key", f"--socket={at}/run/munge.socket"),
             *(f"--pid-file={at}/run/munged.pid", f"--log-file={at}/log/munged.log"),
@@ -245,7 +254,7 @@ def make(name: str = "c1", **settings: Any) -> Server:
         # failure.
         pytest.skip(f"Slurm's tests need root and {', '.join(absent) or 'nothing else'}")
     home = Path(tempfile.mkdtemp(prefix="weir-slurm-", dir="/tmp"))
-    port, *_, rest = _free_ports(NODES + 2)
+    port, *_, rest = free_ports(NODES + 2)
     return Server(home, port, rest, name, settings)
 
 
@@ -265,7 +274,7 @@ def slurm() -> Iterator[Server]:
     yield from started(make())
 
 
-def _free_ports(count: int) -> Sequence[int]:
+def free_ports(count: int) -> Sequence[int]:
     """So many ports in a row that nobody uses."""
     for first in range(20000 + os.getpid() % 1000 * 10, 32000, count):
         ports = range(first, first + count)
@@ -283,12 +292,12 @@ def _free(port: int) -> bool:
     return True
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _secret(path: Path, size: int) -> None:
+def secret(path: Path, size: int) -> None:
     if not path.exists():
         path.write_bytes(os.urandom(size))
         path.chmod(0o400)
@@ -308,6 +317,7 @@ def publish(server: Server) -> None:
 def settings(home: Path, **changes: Any) -> SlurmSettings:
     """One share, `pool`: the nodes of the partition `debug`, with their GPUs."""
     share = {"partition": "debug", "pool": "pool", "emulated": True, **changes.pop("share", {})}
+    urls = [f"file://{home}/*", "http://127.0.0.1/*"]
     value = {
         "folder": home / "shared",
         "config": os.environ[CONFIG_VARIABLE],
@@ -315,6 +325,7 @@ def settings(home: Path, **changes: Any) -> SlurmSettings:
         "poll_s": 0.2,
         "look_s": 0.5,
         "settle_s": 2.0,
+        "data": {"read": urls, "write": urls, "inside": ["127.0.0.1"]},
         **changes,
     }
     return SlurmSettings.model_validate(value)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from tests import slurm
+from tests import kubernetes, ray_cluster, slurm
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Executor, Seen
 from weir.executors.local import LocalExecutor
@@ -28,7 +28,13 @@ ENDS = {
 
 
 def local(home: Path) -> Executor:
-    return LocalExecutor(local_settings(), home / "local", time.time)
+    return LocalExecutor(local_settings(data=data(home)), home / "local", time.time)
+
+
+def data(home: Path) -> dict[str, Any]:
+    """Jobs may read and write under `home`, and by HTTP on this machine."""
+    both = [f"file://{home}/*", "http://127.0.0.1/*"]
+    return {"read": both, "write": both, "inside": ["127.0.0.1"]}
 
 
 def local_settings(**changes: Any) -> LocalSettings:
@@ -44,7 +50,9 @@ def local_settings(**changes: Any) -> LocalSettings:
 
 
 KINDS: Mapping[str, Callable[[Path], Executor]] = {
+    "kubernetes": kubernetes.executor,
     "local": local,
+    "ray": ray_cluster.executor,
     "slurm": slurm.by_commands,
     "slurm-rest": slurm.by_rest,
 }

@@ -1,25 +1,44 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import kubernetes as kubernetes_server
+from tests import ray_cluster
+from tests import slurm as slurm_server
 from tests.contract.bench import KINDS, Bench
-from tests.slurm import publish, slurm
+from tests.kubernetes import kubernetes
+from tests.ray_cluster import ray
+from tests.slurm import slurm
 
-__all__ = ["slurm"]
+__all__ = ["kubernetes", "ray", "slurm"]
 
-SERVERS = {"slurm": "slurm", "slurm-rest": "slurm"}
-"""The fixture that starts the real server of a kind, where it needs one."""
+SERVERS: Mapping[str, tuple[str, Callable[[Any], None]]] = {
+    "kubernetes": ("kubernetes", kubernetes_server.publish),
+    "ray": ("ray", ray_cluster.publish),
+    "slurm": ("slurm", slurm_server.publish),
+    "slurm-rest": ("slurm", slurm_server.publish),
+}
+"""Where a kind needs a real server: the fixture that starts it, and what makes it known."""
 
 
-@pytest.fixture(
-    params=[pytest.param(k, marks=pytest.mark.real if k in SERVERS else ()) for k in sorted(KINDS)]
-)
+SLOW_S = {"ray": 300}
+"""Test limits of servers that take seconds to start a job, and a minute to start themselves."""
+
+
+def _marks(kind: str) -> list[pytest.MarkDecorator]:
+    slow = [pytest.mark.timeout(SLOW_S[kind])] if kind in SLOW_S else []
+    return [pytest.mark.real, *slow] if kind in SERVERS else slow
+
+
+@pytest.fixture(params=[pytest.param(k, marks=_marks(k)) for k in sorted(KINDS)])
 def kind(request: pytest.FixtureRequest) -> str:
     if request.param in SERVERS:
-        publish(request.getfixturevalue(SERVERS[request.param]))
+        fixture, publish = SERVERS[request.param]
+        publish(request.getfixturevalue(fixture))
     return str(request.param)
 
 

@@ -209,7 +209,10 @@ def test_an_input_with_another_checksum_fails_the_run(bench: Bench, tmp_path: Pa
     far = {"path": "far", "url": f"file://{tmp_path}/far", "sha256": _sha256(b"as it was")}
     end = bench.run(order("r", shell(f"echo ran > {tmp_path}/effects"), inputs=[far]))
 
-    assert (end.event, end.reason) == (FAILED, "input far: checksum differs")
+    found, said = _sha256(b"changed"), _sha256(b"as it was")
+    reason = f"its sha256 is {found}, and the job file says {said}"
+    assert end.event is FAILED
+    assert end.reason == f"input far: file://{tmp_path}/far: {reason}"
     assert bench.events("r") == [FAILED]
     assert not (tmp_path / "effects").exists()
 
@@ -217,7 +220,7 @@ def test_an_input_with_another_checksum_fails_the_run(bench: Bench, tmp_path: Pa
 def test_an_input_that_is_not_there_fails_the_run(bench: Bench, tmp_path: Path) -> None:
     end = bench.run(order("r", inputs=[{"path": "far", "url": f"file://{tmp_path}/none"}]))
 
-    assert (end.event, end.reason) == (FAILED, "input far: not found")
+    assert (end.event, end.reason) == (FAILED, f"input far: file://{tmp_path}/none: not found")
 
 
 def test_wall_time_is_kept(bench: Bench) -> None:

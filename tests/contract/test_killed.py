@@ -19,7 +19,7 @@ def test_a_run_goes_on_and_is_found_again(kind: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     script = f"echo ran >> {tmp_path}/effects; read line < {tmp_path}/gate; echo done; exit 4"
     wanted = order("r", shell(script))
-    with _child(kind, tmp_path, [wanted]) as child:
+    with child_of(kind, tmp_path, [wanted]) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "started\n"
         child.kill()
@@ -37,7 +37,7 @@ def test_a_run_goes_on_and_is_found_again(kind: str, tmp_path: Path) -> None:
 def test_a_run_that_ended_meanwhile_is_told(kind: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     script = f"read line < {tmp_path}/gate; exit 6"
-    with _child(kind, tmp_path, [order("r", shell(script))]) as child:
+    with child_of(kind, tmp_path, [order("r", shell(script))]) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "started\n"
         child.kill()
@@ -51,10 +51,14 @@ def test_killed_amid_submitting_every_run_runs_once(kind: str, tmp_path: Path) -
     effects = tmp_path / "effects"
     effects.mkdir()
     orders = [
-        order(f"r{i}", shell(f"echo ran >> {effects}/r{i}", cpu="100m", memory="1MiB"))
+        order(
+            f"r{i}",
+            shell(f"echo ran >> {effects}/r{i}", cpu="100m", memory="1MiB"),
+            start_within_s=600,  # some servers take a second to start one
+        )
         for i in range(60)
     ]
-    with _child(kind, tmp_path, orders) as child:
+    with child_of(kind, tmp_path, orders) as child:
         while not any(effects.iterdir()):
             os.sched_yield()
         child.kill()
@@ -67,7 +71,7 @@ def test_killed_amid_submitting_every_run_runs_once(kind: str, tmp_path: Path) -
 
 
 @contextmanager
-def _child(kind: str, home: Path, orders: Sequence[RunOrder]) -> Iterator[subprocess.Popen[str]]:
+def child_of(kind: str, home: Path, orders: Sequence[RunOrder]) -> Iterator[subprocess.Popen[str]]:
     """A process with an executor that submits these orders; killed at the end, if not before."""
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.contract.child", kind, str(home)],

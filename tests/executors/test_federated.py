@@ -37,6 +37,7 @@ def test_a_run_is_handed_over_under_its_own_id_pinned_to_its_pool(peer: Peer, li
         "groups": (("main", 2),),
         "array_index": 3,
         "start_within_s": 60,
+        "restore": None,
     }
 
 

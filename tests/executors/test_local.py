@@ -220,12 +220,14 @@ def test_a_run_that_could_not_start_in_time_is_refused(bench: Bench, tmp_path: P
 
 
 def test_a_url_that_needs_a_missing_package_says_so(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    end = bench.run(order("r", inputs=[{"path": "x", "url": "s3://bucket/key"}]))
+    settings = local_settings(data={"read": ["s3://bucket/*"]})
+    with Bench(lambda home: LocalExecutor(settings, home, time.time), tmp_path / "s3") as bench:
+        end = bench.run(order("r", inputs=[{"path": "x", "url": "s3://bucket/key"}]))
 
-    assert end.reason.startswith("input x: its kind of URL needs a package")
+    assert end.reason.startswith("input x: S3 needs a package that is not installed here")
 
 
 def test_pools_go_by_their_identifiers_once_these_are_known(bench: Bench) -> None:

@@ -401,3 +401,16 @@ def _memory(pool: PoolReport) -> int:
 
 def _devices(pool: PoolReport) -> int:
     return sum(f.hosts * count for f in pool.free for _, count in f.devices)
+
+
+def test_the_end_of_a_run_is_known_at_once_however_seldom_slurm_is_asked(
+    server: Server, tmp_path: Path, run: str
+) -> None:
+    with Bench(made(poll_s=600, look_s=600), tmp_path) as bench:
+        for tasks in (shell("sleep 1"), shell("sleep 1", count=3, cpu=4)):
+            name = f"{run}-{tasks.get('count', 1)}"
+            end = bench.run(order(name, tasks))
+            assert (end.event, bench.events(name)[-2:]) == (
+                RunEvent.SUCCEEDED,
+                [RunEvent.STARTED, RunEvent.SUCCEEDED],
+            )

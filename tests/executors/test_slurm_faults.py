@@ -136,7 +136,7 @@ def test_a_job_gone_from_memory_is_told_by_what_is_left(
 def test_a_job_gone_from_memory_with_all_of_it_has_vanished(
     bench: Bench, faults: Faults, run: str
 ) -> None:
-    bench.submit(order(run, shell("exec sleep 5")))
+    bench.submit(order(run, shell("exec sleep 20")))
     bench.started(run)
     faults.fault = slurm_faults.FORGETFUL
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,19 @@ def test_by_rest_before_and_after_its_fields_changed() -> None:
     assert later["tres_per_node"] == "gres/gpu:h100:4"
     assert (later["excluded_nodes"], later["requeue"]) == (["n1", "n2"], False)
     assert all("=" in word for word in later["environment"])
+
+
+def test_nodes_of_its_own_and_a_last_one_with_fewer_tasks() -> None:
+    alone = replace(ONE, components=(Component(3, 2, 1, 100, missing=1, exclusive=True),))
+
+    assert " ".join(options_of(alone)).endswith(
+        "--nodes=3 --ntasks=5 --ntasks-per-node=2 --cpus-per-task=1 --mem=100M --exclusive"
+    )
+    early, later = (slurm_rest.body_of(alone, version)["job"] for version in (38, 40))
+    assert (early["tasks"], early["tasks_per_node"], early["exclusive"]) == (5, 2, "exclusive")
+    assert (later["tasks"], later["shared"]) == (5, ["none"])
+    assert not {"exclusive", "shared"} & set(slurm_rest.body_of(ONE, 40)["job"])
+    assert "--exclusive" not in options_of(ONE)
 
 
 def test_by_rest_several_components_are_a_list() -> None:

@@ -7,6 +7,7 @@ from typing import cast
 from tests.contract.bench import order, shell
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Seen
+from weir.executors.slurm_bells import Bells, bell_of
 from weir.executors.slurm_calls import Slurm
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import COMPLETING, Job
@@ -64,3 +65,36 @@ def test_an_exit_of_its_own_is_told_while_the_job_completes(tmp_path: Path) -> N
 
     assert looked.slurm_says(COMPLETING) == [RunEvent.STARTED, RunEvent.FAILED]
     assert looked.seen[-1].exit_code == 3
+
+
+def test_a_run_that_rings_is_seen_to_start_and_to_end_without_asking_slurm(tmp_path: Path) -> None:
+    looked = Looked(tmp_path)
+    looked.watch.hear(["unknown", "r"])
+    assert [seen.event for seen in looked.seen] == [RunEvent.STARTED]
+    looked.task_left("exit 0")
+    looked.watch.hear(["r"])
+
+    assert [seen.event for seen in looked.seen] == [RunEvent.STARTED, RunEvent.SUCCEEDED]
+    assert looked.slurm_says(COMPLETING)[2:] == []
+    assert looked.watch.work.leftovers == []
+
+
+def test_what_only_slurm_can_tell_waits_for_slurm_also_when_it_rings(tmp_path: Path) -> None:
+    looked = Looked(tmp_path)
+    looked.task_left("exit 137")
+    looked.watch.hear(["r"])
+    assert [seen.event for seen in looked.seen] == [RunEvent.STARTED]
+
+    assert looked.slurm_says("OUT_OF_MEMORY")[1:] == [RunEvent.FAILED]
+    assert looked.seen[-1].reason.startswith("out of memory")
+
+
+def test_a_bell_is_heard_once(tmp_path: Path) -> None:
+    bells = Bells(tmp_path)
+    assert bells.rung() == []
+    bell = Path(bell_of(str(tmp_path / "runs" / "r")))
+    bell.parent.mkdir()
+    bell.touch()
+
+    assert bells.rung() == ["r"]
+    assert bells.rung() == []

@@ -70,3 +70,22 @@ sites:
              device_model: nvidia-l20}
 """
 """`shared` belongs to one region and to an industry node under the other region."""
+
+TWO_REGIONS = """
+network: regions
+domains:
+  - {name: nation, kind: national}
+  - {name: east, kind: regional, parent: nation}
+  - {name: west, kind: regional, parent: nation}
+sites:
+  - name: harbor
+    domains: [east]
+    clusters:
+      - name: main
+        pools: [{name: e-cpu, emulated: true, hosts: 1, cpu: 2, memory: 2GiB}]
+  - name: valley
+    domains: [west]
+    clusters:
+      - name: main
+        pools: [{name: w-cpu, emulated: true, hosts: 1, cpu: 2, memory: 2GiB}]
+"""

@@ -16,12 +16,17 @@ from pathlib import Path
 
 from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
 from weir.agent.journal import Entry, Journal
+from weir.agent.probing import Names, Probing, places
+from weir.agent.restore import Restorer
+from weir.agent.spool import Spool
 from weir.agent.uplink import PACE, Pace, Uplink
 from weir.client.http import Client
-from weir.core.errors import WeirError
+from weir.core.errors import NotReady, WeirError
 from weir.core.lifecycle import RunEvent, RunState
 from weir.executors.base import Executor, Seen
 from weir.executors.settings import AgentSettings
+from weir.probes.base import Probe
+from weir.probes.measured import Kept
 from weir.wire.exchange import ExchangeAnswer, RunOrder
 
 log = logging.getLogger(__name__)
@@ -30,6 +35,9 @@ TURN_S = 1.0
 """A turn comes at least this often while there are runs, for what has no event (deadlines)."""
 
 IDLE_S = 30.0
+
+MakeProbes = Callable[[Callable[[str], str | None]], Sequence[Probe]]
+"""Makes an agent's probes; it is handed what says how the parent at a URL is called."""
 
 START_AT_ONCE = 8
 """Runs that are started in one turn: between turns it is told what has ended meanwhile."""
@@ -47,6 +55,7 @@ class Agent:
         new_id: Callable[[str], str],
         pace: Pace = PACE,
         connect: Callable[[str, str], Client] = Client,
+        make_probes: MakeProbes | None = None,
     ) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = settings.name
@@ -55,10 +64,15 @@ class Agent:
         self._inbox: queue.SimpleQueue[tuple[Uplink, ExchangeAnswer, float]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
         self._starting: deque[str] = deque()
+        self._restored: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._restorer = Restorer(executor, self._note_restored)
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._error: WeirError | None = None
         incarnation = new_id("incarnation-")
+        self._spools = [
+            Spool(home / f"samples-{index}.db") for index, _ in enumerate(settings.uplinks)
+        ]
         self._uplinks = [
             Uplink(
                 settings_of_it,
@@ -72,9 +86,15 @@ class Agent:
                 primary=index == 0,
                 pace=pace,
                 connect=connect,
+                spool=spool,
+                measured=Kept(home),
             )
-            for index, settings_of_it in enumerate(settings.uplinks)
+            for index, (settings_of_it, spool) in enumerate(
+                zip(settings.uplinks, self._spools, strict=True)
+            )
         ]
+        probes = make_probes(self._domain_at) if make_probes else []
+        self._probing = Probing(probes, self._spools, self._names, now, self._tell_all)
 
     def run(self) -> WeirError | None:
         """Work until stopped."""
@@ -84,13 +104,18 @@ class Agent:
             self._resume()
             for uplink in self._uplinks:
                 uplink.start()
+            self._probing.start()
             while not self._stopped.is_set():
                 self._wanted.wait(TURN_S if self._journal.open_runs() else IDLE_S)
                 self._wanted.clear()
                 self._turn()
         finally:
+            self._probing.stop()
             for uplink in self._uplinks:
                 uplink.stop()
+            for spool in self._spools:
+                spool.close()
+            self._restorer.close()
             self._executor.close()
             self._journal.close()
         return self._error
@@ -110,6 +135,21 @@ class Agent:
     def _fail(self, error: WeirError) -> None:
         self._error = error
         self.stop()
+
+    def _tell_all(self) -> None:
+        for uplink in self._uplinks:
+            uplink.tell()
+
+    def _domain_at(self, url: str) -> str | None:
+        """What the parent at a URL is called, once it has answered."""
+        return next((u.domain for u in self._uplinks if u.url == url), None)
+
+    def _names(self) -> Names:
+        return places(self._uplinks[0].cluster, self._journal.identifiers)
+
+    def _note_restored(self, run: str, why_not: str) -> None:
+        self._restored.put((run, why_not))
+        self._wanted.set()
 
     def _tidy(self) -> None:
         """Let the executor forget what was told to its end, without keeping the loop waiting."""
@@ -151,7 +191,7 @@ class Agent:
         if late:
             self._journal.stopping(late)
         self._record(seen)
-        self._executor.submit(again)
+        self._executor.submit(self._ready(again))
         self._executor.cancel([e.order.run for e in entries if e.stopping])
 
     def _turn(self) -> None:
@@ -164,6 +204,7 @@ class Agent:
             self._accept(uplink, answer.orders, heard_at)
             self._stop_runs(uplink, answer.cancels)
             self._answer(uplink, answer.recheck)
+        self._take_restored()
         self._start_some()
         self._record(self._executor.observe())
         late = overdue(self._journal.open_runs(), self._now())
@@ -172,6 +213,44 @@ class Agent:
             uplink.tell()
         if self._starting:
             self._wanted.set()
+
+    def _ready(self, orders: Iterable[RunOrder]) -> list[RunOrder]:
+        """Those of these accepted runs that can start; the others wait for their checkpoints."""
+        ready = []
+        for order in orders:
+            if self._restorer.needed(order):
+                self._restorer.bring(order, self._read_checkpoint, self._wants(order.run))
+            else:
+                ready.append(order)
+        return ready
+
+    def _wants(self, run: str) -> Callable[[], bool]:
+        def wanted() -> bool:
+            entry = self._journal.get(run)
+            return entry is not None and not entry.ended and not entry.stopping
+
+        return wanted
+
+    def _read_checkpoint(self, run: str, name: str, offset: int, limit: int) -> bytes:
+        """A piece of a checkpoint, from the parent that has sent its run."""
+        entry = self._journal.get(run)
+        key = "" if entry is None else entry.uplink
+        uplink = next((u for u in self._uplinks if u.key and u.key == key), None)
+        if uplink is None:
+            raise NotReady("the parent has not been heard yet")
+        return uplink.read_checkpoint(run, name, offset, limit)
+
+    def _take_restored(self) -> None:
+        """Runs whose checkpoints have come start; one that can't have its own is sent back."""
+        while True:
+            try:
+                run, why_not = self._restored.get_nowait()
+            except queue.Empty:
+                return
+            if why_not:
+                self._record([Seen(run, RunEvent.REFUSED, self._now(), reason=why_not)])
+            else:
+                self._starting.append(run)
 
     def _start_some(self) -> None:
         """Start the next of the runs that were accepted; what is to be stopped already never is."""
@@ -207,7 +286,7 @@ class Agent:
         if decided.taken:
             self._journal.accept(uplink.key, decided.taken, now, heard_at)
             uplink.tell()
-            self._starting.extend(o.run for o in decided.taken)
+            self._starting.extend(o.run for o in self._ready(decided.taken))
         # The parent may have lost the answer that it was given to what is known already.
         known = [
             o.run

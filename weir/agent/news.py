@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from weir.agent.journal import Entry, Journal, Outgoing
 from weir.client.problems import Unreachable
 from weir.core.errors import WeirError
-from weir.executors.base import Executor
+from weir.executors.base import Executor, RunFile
+from weir.wire.checkpoint import next_to_send, parse
 from weir.wire.exchange import MAX_CHUNK_BYTES, FileChunk, Observation
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ class News:
         ending = [o.run for o in sorted(waiting, key=lambda o: o.seq is None) if o.final]
         entries = {e.order.run: e for e in self._journal.open_runs() if e.uplink == key}
         going_on = [run for run, e in entries.items() if not e.ended] if look else []
+        large: list[tuple[Entry, list[RunFile]]] = []
         for run in [*ending, *going_on]:
             entry = entries.get(run)
             if entry is None:
@@ -96,35 +99,70 @@ class News:
                 continue
             if pieces.budget <= 0:
                 break
-            try:
-                whole = self._pieces_of(entry, pieces)
-            except Unreachable as error:
-                log.info("files are not to be had now: %s", error.detail)
+            saved: list[RunFile] = []
+            whole = _told(entry, partial(self._others, entry, pieces, saved))
+            if whole is None:
                 break
-            except WeirError as error:
-                log.warning("the files of %s can't be read: %s", run, error.detail)
-                whole = True
-            if entry.ended and whole:
+            if whole and saved:
+                large.append((entry, saved))
+            elif whole and entry.ended:
                 pieces.complete.add(run)
+        for entry, saved in large:  # checkpoints last: they keep no log waiting
+            whole = _told(entry, partial(self._newest, entry, pieces, saved))
+            if whole is None:
+                break
+            if whole and entry.ended:
+                pieces.complete.add(entry.order.run)
         return pieces
 
-    def _pieces_of(self, entry: Entry, pieces: _Pieces) -> bool:
-        """Add what the parent lacks of one run's files; whether that is all of them."""
-        run = entry.order.run
-        sent = self._journal.sent(run)
+    def _others(self, entry: Entry, pieces: _Pieces, saved: list[RunFile]) -> bool:
+        """Add what the parent lacks of one run's files, but for its checkpoints, which are put into
+        `saved`; whether that is all of them.
+        """
         whole = True
-        for file in self._executor.files(run):
-            offset = sent.get(file.name, 0)
-            while offset < file.size and pieces.budget > 0:
-                data = self._executor.read(run, file.name, offset, MAX_CHUNK_BYTES)
-                if not data:
-                    # Nothing more will come of a run that has ended, whatever its size was.
-                    offset = file.size if entry.ended else offset
-                    break
-                text = base64.b64encode(data).decode()
-                pieces.chunks.append(FileChunk(run=run, name=file.name, offset=offset, data=text))
-                offset += len(data)
-                pieces.budget -= len(data)
-                pieces.sizes[(run, file.name)] = offset
-            whole = whole and offset >= file.size
+        for file in self._executor.files(entry.order.run):
+            if parse(file.name) is not None:
+                saved.append(file)
+            else:
+                whole = self._pieces_of(entry, file, pieces) and whole
         return whole
+
+    def _newest(self, entry: Entry, pieces: _Pieces, files: Sequence[RunFile]) -> bool:
+        """Add what the parent lacks of the newest checkpoint; whether that is all of it."""
+        sent = self._journal.sent(entry.order.run)
+        by_name = {file.name: file for file in files}
+        while (name := next_to_send(by_name, sent)) is not None:
+            if not self._pieces_of(entry, by_name[name], pieces):
+                return False
+            sent[name] = pieces.sizes.get((entry.order.run, name), sent.get(name, 0))
+            by_name.pop(name)
+        return True
+
+    def _pieces_of(self, entry: Entry, file: RunFile, pieces: _Pieces) -> bool:
+        """Add what the parent lacks of one file; whether that is all of it."""
+        run = entry.order.run
+        offset = self._journal.sent(run).get(file.name, 0)
+        while offset < file.size and pieces.budget > 0:
+            data = self._executor.read(run, file.name, offset, MAX_CHUNK_BYTES)
+            if not data:
+                # Nothing more will come of a run that has ended, whatever its size was.
+                offset = file.size if entry.ended else offset
+                break
+            text = base64.b64encode(data).decode()
+            pieces.chunks.append(FileChunk(run=run, name=file.name, offset=offset, data=text))
+            offset += len(data)
+            pieces.budget -= len(data)
+            pieces.sizes[(run, file.name)] = offset
+        return offset >= file.size
+
+
+def _told(entry: Entry, act: Callable[[], bool]) -> bool | None:
+    """Do something with a run's files; None if this parent's other runs can't be told of either."""
+    try:
+        return act()
+    except Unreachable as error:
+        log.info("files are not to be had now: %s", error.detail)
+        return None
+    except WeirError as error:
+        log.warning("the files of %s can't be read: %s", entry.order.run, error.detail)
+        return True

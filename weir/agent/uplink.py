@@ -18,12 +18,14 @@ from typing import Any
 from weir import __version__
 from weir.agent.journal import Journal
 from weir.agent.news import News
+from weir.agent.spool import Spool
 from weir.agent.stock import Stock, named
 from weir.client.http import Client
 from weir.client.spells import Spell
-from weir.core.errors import InventoryConflict, NotReady, Superseded, WeirError
+from weir.core.errors import BadInput, InventoryConflict, NotReady, Superseded, WeirError
 from weir.executors.base import Executor
 from weir.executors.settings import Uplink as UplinkSettings
+from weir.probes.measured import Kept
 from weir.wire.exchange import MAX_WAIT_S, ExchangeAnswer, ExchangeRequest
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ FAILURES = {
     "reports": "takes no reports",
     "orders": "gives no orders",
     "pools": "is not told of the pools",
+    "samples": "takes no samples",
 }
 """What can fail beside the other, and what is logged of it after the parent's address."""
 
@@ -69,9 +72,15 @@ class Uplink:
         primary: bool,
         pace: Pace = PACE,
         connect: Callable[[str, str], Client] = Client,
+        spool: Spool | None = None,
+        measured: Kept | None = None,
     ) -> None:
-        self.cluster = settings.cluster
+        self.cluster, self.url = settings.cluster, settings.url
         self.key = ""
+        self.domain: str | None = None
+        self._spool, self._samples_at = spool, float("-inf")
+        self._measured = measured
+        self._refusals: set[str] = set()
         self._executor, self._journal, self._now = executor, journal, now
         self._incarnation, self._inbox, self._fatal = incarnation, inbox, fatal
         self._told_all, self._primary, self._pace = told, primary, pace
@@ -114,6 +123,10 @@ class Uplink:
     def tell(self) -> None:
         """There is something to tell."""
         self._news.set()
+
+    def read_checkpoint(self, run: str, name: str, offset: int, limit: int) -> bytes:
+        """A piece of the checkpoint that an order of this parent named."""
+        return self._client.read_checkpoint(run, name, offset, limit)
 
     # -- listening ---------------------------------------------------------------------------------
 
@@ -177,7 +190,7 @@ class Uplink:
         """The first call of this process: take over, and hear what stands."""
         called = self._now()
         answer = self._client.exchange(self._request(hello=True, want=True))
-        self.key = f"{self.cluster} {answer.domain}"
+        self.key, self.domain = f"{self.cluster} {answer.domain}", answer.domain
         # A journal that was put back from a copy may count from lower numbers than it was heard.
         self._journal.raise_number(self.key, answer.acknowledged)
         self._generation, self._lease_s = answer.generation, answer.lease_s
@@ -196,6 +209,7 @@ class Uplink:
         while not self._stopped.is_set() and self._report_once(look):
             pass
         self._report_stock()
+        self._tell_samples()
         self._ping()
 
     def _report_once(self, look: bool) -> bool:
@@ -227,7 +241,10 @@ class Uplink:
 
     def _tell_stock(self) -> None:
         own = [e.order for e in self._journal.open_runs() if e.uplink == self.key and not e.ended]
-        reports = named(self._executor.pools(own), self._journal.identifiers)
+        pools = self._executor.pools(own)
+        if self._measured is not None:
+            pools = self._measured.onto(pools)
+        reports = named(pools, self._journal.identifiers)
         if not self._primary and any(not r.id for r in reports):
             raise NotReady("the first parent has not issued the pools' identifiers yet")
         change = self._stock.change(reports)
@@ -240,6 +257,36 @@ class Uplink:
         if self._learn(answer.identifiers):
             reports = named(reports, self._journal.identifiers)
         self._stock.told(reports)
+
+    def _tell_samples(self) -> None:
+        """Send some of the samples that wait. It delays nothing: what is more comes next time."""
+        if self._spool is None or time.monotonic() < self._samples_at:
+            return
+        batch = self._spool.take()
+        if batch is None:
+            return
+        try:
+            answer = self._client.exchange(self._request(samples=batch.blocks, gaps=batch.gaps))
+        except (InventoryConflict, Superseded):
+            raise
+        except BadInput as error:
+            log.warning("%s can't read some samples, they are dropped: %s", self._url, error)
+        except WeirError as error:
+            self._samples_at = time.monotonic() + self._spells["samples"].failed(error)
+            return
+        else:
+            self._spells["samples"].over()
+            self._note_refusals(answer.refused)
+        self._spool.told(batch)
+        if batch.more:
+            self._news.set()
+
+    def _note_refusals(self, refused: Sequence[str]) -> None:
+        for said in refused:
+            reason = said.rpartition(" (")[0]
+            if reason not in self._refusals and len(self._refusals) < 1000:
+                self._refusals.add(reason)
+                log.warning("%s does not take some samples: %s", self._url, said)
 
     def _learn(self, identifiers: Mapping[str, str]) -> bool:
         """Take over the pools' identifiers, by name; only the first parent's count."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from weir.control import checkpoints
 from weir.control.apply import apply_happenings
 from weir.control.authorize import Principal, check_cluster
 from weir.control.context import SCHEDULE, WATCH, Context, again, job_key
 from weir.control.inventory import accept_inventory
 from weir.control.observe import Happening
+from weir.control.series import accept_samples, learn
 from weir.core.errors import BadInput, Mistake, NotAllowed, NotFound, Superseded
 from weir.core.lifecycle import RunState
 from weir.store import clusters, jobs, runs
@@ -28,6 +30,7 @@ from weir.wire.exchange import (
     Observation,
     RunOrder,
 )
+from weir.wire.jobdata import staging_s
 from weir.wire.jobspec import JobSpec
 
 MAX_ORDERS = 500
@@ -42,13 +45,15 @@ def exchange(ctx: Context, who: Principal, request: ExchangeRequest) -> Exchange
     """One call of an agent, without the waiting (`weir.api` waits, then asks again)."""
     check_cluster(who, request.cluster)
     now = ctx.now()
+    refused: tuple[str, ...] = ()
     if _says_something(request):
-        woken = again(lambda: _write(ctx, request, now))
+        woken, refused = again(lambda: _write(ctx, request, now))
+        learn(ctx)
         for key in woken:
             ctx.wake(key)
     else:
         _touch(ctx, request, now)
-    return _answer(ctx, request, now)
+    return _answer(ctx, request, now).model_copy(update={"refused": refused})
 
 
 def _says_something(request: ExchangeRequest) -> bool:
@@ -58,6 +63,8 @@ def _says_something(request: ExchangeRequest) -> bool:
         or request.changed
         or request.observations
         or request.chunks
+        or request.samples
+        or request.gaps
     )
 
 
@@ -108,11 +115,13 @@ def _heard(row: ClusterRow, request: ExchangeRequest, now: float) -> dict[str, A
     }
 
 
-def _write(ctx: Context, request: ExchangeRequest, now: float) -> set[str]:
+def _write(ctx: Context, request: ExchangeRequest, now: float) -> tuple[set[str], tuple[str, ...]]:
+    """Write what was said; whom to wake, and what was refused of the samples."""
     with ctx.store.read() as tx:
         pieces = _check_chunks(tx, request)
     for chunk, data in pieces:
         ctx.files.put(chunk.run, chunk.name, chunk.offset, data)
+    saved = checkpoints.whole(ctx, [(c.run, c.name, c.offset + len(data)) for c, data in pieces])
     woken: set[str] = set()
     with ctx.store.write() as tx:
         row = _known(tx, request)
@@ -132,15 +141,18 @@ def _write(ctx: Context, request: ExchangeRequest, now: float) -> set[str]:
             (o.run, _happening(row, own[o.run], o, skew, now)) for o in news if o.run in own
         ]
         woken |= apply_happenings(ctx, tx, happenings)
+        refused = accept_samples(ctx, tx, row, request, now)
         for chunk, data in pieces:
             runs.grow_file(tx, chunk.run, chunk.name, chunk.offset + len(data))
+        replaced = checkpoints.take(tx, saved, float(values["clock_skew_s"]), now)
         values["observed"] = max([observed, *(o.seq for o in news)])
         clusters.swap(tx, row, **values)
         woken |= {job_key(r.job) for r in runs.some(tx, {c.run for c, _ in pieces}).values()}
         if row.silent:
             clusters.touch_pools_of(tx, row.id, raise_count(tx, "seq"))
             woken |= {SCHEDULE, WATCH}
-    return woken
+    checkpoints.drop(ctx, replaced)
+    return woken, refused
 
 
 def _happening(
@@ -216,6 +228,7 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
             cancels = runs.cancels(tx, row.id, request.after, through)
             recheck = _to_recheck(tx, row, request)
             revision = max(revision, through)
+        going_on = checkpoints.newest(tx, (j.id for _, j in orders if specs[j.spec].checkpoint))
         # With a hello, too: an agent that has lost its folder must know what the orders call pools.
         named = request.hello or request.inventory is not None
         names = _pool_names(tx, row) if named else {}
@@ -224,7 +237,10 @@ def _answer(ctx: Context, request: ExchangeRequest, now: float) -> ExchangeAnswe
         generation=row.generation,
         acknowledged=row.observed,
         identifiers=names,
-        orders=tuple(_order(run, job, specs[job.spec], domain.id) for run, job in orders),
+        orders=tuple(
+            _order(run, job, specs[job.spec], domain.id, going_on.get(job.id))
+            for run, job in orders
+        ),
         cancels=tuple(cancels),
         recheck=tuple(recheck),
         resend=row.inventory_digest == "",
@@ -271,7 +287,9 @@ def _pool_names(tx: Connection, row: ClusterRow) -> dict[str, str]:
     return {r.name: r.id for r in clusters.pool_records(tx, row.id, heads).values()}
 
 
-def _order(run: RunRow, job: JobRow, spec: JobSpec, here: str | None) -> RunOrder:
+def _order(
+    run: RunRow, job: JobRow, spec: JobSpec, here: str | None, checkpoint: str | None
+) -> RunOrder:
     return RunOrder(
         run=run.id,
         revision=run.revision,
@@ -283,6 +301,7 @@ def _order(run: RunRow, job: JobRow, spec: JobSpec, here: str | None) -> RunOrde
         spec=spec,
         array_index=job.array_index,
         path=(*job.path, *((here,) if here else ())),
-        start_within_s=run.start_within_s,
+        start_within_s=run.start_within_s + staging_s(spec, checkpoint is not None),
         cancel=run.cancel,
+        restore=checkpoint,
     )

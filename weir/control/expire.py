@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Connection
+
+from weir.control import checkpoints
 from weir.control.apply import apply_happenings
 from weir.control.avoid import forget
 from weir.control.cancel import stop
@@ -15,6 +18,8 @@ from weir.core.lifecycle import RunEvent, RunState
 from weir.store import clusters, jobs, runs
 from weir.store.domains import raise_count
 from weir.store.rows import ClusterRow, JobRow, RunRow
+from weir.wire.jobdata import staging_s
+from weir.wire.jobspec import JobSpec
 
 TOO_LATE = "its time to start has passed"
 
@@ -31,6 +36,7 @@ def expire(ctx: Context, listening_since: float = 0.0) -> int:
     lost = again(lambda: _give_up(ctx, now, listening_since))
     late = again(lambda: _stop_late(ctx, now))
     forget(ctx, now)
+    checkpoints.sweep(ctx, now)
     return lost + late
 
 
@@ -41,12 +47,14 @@ def given_up(
     lease_s: float,
     lost_after_s: float,
     listening_since: float = 0.0,
+    staging: Mapping[str, float] | None = None,
 ) -> list[tuple[str, Happening]]:
     """The runs to give up, decided purely.
 
     A run that has not started is given up once it can't start any more: its agent heard of it no
-    later than the last time it was heard of itself, and has `start_within_s` from then. One that
-    runs is left alone for `lost_after_s`: a blip of the link is no reason to run it twice.
+    later than the last time it was heard of itself, and has `start_within_s` from then, and what
+    `staging` gives its data and software beside that. One that runs is left alone for
+    `lost_after_s`: a blip of the link is no reason to run it twice.
     """
     found = []
     for run in live:
@@ -55,7 +63,8 @@ def given_up(
             continue
         silence = now - max(row.heard_at or row.joined_at, listening_since)
         not_started = RunState(run.state) in NOT_STARTED
-        patience = lease_s + run.start_within_s if not_started else lost_after_s
+        patience = lease_s + run.start_within_s + (staging or {}).get(run.id, 0)
+        patience = patience if not_started else lost_after_s
         if silence > patience:
             reason = f"{row.name} has been silent for {silence:.0f} s"
             found.append((run.id, Happening(RunEvent.SILENT, now, reason=reason)))
@@ -85,7 +94,10 @@ def _give_up(ctx: Context, now: float, listening_since: float) -> int:
         quiet = [c for c, r in rows.items() if is_silent(r, now, settings.lease_s)]
         active = (RunState.ASSIGNED, RunState.ACCEPTED, RunState.RUNNING)
         live = [r for c in quiet for r in runs.live_on(tx, c, active)]
-    lost = given_up(rows, live, now, settings.lease_s, settings.lost_after_s, listening_since)
+        extra = _staging(tx, [r for r in live if RunState(r.state) in NOT_STARTED])
+    lost = given_up(
+        rows, live, now, settings.lease_s, settings.lost_after_s, listening_since, extra
+    )
     if not lost:
         return 0
     with ctx.store.write() as tx:
@@ -93,6 +105,17 @@ def _give_up(ctx: Context, now: float, listening_since: float) -> int:
     for key in woken:
         ctx.wake(key)
     return len(lost)
+
+
+def _staging(tx: Connection, waiting: Sequence[RunRow]) -> dict[str, float]:
+    """How much later than else these runs may start, for their data and software."""
+    rows = jobs.some(tx, {run.job for run in waiting})
+    texts = jobs.specs(tx, {row.spec for row in rows.values()})
+    specs = {key: JobSpec.model_validate_json(text) for key, text in texts.items()}
+    going_on = checkpoints.newest(tx, rows)
+    return {
+        run.id: float(staging_s(specs[rows[run.job].spec], run.job in going_on)) for run in waiting
+    }
 
 
 def _stop_late(ctx: Context, now: float) -> int:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weir.control.authorize import Principal
+from weir.control.checkpoints import left
 from weir.control.context import SCHEDULE, Context, again
 from weir.control.queues import check_queues
 from weir.core.demand import Demand, to_record
 from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
 from weir.core.lifecycle import JobState
-from weir.store import jobs
+from weir.store import checkpoints, jobs
+from weir.store.checkpoints import CheckpointRow
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
@@ -31,6 +33,7 @@ class _Draft:
     spec: str
     text: str
     rows: tuple[dict[str, Any], ...]
+    checkpoint: CheckpointRow | None = None
 
 
 def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer:
@@ -70,6 +73,8 @@ def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
             first = raise_count(tx, "seq", len(rows)) - len(rows) + 1
             jobs.add(tx, [{**row, "seq": first + n} for n, row in enumerate(rows)])
             jobs.add_history(tx, [_entry(row, now) for row in rows])
+        brought = [(d.checkpoint, d.rows[0]["id"]) for d in fresh if d.checkpoint is not None]
+        checkpoints.add(tx, [replace(row, job=job) for row, job in brought])
     answers = [_ids(first_of[d.key] if d.key else d, known) for d in drafts]
     return SubmitAnswer(ids=tuple(ids for ids, _ in answers), arrays=tuple(a for _, a in answers))
 
@@ -114,7 +119,10 @@ def _draft(
                 "root_job": origin.root_job if origin else job_id,
             }
         )
-    return _Draft(key, shape, demand, spec_key, text, tuple(rows))
+    brought = None
+    if origin is not None and origin.restore is not None and who.cluster is not None:
+        brought = left(ctx, who.cluster, origin.run, origin.restore)
+    return _Draft(key, shape, demand, spec_key, text, tuple(rows), brought)
 
 
 def _spec_row(draft: _Draft) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from weir.core.lifecycle import RunEvent
 from weir.wire.exchange import RunOrder
@@ -80,3 +80,11 @@ class Executor(Protocol):
 
     def forget(self, runs: Sequence[str]) -> None:
         """These runs have ended and all of them has been passed on: free what they hold."""
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """An executor whose runs can go on from a checkpoint (`weir.wire.checkpoint`)."""
+
+    def archive(self, run: str) -> str:
+        """Where the agent puts the checkpoint that a run begins with, before it submits it."""

@@ -28,6 +28,7 @@ from weir.client.spells import Spell
 from weir.core.errors import Conflict, NotFound, NotReady, WeirError
 from weir.core.lifecycle import JOB_ACTIVE, LOST_PREFIX, RunEvent
 from weir.executors.base import RunFile, Seen
+from weir.executors.federated_checkpoint import take_along
 from weir.executors.federated_notes import Notes
 from weir.executors.federated_words import EVENTS, seen_of, submission_of
 from weir.executors.settings import FederatedSettings
@@ -58,6 +59,7 @@ class FederatedExecutor:
     ) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings, self._now, self._connect = settings, now, connect
+        self._restores = home / "restores"
         self._notes = Notes(home / "federated.db", now())
         self._guard = threading.Lock()
         self._offers: dict[str, PoolReport] = {}
@@ -189,6 +191,10 @@ class FederatedExecutor:
         job = self._notes.job_of(run)
         return b"" if job is None else self._client.read_file(job, name, offset, limit).data
 
+    def archive(self, run: str) -> str:
+        """Where the agent puts the checkpoint that a run begins with; the peer is left it."""
+        return str(self._restores / run)
+
     def forget(self, runs: Sequence[str]) -> None:
         """These runs are over here. One that the peer still shows alive is canceled there."""
         with self._guard:
@@ -198,6 +204,8 @@ class FederatedExecutor:
                 if (job := self._live.pop(run, None)) is not None:
                     self._ghosts.add(job)
             self._notes.forget(runs, self._now())
+        for run in runs:
+            Path(self.archive(run)).unlink(missing_ok=True)
         if self._ghosts:
             self._work.set()
 
@@ -359,7 +367,12 @@ class FederatedExecutor:
 
     def _submit_batch(self, batch: Sequence[RunOrder]) -> None:
         jobs = [
-            submission_of(o, 0 if o.run in self._to_cancel else o.start_within_s) for o in batch
+            submission_of(
+                o,
+                0 if o.run in self._to_cancel else o.start_within_s,
+                take_along(self._client, o, self.archive(o.run)),
+            )
+            for o in batch
         ]
         try:
             answer = self._client.submit(SubmitRequest(jobs=tuple(jobs)))

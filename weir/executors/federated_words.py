@@ -19,8 +19,12 @@ EVENTS: Mapping[JobState, RunEvent] = {
 """What a job's state there says of our run. Waiting and placed say nothing new."""
 
 
-def submission_of(order: RunOrder, start_within_s: float) -> Submission:
-    """A run as the peer's job: pinned to its pool, with the path it has come."""
+def submission_of(
+    order: RunOrder, start_within_s: float, checkpoint: str | None = None
+) -> Submission:
+    """A run as the peer's job: pinned to its pool, with the path it has come. `checkpoint` is what
+    was left there for it.
+    """
     return Submission(
         spec=order.spec,
         origin=Origin(
@@ -32,6 +36,7 @@ def submission_of(order: RunOrder, start_within_s: float) -> Submission:
             groups=tuple((g.group, g.count) for g in order.groups),
             array_index=order.array_index,
             start_within_s=start_within_s,
+            **({} if checkpoint is None else {"restore": checkpoint}),
         ),
     )
 

@@ -27,19 +27,22 @@ from pathlib import Path
 from weir.core import units
 from weir.core.errors import Conflict, NotReady
 from weir.core.lifecycle import RunEvent
-from weir.executors import local_files, local_machine, local_run, local_stage
+from weir.executors import local_files, local_machine, local_run
 from weir.executors.base import RunFile, Seen
 from weir.executors.local_ended import Ended
 from weir.executors.local_pools import Pools
-from weir.executors.local_run import Run, Stop
+from weir.executors.local_run import End, Run, Stop
 from weir.executors.local_supervisor import Supervisor
 from weir.executors.settings import LocalSettings
+from weir.executors.staging import Staging
+from weir.executors.staging_access import Abandoned, StageError
+from weir.executors.staging_leaving import Leaving
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
 
 log = logging.getLogger(__name__)
 
-STAGING_THREADS = 4
+STAGING_THREADS = 8
 
 
 class LocalExecutor:
@@ -61,8 +64,18 @@ class LocalExecutor:
         self._closing = False
         self._lock_file: int | None = None
         self._staging = ThreadPoolExecutor(STAGING_THREADS, "weir-staging")
+        data, software = settings.data, settings.software
+        self._data = Staging(data, software, self._home, now, self._software_in_use)
+        self._leaving = Leaving(self._data, now, self._conclude)
         self._supervisor = Supervisor(
-            settings, self._home, now, self._lock, self._tell, self._pools.release, self._flush
+            settings,
+            self._home,
+            now,
+            self._lock,
+            self._tell,
+            self._pools.release,
+            self._flush,
+            self._leaving.take,
         )
 
     def open(self, wake: Callable[[], None]) -> None:
@@ -87,12 +100,14 @@ class LocalExecutor:
             return
         with self._lock:
             self._closing = True
+            self._leaving.close()
             if self._settings.stop_runs_on_exit:
                 reason = "stopped: the agent that ran it was shut down"
                 for run in [r for r in self._runs.values() if r.end is None]:
                     self._stop(run, Stop(RunEvent.FAILED, reason, self._now()))
                 self._supervisor.wait_until_none(self._settings.grace_s + 5)
         self._staging.shutdown(wait=False, cancel_futures=True)
+        self._data.close()
         self._supervisor.close()
         fcntl.flock(self._lock_file, fcntl.LOCK_UN)  # a child just being started may still have it
         os.close(self._lock_file)
@@ -106,13 +121,20 @@ class LocalExecutor:
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         with self._lock:
             runs = [self._runs.get(order.run) for order in without]
-            return self._pools.reports(r for r in runs if r is not None and r.end is None)
+            reports = self._pools.reports(r for r in runs if r is not None and r.end is None)
+        return self._data.with_traits(reports)
 
     def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         with self._lock:
             coming = [o for o in active if not self._knows(o.run)]
             fresh = [o for o in orders if o.run not in self._runs]
-            return self._pools.refusals(fresh, coming)
+            unfit = self._data.refusals(fresh)
+            fresh = [o for o in fresh if o.run not in unfit]
+            return unfit | self._pools.refusals(fresh, coming)
+
+    def archive(self, run: str) -> str:
+        """Where the agent puts the checkpoint that a run begins with."""
+        return self._data.archive(run)
 
     def submit(self, orders: Sequence[RunOrder]) -> None:
         for order in orders:
@@ -143,12 +165,15 @@ class LocalExecutor:
         if known is None:
             return ()
         outputs = known.order.spec.outputs if known.end is not None else ()
-        return local_files.list_files(_streams(known), known.work, outputs)
+        found = local_files.list_files(_streams(known), known.work, outputs)
+        return found + self._data.files(known.order, known.folder, known.over)
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
         known = self._runs.get(run)
         if known is None:
             return b""
+        if self._data.is_mine(name):
+            return self._data.read(known.order, known.folder, name, offset, limit)
         outputs = known.order.spec.outputs if known.end is not None else ()
         return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
 
@@ -160,6 +185,7 @@ class LocalExecutor:
                     continue
                 self._ended.keep(run)
                 del self._runs[name]
+            self._data.forget([name])
             local_run.remove_folders(run)
 
     # What the above is made of; all of it with the lock held.
@@ -203,7 +229,7 @@ class LocalExecutor:
 
     def _launch(self, run: Run) -> None:
         """Bring the inputs, then start; what has to be fetched is fetched by other threads."""
-        if any(item.url for item in run.order.spec.inputs):
+        if self._data.slow(run.order):
             self._staging.submit(self._fetch, run)
         else:
             self._staged(run, self._stage(run))
@@ -214,7 +240,7 @@ class LocalExecutor:
             with self._lock:
                 if not self._closing and run.stop is None and run.end is None:
                     self._staged(run, failure)
-        except local_stage.Abandoned:
+        except Abandoned:
             return
         except Exception:  # in a thread of the pool nobody else would hear of it
             log.exception("run %s could not be started", run.id)
@@ -225,10 +251,20 @@ class LocalExecutor:
             return not self._closing and run.stop is None
 
         try:
-            local_stage.stage(run.order.spec.inputs, run.work, wanted)
-        except local_stage.StageError as error:
+            self._data.bring_in(run.order, run.folder, wanted)
+        except (StageError, OSError) as error:
             return str(error)
         return None
+
+    def _conclude(self, run: Run, end: End) -> None:
+        """A run's tasks have ended, and what they left is where it belongs."""
+        with self._lock:
+            if not self._closing:
+                self._supervisor.conclude(run, end)
+        self._flush()
+
+    def _software_in_use(self) -> Iterable[str]:
+        return [r.software.uses for r in list(self._runs.values()) if r.software.uses]
 
     def _staged(self, run: Run, failure: str | None) -> None:
         late = self._now() - run.at > run.order.start_within_s

@@ -63,8 +63,15 @@ def environment_of(
         "WEIR_DEVICES": ",".join(f"{place.host}.{device}" for device, _ in place.devices),
         "WEIR_EMULATED": "1" if pool.emulated else "0",
         "WEIR_STACK": chosen.stack or "",
+        **checkpoint_of(order, work),
         **_visible(pool, place),
     }
+
+
+def checkpoint_of(order: RunOrder, work: str) -> dict[str, str]:
+    """Where a task finds and leaves its checkpoint, if its job declares one."""
+    wish = order.spec.checkpoint
+    return {} if wish is None else {"WEIR_CHECKPOINT": os.path.join(work, wish.path)}
 
 
 def program(name: str, path: str, work: str) -> str | None:

@@ -39,7 +39,7 @@ def list_files(paths: dict[str, str], work: str, outputs: Iterable[Output]) -> l
         if (size := _size(path)) is not None
     ]
     for output in outputs:
-        size = _output_size(work, output.path)
+        size = None if output.url else _output_size(work, output.path)
         if size is not None and size <= units.parse_bytes(output.max_size):
             files.append(RunFile(f"output/{output.path}", size))
     return files
@@ -71,7 +71,7 @@ def read_stream(path: str, offset: int, limit: int) -> bytes:
 
 def read_output(work: str, output: Output, offset: int, limit: int) -> bytes:
     """A piece of an output; empty if it is not there or too large."""
-    fd = _open_output(work, output.path)
+    fd = open_output(work, output.path)
     if fd is None:
         return b""
     try:
@@ -87,14 +87,15 @@ def wrong_outputs(work: str, outputs: Iterable[Output]) -> str | None:
         size = _output_size(work, output.path)
         if size is None and output.required:
             return f"output {output.path}: missing"
-        if size is not None and size > units.parse_bytes(output.max_size):
+        too_large = size is not None and size > units.parse_bytes(output.max_size)
+        if size is not None and too_large and output.url is None:
             most = units.show_bytes(units.parse_bytes(output.max_size))
             return f"output {output.path}: {units.show_bytes(size)} is more than {most}"
     return None
 
 
 def _output_size(work: str, path: str) -> int | None:
-    fd = _open_output(work, path)
+    fd = open_output(work, path)
     if fd is None:
         return None
     try:
@@ -103,7 +104,7 @@ def _output_size(work: str, path: str) -> int | None:
         os.close(fd)
 
 
-def _open_output(work: str, path: str) -> int | None:
+def open_output(work: str, path: str) -> int | None:
     """Open a regular file in `work`: what was opened is judged, so nobody can swap it meanwhile."""
     try:
         fd = os.open(os.path.join(work, path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)

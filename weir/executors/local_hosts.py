@@ -6,33 +6,45 @@ largest tasks first, each task on the fullest host that takes it, a share on the
 Laws:
 - A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
 - A gang is placed as a whole or not at all.
+- At most as many tasks of a group lie on a host as it wants; what is exclusive lies on hosts that
+  nothing else is on, and nothing else is put there.
 - Nothing becomes negative, whatever is booked (an operator may have made the pool smaller).
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weir.core import units
-from weir.core.inventory import DEVICE_MILLI, FreeShape, merged
-from weir.scheduling.packing import Claim
+from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, merged
+from weir.scheduling.packing import MOST, Claim, held_whole, size_of
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolFields
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """`claim.count` equal tasks of a group; amounts are per task."""
+    """`claim.count` equal tasks of a group; amounts are per task. Those of an `exclusive` group
+    have hosts of their own.
+    """
 
     group: str
     claim: Claim
+    exclusive: bool = False
+
+    def claimed(self, shape: HostShape) -> Claim:
+        """What it claims on hosts of this shape: its tasks, or whole hosts."""
+        return held_whole(self.claim, shape) if self.exclusive else self.claim
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPlace:
-    """Where a task is: the host's number, and (device number, milli-devices) there."""
+    """Where a task is: the host's number, and (device number, milli-devices) there; nobody else
+    is on the host if it is `exclusive`.
+    """
 
     group: str
     index: int
@@ -40,6 +52,7 @@ class TaskPlace:
     cpu_milli: int
     memory_bytes: int
     devices: tuple[tuple[int, int], ...] = ()
+    exclusive: bool = False
 
 
 @dataclass(slots=True)
@@ -47,17 +60,26 @@ class _Host:
     cpu_milli: int
     memory_bytes: int
     devices: list[int]
+    alone: int = 0  # tasks that nobody else may be beside
 
     def copy(self) -> _Host:
-        return _Host(self.cpu_milli, self.memory_bytes, self.devices.copy())
+        return _Host(self.cpu_milli, self.memory_bytes, self.devices.copy(), self.alone)
 
     def shape(self) -> FreeShape:
+        if self.alone:
+            return FreeShape(0, 0, (), 1)
         counts = {milli: self.devices.count(milli) for milli in set(self.devices) if milli}
         devices = tuple(sorted(counts.items()))
         return FreeShape(self.cpu_milli, self.memory_bytes, devices, 1)
 
     def devices_for(self, claim: Claim) -> list[tuple[int, int]] | None:
-        """The devices that a task gets here (device number, milli); None if it doesn't fit."""
+        """The devices that a task gets here (device number, milli); None if it doesn't fit, or if
+        somebody is here alone.
+        """
+        return None if self.alone else self.room_for(claim)
+
+    def room_for(self, claim: Claim) -> list[tuple[int, int]] | None:
+        """The same for a task of who is here."""
         if self.cpu_milli < claim.cpu_milli or self.memory_bytes < claim.memory_bytes:
             return None
         wanted = claim.device_milli
@@ -112,8 +134,10 @@ class Hosts:
     def place(self, needs: Sequence[Need]) -> tuple[TaskPlace, ...] | str:
         """Book places for all tasks, in the order of the needs; or book nothing and say why not."""
         placed: dict[str, list[TaskPlace]] = {}
-        for need in sorted(needs, key=lambda n: _size(n.claim), reverse=True):
-            placed[need.group] = self._place_group(need)
+        shape = self._shape()
+        for need in sorted(needs, key=lambda n: size_of(n.claimed(shape)), reverse=True):
+            place = self._place_alone if need.exclusive else self._place_group
+            placed[need.group] = place(need)
             if len(placed[need.group]) < need.claim.count:
                 for places in placed.values():
                     self.release(places)
@@ -121,8 +145,8 @@ class Hosts:
         return tuple(place for need in needs for place in placed[need.group])
 
     def _place_group(self, need: Need) -> list[TaskPlace]:
-        claim, places = need.claim, list[TaskPlace]()
-        queue = [(host.rank(claim), number) for number, host in self._used.items()]
+        claim, places, here = need.claim, list[TaskPlace](), Counter[int]()
+        queue = [(host.rank(claim), 0, number) for number, host in self._used.items()]
         heapq.heapify(queue)
         fresh = (n for n in range(self.pool.hosts) if n not in self._used)
         empty_rank, next_empty = self._empty().rank(claim), next(fresh, None)
@@ -130,7 +154,7 @@ class Hosts:
             if next_empty is not None and (not queue or empty_rank < queue[0][0]):
                 number, next_empty = next_empty, next(fresh, None)
             else:
-                _, number = heapq.heappop(queue)
+                *_, number = heapq.heappop(queue)
             devices = self._used.get(number, self._empty()).devices_for(claim)
             if devices is None:
                 if number not in self._used:
@@ -141,7 +165,28 @@ class Hosts:
             )
             self.book((place,))
             places.append(place)
-            heapq.heappush(queue, (self._used[number].rank(claim), number))
+            here[number] += 1
+            if here[number] < claim.per_host:
+                # Of equal hosts the one with more of the tasks goes first.
+                heapq.heappush(queue, (self._used[number].rank(claim), -here[number], number))
+        return places
+
+    def _place_alone(self, need: Need) -> list[TaskPlace]:
+        """Fill hosts that nothing is on, the lowest numbers first."""
+        claim, places = need.claim, list[TaskPlace]()
+        for number in range(self.pool.hosts):
+            if number in self._used:
+                continue
+            for _ in range(min(claim.per_host, claim.count - len(places))):
+                devices = self._used.get(number, self._empty()).room_for(claim)
+                if devices is None:
+                    break
+                amounts = claim.cpu_milli, claim.memory_bytes, tuple(devices)
+                place = TaskPlace(need.group, len(places), number, *amounts, exclusive=True)
+                self.book((place,))
+                places.append(place)
+            if len(places) == claim.count:
+                break
         return places
 
     def _change(self, places: Iterable[TaskPlace], sign: int) -> None:
@@ -150,6 +195,7 @@ class Hosts:
             if place.host >= self.pool.hosts:
                 continue
             host = self._used.setdefault(place.host, self._empty())
+            host.alone = max(0, host.alone - sign * place.exclusive)
             host.cpu_milli = _within(host.cpu_milli + sign * place.cpu_milli, empty.cpu_milli)
             host.memory_bytes = _within(
                 host.memory_bytes + sign * place.memory_bytes, empty.memory_bytes
@@ -166,6 +212,10 @@ class Hosts:
         shape = self.pool.shape
         return _Host(shape.cpu_milli, shape.memory_bytes, [DEVICE_MILLI] * shape.devices)
 
+    def _shape(self) -> HostShape:
+        shape = self.pool.shape
+        return HostShape(shape.cpu_milli, shape.memory_bytes, shape.devices)
+
     def _no_room(self, need: Need, room: int) -> str:
         claim, tasks = need.claim, "task" if need.claim.count == 1 else "tasks"
         devices = f", {units.show_devices_milli(claim.device_milli)} devices" * bool(
@@ -174,8 +224,14 @@ class Hosts:
         return (
             f"no room in pool {self.pool.name}: group {need.group} needs {claim.count} {tasks} of "
             f"{units.show_cpu_milli(claim.cpu_milli)} CPU, {units.show_bytes(claim.memory_bytes)}"
-            f"{devices}; there is room for {room}"
+            f"{devices}{words_of(need)}; there is room for {room}"
         )
+
+
+def words_of(need: Need) -> str:
+    """What a need asks of its hosts beside room: `, at most 1 per host, on hosts of their own`."""
+    most = f", at most {need.claim.per_host} per host" * need.claim.spread
+    return most + ", on hosts of their own" * need.exclusive
 
 
 def needs_of(order: RunOrder) -> tuple[Need, ...]:
@@ -193,15 +249,12 @@ def needs_of(order: RunOrder) -> tuple[Need, ...]:
             units.parse_bytes(task.memory),
             task.devices.milli if task.devices else 0,
             chosen.count,
+            per_host=MOST if task.max_per_host is None else task.max_per_host,
         )
-        needs.append(Need(task.name, claim))
+        needs.append(Need(task.name, claim, task.exclusive))
     if tasks:
         raise ValueError(f"the order leaves out task group {min(tasks)!r}")
     return tuple(needs)
-
-
-def _size(claim: Claim) -> tuple[int, int, int, int]:
-    return claim.device_milli, claim.cpu_milli, claim.memory_bytes, claim.count
 
 
 def _within(value: int, most: int) -> int:

@@ -32,6 +32,7 @@ from weir.core.lifecycle import RunEvent
 from weir.executors import local_process
 from weir.executors.base import Seen
 from weir.executors.local_hosts import TaskPlace
+from weir.executors.staging_software import Software
 from weir.wire.exchange import RunOrder
 
 JOURNAL = "journal"
@@ -89,7 +90,8 @@ class Run:
     """A run as this executor knows it.
 
     `at` is when it was submitted, `limit_s` the longest it may take once it has started. One that
-    is `adopted` was begun by an earlier process.
+    is `adopted` was begun by an earlier process. `leaving` is the end of one of which something is
+    still to be brought away before that is told. `software` is what tasks start with.
     """
 
     order: RunOrder
@@ -102,6 +104,8 @@ class Run:
     end: End | None = None
     limit_s: int | None = None
     adopted: bool = False
+    leaving: End | None = None
+    software: Software = field(default_factory=Software)
 
     @property
     def id(self) -> str:
@@ -128,6 +132,11 @@ class Run:
     def claimed(self) -> bool:
         """Whether any of its tasks has been claimed, by whatever process."""
         return any(local_process.claimed(task.base) for task in self.tasks)
+
+    @property
+    def over(self) -> bool | None:
+        """Whether it has succeeded; None while it goes on."""
+        return None if self.end is None else self.end.event is RunEvent.SUCCEEDED
 
     def seen(self) -> Seen:
         """Its state now, as the event that says it."""
@@ -179,7 +188,8 @@ def explain(code: int) -> str:
 def write_order(run: Run) -> None:
     """Write down what was ordered and where it is: now the run is known. Raises OSError."""
     places = [
-        (p.group, p.index, p.host, p.cpu_milli, p.memory_bytes, p.devices) for p in run.places
+        (p.group, p.index, p.host, p.cpu_milli, p.memory_bytes, p.devices, p.exclusive)
+        for p in run.places
     ]
     head = json.dumps({"at": run.at, "pool": run.pool, "places": places})
     order = run.order.model_dump_json(exclude_defaults=True)
@@ -279,8 +289,9 @@ def remove_folders(run: Run) -> None:
 
 
 def _place(value: list[Any]) -> TaskPlace:
-    group, index, host, cpu, memory, devices = value
-    return TaskPlace(group, index, host, cpu, memory, tuple((i, milli) for i, milli in devices))
+    group, index, host, cpu, memory, held, *alone = value  # an older journal has six
+    devices = tuple((number, milli) for number, milli in held)
+    return TaskPlace(group, index, host, cpu, memory, devices, *alone)
 
 
 def _end(kept: dict[str, Any]) -> End | None:

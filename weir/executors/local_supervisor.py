@@ -23,6 +23,7 @@ from weir.executors.local_environment import (
     STANDARD_PATH,
     command_of,
     environment_of,
+    maker_of,
     program,
 )
 from weir.executors.local_machine import Cores
@@ -30,6 +31,7 @@ from weir.executors.local_process import Process
 from weir.executors.local_run import End, Run, Stop, Task
 from weir.executors.local_watch import Key, Watcher, have_pidfd
 from weir.executors.settings import LocalSettings
+from weir.executors.staging_software import software_of
 from weir.wire.jobspec import walltime_s
 from weir.wire.pools import PoolFields
 
@@ -52,7 +54,8 @@ class Supervisor:
     """Looks after live runs. Its methods are called with `lock` held; its own thread takes it.
 
     `tell` hears every event of a run, `finished` every run that has ended; `flush` is called
-    without the lock once there may be something new.
+    without the lock once there may be something new. `leave` is told of a run whose tasks have
+    ended: if it gives True, `conclude` will be called once what it left was brought away.
     """
 
     def __init__(
@@ -64,9 +67,10 @@ class Supervisor:
         tell: Callable[[Seen], None],
         finished: Callable[[Run], None],
         flush: Callable[[], None],
+        leave: Callable[[Run, End], bool] = lambda run, end: False,
     ) -> None:
         self._settings, self._now, self._lock = settings, now, lock
-        self._tell, self._finished, self._flush = tell, finished, flush
+        self._tell, self._finished, self._flush, self._leave = tell, finished, flush, leave
         self._path = ":".join((*settings.path, STANDARD_PATH))
         self._boot = local_process.boot_id()
         self._cores = Cores(os.sched_getaffinity(0), home)
@@ -103,6 +107,7 @@ class Supervisor:
             self._sample_at = self._now() + SAMPLE_S
             self._watcher.poke()
         self._live[run.id] = run
+        run.software = software_of(run.order.spec, run.folder)
         todo = [t for t in run.tasks if not (run.adopted and self._find(run, t))]
         if run.stop is None:
             try:
@@ -135,12 +140,14 @@ class Supervisor:
         self, run: Run, task: Task, pool: PoolFields
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         place = task.place
+        path = ":".join((*run.software.path, self._path))
         environment = environment_of(
-            run.order, pool, place, self._path, run.folder, self._cores.count(place.cpu_milli)
+            run.order, pool, place, path, run.folder, self._cores.count(place.cpu_milli)
         )
         tasks = next(t for t in run.order.spec.tasks if t.name == place.group)
         stack = next(g.stack for g in run.order.groups if g.group == place.group)
-        name, *arguments = command_of(tasks, stack)[0]
+        maker = "" if pool.emulated else maker_of(pool.device_model)
+        name, *arguments = run.software.command(command_of(tasks, stack)[0], maker)
         found = program(name, environment["PATH"], run.work)
         if found is None:
             raise CantStart(local_run.named(run, task, f"there is no program {name}"))
@@ -240,7 +247,17 @@ class Supervisor:
             wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
             if wrong:
                 event, reason = RunEvent.FAILED, wrong
-        run.end = End(event, self._end_time(run), code, reason[:MAX_REASON])
+        end = End(event, self._end_time(run), code, reason[:MAX_REASON])
+        if run.leaving is None and self._leave(run, end):
+            run.leaving = end
+        if run.leaving is None or run.leaving.event is not event:  # else who brings it concludes
+            self.conclude(run, end)
+
+    def conclude(self, run: Run, end: End) -> None:
+        """A run has ended, and what it left is where it belongs."""
+        if run.end is not None or run.id not in self._live:
+            return
+        run.end = end
         local_run.write_end(run)
         del self._live[run.id]
         if not self._live:
@@ -296,7 +313,7 @@ class Supervisor:
                 self._signal(run, SIGKILL)
             elif what == AGAIN:
                 self._signal(run, SIGTERM)
-            elif run.started is not None:
+            elif run.started is not None and run.leaving is None:
                 limit = units.show_duration_s(run.limit_s or 0)
                 self.stop(run, Stop(RunEvent.FAILED, f"wall time of {limit} exceeded", now))
 

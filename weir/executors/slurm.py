@@ -21,32 +21,36 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from weir.core.errors import BadInput, Conflict
 from weir.core.lifecycle import RunEvent
-from weir.executors import local_files, local_stage
+from weir.executors import local_files
 from weir.executors.base import RunFile, Seen
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
+from weir.executors.slurm_bells import FOLDER as BELLS
 from weir.executors.slurm_calls import Slurm, Usage
-from weir.executors.slurm_commands import Commands
 from weir.executors.slurm_hand import Hand
+from weir.executors.slurm_opening import connect, lock_file, make_folder
 from weir.executors.slurm_pools import Pools
-from weir.executors.slurm_rest import Rest, token_file, token_maker
 from weir.executors.slurm_runs import Notes, Run, seen_of
 from weir.executors.slurm_settings import SlurmSettings
+from weir.executors.staging import Staging
+from weir.executors.staging_access import Abandoned, StageError
+from weir.executors.staging_leaving import Leaving
+from weir.executors.staging_software import software_of
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
 
+__all__ = ["SlurmExecutor", "connect"]
+
 log = logging.getLogger(__name__)
 
-STAGING_THREADS = 4
+STAGING_THREADS = 8
 FIRST_LOOK_S = 10.0
 """How long `open` waits for Slurm to be seen for the first time; it goes on without as well."""
 
@@ -75,6 +79,9 @@ class SlurmExecutor:
         self._closing = False
         self._lock_file: int | None = None
         self._staging = ThreadPoolExecutor(STAGING_THREADS, "weir-slurm-staging")
+        data, software = settings.data, settings.software
+        self._data = Staging(data, software, str(settings.folder), now, self._software_in_use)
+        self._leaving = Leaving(self._data, now, self._conclude)
 
     # -- the contract ----------------------------------------------------------------------------
 
@@ -82,8 +89,9 @@ class SlurmExecutor:
         """Take up what is noted, and look at Slurm; one that is away is waited for in the
         background. Raises BadInput if the runs' folder can't be used.
         """
-        self._lock_file = _lock(str(self._home / "lock"))
-        _make(self._runs_folder)
+        self._lock_file = lock_file(str(self._home / "lock"))
+        make_folder(self._runs_folder)
+        make_folder(str(self._settings.folder / BELLS))
         self._wake = wake
         self._notes = Notes(self._home / "slurm.db", self._now())
         self._pools = Pools(self._settings.shares, self._notes.identifiers())
@@ -97,6 +105,7 @@ class SlurmExecutor:
             self._now,
             self._tell,
             self._flush,
+            self._leaving.take,
         )
         with self._lock:
             for run in self._notes.runs():
@@ -110,6 +119,7 @@ class SlurmExecutor:
         if self._lock_file is None:
             return
         self._closing = True
+        self._leaving.close()
         if self._settings.stop_runs_on_exit:
             reason = "stopped: the agent that ran it was shut down"
             with self._lock:
@@ -118,6 +128,7 @@ class SlurmExecutor:
                     self._stop(run, Stop(RunEvent.FAILED, reason, self._now()))
             self._hand.wait_until_canceled(10.0)
         self._staging.shutdown(wait=False, cancel_futures=True)
+        self._data.close()
         self._hand.stop()
         self._slurm.close()
         self._notes.close()
@@ -134,7 +145,7 @@ class SlurmExecutor:
         left_out = {order.run for order in without}
         with self._lock:
             counted = [run for run in self._live() if run.id not in left_out]
-            return self._pools.reports(counted, self._hand.away)
+            return self._data.with_traits(self._pools.reports(counted, self._hand.away))
 
     def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         with self._lock:
@@ -142,7 +153,13 @@ class SlurmExecutor:
             if self._hand.away:
                 return dict.fromkeys((o.run for o in fresh), "Slurm has not answered for a while")
             coming = [order for order in active if not self._knows(order.run)]
-            return self._pools.refusals(fresh, self._live(), coming)
+            unfit = self._data.refusals(fresh)
+            fresh = [order for order in fresh if order.run not in unfit]
+            return {**unfit, **self._pools.refusals(fresh, self._live(), coming)}
+
+    def archive(self, run: str) -> str:
+        """Where the agent puts the checkpoint that a run begins with."""
+        return self._data.archive(run)
 
     def submit(self, orders: Sequence[RunOrder]) -> None:
         fresh = []
@@ -180,12 +197,15 @@ class SlurmExecutor:
         if known is None:
             return ()
         outputs = known.order.spec.outputs if known.end is not None else ()
-        return local_files.list_files(_streams(known), known.work, outputs)
+        found = local_files.list_files(_streams(known), known.work, outputs)
+        return found + self._data.files(known.order, known.folder, known.over)
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
         known = self._runs.get(run)
         if known is None:
             return b""
+        if self._data.is_mine(name):
+            return self._data.read(known.order, known.folder, name, offset, limit)
         outputs = known.order.spec.outputs if known.end is not None else ()
         return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
 
@@ -199,6 +219,7 @@ class SlurmExecutor:
                 del self._runs[name]
                 self._hand.forget(run)
                 shared = run.array and any(r.array == run.array for r in self._runs.values())
+            self._data.forget([name])
             shutil.rmtree(run.folder, ignore_errors=True)
             if run.array and not shared:
                 shutil.rmtree(run.array, ignore_errors=True)
@@ -268,7 +289,7 @@ class SlurmExecutor:
             with self._lock:
                 reason = "canceled before it started"
                 self._stop(run, Stop(RunEvent.CANCELED, reason, self._now()))
-        elif any(item.url for item in run.order.spec.inputs):
+        elif self._data.slow(run.order):
             self._staging.submit(self._stage, run)
         else:
             self._stage(run)
@@ -282,10 +303,10 @@ class SlurmExecutor:
             for folder in (run.folder, run.work, os.path.join(run.folder, "tmp")):
                 with suppress(FileExistsError):
                     os.mkdir(folder, 0o700)
-            local_stage.stage(run.order.spec.inputs, run.work, wanted)
-        except local_stage.Abandoned:
+            self._data.bring_in(run.order, run.folder, wanted)
+        except Abandoned:
             return
-        except local_stage.StageError as error:
+        except StageError as error:
             failure = str(error)
         except OSError as error:
             failure = f"can't start: {error}"
@@ -301,19 +322,33 @@ class SlurmExecutor:
                 self._hand.send(run)
         self._flush()
 
+    def _conclude(self, run: Run, end: End) -> None:
+        """A run's job has ended, and what it left is where it belongs."""
+        with self._lock:
+            if self._closing or run.end is not None:
+                return
+            run.end = end
+            self._notes.keep([run])
+            self._tell(run.seen())
+        self._flush()
+
+    def _software_in_use(self) -> list[str]:
+        live = list(self._runs.values())
+        return [software_of(r.order.spec, r.folder).uses for r in live if r.end is None]
+
     def _stop(self, run: Run, stop: Stop) -> None:
         """Stop a run that has not ended, whether or not Slurm has it."""
         if run.stop is not None:
             return
         run.stop = stop
-        if run.sent_at is None:
+        if run.sent_at is None or run.leaving is not None:
             self._end(run, stop)
         else:
             self._notes.keep([run])
             self._hand.cancel(run)
 
     def _end(self, run: Run, stop: Stop) -> None:
-        """End a run that Slurm has never had."""
+        """End a run that Slurm has never had, or has no more."""
         run.stop = stop
         run.end = End(stop.event, stop.at, stop.exit_code, stop.reason)
         self._notes.keep([run])
@@ -345,42 +380,5 @@ class SlurmExecutor:
             self._wake()
 
 
-def connect(settings: SlurmSettings, now: Callable[[], float]) -> Slurm:
-    """The way to Slurm that the settings say."""
-    rest = settings.rest
-    if rest is None:
-        commands = str(settings.commands) if settings.commands else ""
-        return Commands(commands, str(settings.config or ""), settings.timeout_s)
-    if rest.token_file is not None:
-        token = token_file(rest.token_file)
-    elif rest.key_file is not None:
-        token = token_maker(rest.key_file, rest.user, now)
-    else:
-        raise BadInput("executor.rest needs a token_file or a key_file")
-    return Rest(rest.url, rest.user, token, rest.version, settings.timeout_s)
-
-
 def _streams(run: Run) -> dict[str, str]:
     return local_files.streams(run.folder, run.tasks)
-
-
-def _make(folder: str) -> None:
-    try:
-        os.makedirs(folder, 0o700, exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"executor.folder: {folder} can't be made: {error.strerror}; name a folder that this "
-            "machine and every node have under one path, and that the agent's user may write to"
-        ) from error
-
-
-def _lock(path: str) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    for _ in range(20):  # a process that was killed takes a moment to be gone
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except BlockingIOError:
-            time.sleep(0.05)
-    os.close(fd)
-    raise Conflict(f"another agent uses {os.path.dirname(path)}")

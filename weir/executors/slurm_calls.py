@@ -62,17 +62,21 @@ def failure(text: str) -> NotReady | Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Equal nodes of one job: so many tasks on each. Memory and `gres` are per node."""
+    """Equal nodes of one job: so many tasks on each, but for `missing` on the last. Memory and
+    `gres` are per node. `exclusive`: no other job is on these nodes.
+    """
 
     nodes: int
     tasks_per_node: int
     cpus_per_task: int
     memory_mib: int
     gres: str = ""
+    missing: int = 0
+    exclusive: bool = False
 
     @property
     def tasks(self) -> int:
-        return self.nodes * self.tasks_per_node
+        return self.nodes * self.tasks_per_node - self.missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,8 @@ def _size(component: Component) -> Iterator[str]:
     yield f"--mem={component.memory_mib}M"
     if component.gres:
         yield f"--gres={component.gres}"
+    if component.exclusive:
+        yield "--exclusive"
 
 
 def _refusal(text: str) -> bool:

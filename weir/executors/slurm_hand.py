@@ -3,6 +3,7 @@
 Laws:
 - How the jobs are is one call a round, whatever their number; a round comes every `poll_s`, and
   less often where the call takes long, so that asking never is a load.
+- A run whose job rings is looked at by itself, at once, without asking Slurm.
 - Nothing is concluded from an answer that did not come, or that can't be understood.
 - What can't be done now is done when Slurm is back; reading, cancels and submissions do not keep
   each other waiting for longer than one call.
@@ -20,6 +21,7 @@ from weir.core.errors import WeirError
 from weir.executors import slurm_inventory
 from weir.executors.base import Seen
 from weir.executors.local_run import End
+from weir.executors.slurm_bells import LISTEN_S, Bells
 from weir.executors.slurm_calls import Slurm
 from weir.executors.slurm_inventory import Amount, Kind
 from weir.executors.slurm_pools import Held, Pools, held_by
@@ -61,11 +63,13 @@ class Hand:
         now: Callable[[], float],
         tell: Callable[[Seen], None],
         flush: Callable[[bool], None],
+        leave: Callable[[Run, End], bool],
     ) -> None:
         self._settings, self._slurm, self._pools = settings, slurm, pools
         self._lock, self._now, self._flush = lock, now, flush
-        self._watch = Watch(settings, slurm, pools, notes, runs, lock, now, tell)
+        self._watch = Watch(settings, slurm, pools, notes, runs, lock, now, tell, leave)
         self._sender = Sender(settings, slurm, pools, notes, runs, lock, now, self._watch.end)
+        self._bells = Bells(settings.folder)
         self._to_cancel: dict[str, Run] = {}
         self._look_taken: _Look | None = None  # that waits for the next poll
         self._leftovers: list[str] = []  # jobs of runs that are over here
@@ -133,7 +137,18 @@ class Hand:
             if failed is not None:
                 self._stopped.wait(failed)
             elif not self._sender.busy:
-                self._poked.wait(max(0.0, self._idle_s()))
+                self._rest(max(0.0, self._idle_s()))
+
+    def _rest(self, seconds: float) -> None:
+        """Wait so long, or until there is something to do; runs that are out are listened for."""
+        until = self._now() + seconds
+        while (left := until - self._now()) > 0:
+            listens = bool(self._watch.sent())
+            if self._poked.wait(min(left, LISTEN_S) if listens else left):
+                return
+            if listens and (names := self._bells.rung()):
+                self._watch.hear(names)
+                self._flush(False)
 
     def _try(self, what: str, act: Callable[[], None]) -> float | None:
         """Do it; if that fails, say so once and give how long to wait."""

@@ -155,6 +155,7 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
         traits=tuple(dict.fromkeys((*share.traits, *kind.traits))),
         max_walltime_s=min(limits, default=None),
         free=free_of(free),
+        queue_ahead=share.queue_ahead,
         **{name: getattr(share, name) for name in TERMS},
     )
 

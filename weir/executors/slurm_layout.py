@@ -5,9 +5,13 @@ asked for in one way. Groups whose tasks are equal lie together. As long as they
 the job is an ordinary one; what can't is a heterogeneous job of several components, for which Slurm
 waits until all of them can start.
 
+Components may share nodes. So a group whose tasks are spread, or have nodes of their own, is one
+component, the last node of which may have fewer tasks.
+
 Laws:
 - All tasks of all groups are in exactly one component, in the order of their ranks.
 - A component's tasks fit an empty node wherever any layout does.
+- A node has no more tasks of a group than it wants, and of a group with nodes of its own no others.
 """
 
 from __future__ import annotations
@@ -17,20 +21,28 @@ from dataclasses import dataclass, replace
 
 from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, all_free, merged
 from weir.executors.local_hosts import Need
-from weir.scheduling.packing import Claim, capacity_for, largest_first, place
+from weir.scheduling.packing import Claim, capacity_for, held_whole, place, size_of
 
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`nodes` nodes with `tasks` equal tasks on each; amounts are of one task, in Slurm's units."""
+    """`nodes` nodes with `tasks` equal tasks on each, but for `missing` on the last; amounts are of
+    one task, in Slurm's units. `exclusive`: nothing else is on these nodes.
+    """
 
     nodes: int
     tasks: int
     cpus: int
     memory_bytes: int
     devices: int
+    missing: int = 0
+    exclusive: bool = False
+
+    @property
+    def all_tasks(self) -> int:
+        return self.nodes * self.tasks - self.missing
 
     @property
     def memory_mib(self) -> int:
@@ -66,7 +78,7 @@ class Layout:
 
     @property
     def tasks(self) -> int:
-        return sum(part.nodes * part.tasks for part in self.parts)
+        return sum(part.all_tasks for part in self.parts)
 
     @property
     def claims(self) -> list[Claim]:
@@ -94,60 +106,109 @@ def layout_of(
 ) -> Layout:
     """Lay a gang on what is free; where there is no room now, on empty hosts, to wait for them."""
     buckets = _buckets(needs, threads)
-    if len(buckets) == 1 and buckets[0][0].count == 1:
-        claim, (need,) = buckets[0]
-        return Layout((_part(claim, 1, 1),), (Span(0, 1, need.group),))
-    parts = _on(free, buckets) or _on(all_free(hosts, shape), buckets)
+    if len(buckets) == 1 and buckets[0].claim.count == 1:
+        (bucket,) = buckets
+        return Layout((_part(bucket, 1, 1),), (Span(0, 1, bucket.needs[0].group),))
+    parts = _on(free, buckets, shape) or _on(all_free(hosts, shape), buckets, shape)
     if parts is None:  # Slurm will say in its own words that it can't be
-        parts = [(claim, [(claim.count, 1)]) for claim, _ in buckets]
+        parts = [(bucket, [(bucket.claim.count, 1)]) for bucket in buckets]
     spans: list[Span] = []
-    for _, groups in buckets:
-        for need in groups:
+    for bucket in buckets:
+        for need in bucket.needs:
             rank = sum(span.count for span in spans)
             spans.append(Span(rank, need.claim.count, need.group))
     return Layout(
-        tuple(_part(claim, nodes, tasks) for claim, each in parts for nodes, tasks in each),
+        tuple(_part(bucket, nodes, tasks) for bucket, each in parts for nodes, tasks in each),
         tuple(spans),
     )
 
 
-def _buckets(needs: Sequence[Need], threads: int) -> list[tuple[Claim, list[Need]]]:
-    """Needs of equal tasks together, the largest tasks first."""
-    found: dict[Claim, list[Need]] = {}
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """Needs of equal tasks, and all of their tasks as Slurm will give them."""
+
+    claim: Claim
+    needs: tuple[Need, ...]
+    exclusive: bool
+
+    @property
+    def apart(self) -> bool:
+        """Whether it must be one component."""
+        return self.exclusive or self.claim.spread
+
+
+_Laid = list[tuple[int, int]]
+"""(nodes, tasks on each)"""
+
+
+def _buckets(needs: Sequence[Need], threads: int) -> list[_Bucket]:
+    """Needs of equal tasks together, the largest tasks first; those that are spread or have nodes
+    of their own stay by themselves, and the latter go first.
+    """
+    found: dict[tuple[Claim, bool, str], list[Need]] = {}
     for need in needs:
-        found.setdefault(whole(replace(need.claim, count=1), threads), []).append(need)
-    counted = {
-        replace(claim, count=sum(need.claim.count for need in groups)): groups
-        for claim, groups in found.items()
-    }
-    return [(claim, counted[claim]) for claim in largest_first(list(counted))]
+        alone = need.group if need.exclusive or need.claim.spread else ""
+        task = whole(replace(need.claim, count=1), threads)
+        found.setdefault((task, need.exclusive, alone), []).append(need)
+    buckets = [
+        _Bucket(replace(task, count=sum(n.claim.count for n in some)), tuple(some), exclusive)
+        for (task, exclusive, _), some in found.items()
+    ]
+    return sorted(buckets, key=lambda b: (b.exclusive, size_of(b.claim)), reverse=True)
 
 
 def _on(
-    free: tuple[FreeShape, ...], buckets: Iterable[tuple[Claim, list[Need]]]
-) -> list[tuple[Claim, list[tuple[int, int]]]] | None:
-    """For each bucket (nodes, tasks on each) on what is free, or None if not all of them fit."""
+    free: tuple[FreeShape, ...], buckets: Iterable[_Bucket], shape: HostShape
+) -> list[tuple[_Bucket, _Laid]] | None:
+    """Each bucket on what is free, or None if not all of them fit."""
     found = []
-    for claim, _ in buckets:
-        each = _even(free, claim) or _uneven(free, claim)
+    for bucket in buckets:
+        claim = bucket.claim
+        if bucket.exclusive:
+            each = _whole_nodes(free, claim, shape)
+        elif bucket.apart:
+            each = _even(free, claim) or _nearly_even(free, claim)
+        else:
+            each = _even(free, claim) or _uneven(free, claim)
         if each is None:
             return None
         for nodes, tasks in each:
-            left = _apart(free, _packed(claim, nodes, tasks))
+            held = replace(held_whole(claim, shape), count=nodes)
+            left = _apart(free, held if bucket.exclusive else _packed(claim, nodes, tasks))
             if left is None:
                 return None
             free = left
-        found.append((claim, each))
+        found.append((bucket, each))
     return found
 
 
-def _even(free: tuple[FreeShape, ...], claim: Claim) -> list[tuple[int, int]] | None:
+def _even(free: tuple[FreeShape, ...], claim: Claim) -> _Laid | None:
     """As few nodes as go with equally many tasks on each."""
     for tasks in sorted(_divisors(claim.count), reverse=True):
         nodes = claim.count // tasks
+        if tasks <= claim.per_host and _apart(free, _packed(claim, nodes, tasks)) is not None:
+            return [(nodes, tasks)]
+    return None
+
+
+def _nearly_even(free: tuple[FreeShape, ...], claim: Claim) -> _Laid | None:
+    """As few nodes as go with equally many tasks on each but the last."""
+    one = replace(claim, count=1)
+    rooms = (capacity_for((replace(shape, hosts=1),), one) for shape in free)
+    for tasks in range(min(claim.count, max(rooms, default=0)), 0, -1):
+        nodes = -(-claim.count // tasks)
         if _apart(free, _packed(claim, nodes, tasks)) is not None:
             return [(nodes, tasks)]
     return None
+
+
+def _whole_nodes(free: tuple[FreeShape, ...], claim: Claim, shape: HostShape) -> _Laid | None:
+    """As few nodes as do when they are empty, with as many tasks on each but the last."""
+    nodes = held_whole(claim, shape)
+    if _apart(free, nodes) is None:
+        return None
+    tasks = -(-claim.count // nodes.count)
+    return [(-(-claim.count // tasks), tasks)]
 
 
 def _uneven(free: tuple[FreeShape, ...], claim: Claim) -> list[tuple[int, int]] | None:
@@ -193,13 +254,16 @@ def _packed(claim: Claim, nodes: int, tasks: int) -> Claim:
     )
 
 
-def _part(claim: Claim, nodes: int, tasks: int) -> Part:
+def _part(bucket: _Bucket, nodes: int, tasks: int) -> Part:
+    claim = bucket.claim
     return Part(
         nodes,
         tasks,
         claim.cpu_milli // 1000,
         claim.memory_bytes,
         claim.device_milli // DEVICE_MILLI,
+        nodes * tasks - claim.count if bucket.apart else 0,
+        bucket.exclusive,
     )
 
 

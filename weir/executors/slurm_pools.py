@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from weir.core import units
 from weir.core.errors import NotReady
-from weir.core.inventory import FreeShape
+from weir.core.inventory import FreeShape, all_free
 from weir.executors import slurm_inventory
-from weir.executors.local_hosts import Need, needs_of
+from weir.executors.local_hosts import Need, needs_of, words_of
 from weir.executors.slurm_inventory import Amount, Kind
 from weir.executors.slurm_layout import Layout, Part, layout_of, whole
 from weir.executors.slurm_records import Node, Partition
@@ -102,13 +102,18 @@ class Pools:
         if not self.looked:
             return {}
         left = {kind.name: self._free(kind, live) for kind in self._kinds.values()}
+        ahead = {kind.name: kind.share.queue_ahead for kind in self._kinds.values()}
+        for run in live:
+            if run.started is None and run.pool in ahead:
+                ahead[run.pool] -= 1
         for other in coming:
             kind = self.get(self.name_of(other.pool))
             if kind is not None:
                 left[kind.name] = subtract(left[kind.name], _claims(kind, other))
+                ahead[kind.name] -= 1
         refused = {}
         for order in orders:
-            reason = self._refusal(order, left)
+            reason = self._refusal(order, left, ahead)
             if reason:
                 refused[order.run] = reason
         return refused
@@ -139,8 +144,10 @@ class Pools:
         shapes = slurm_inventory.free_shapes(kind, self._others.get(kind.name, {}), placed)
         return subtract(shapes, claims) if claims else shapes
 
-    def _refusal(self, order: RunOrder, left: dict[str, tuple[FreeShape, ...]]) -> str:
-        """Why an order does not fit on what is left; takes it if it does."""
+    def _refusal(
+        self, order: RunOrder, left: dict[str, tuple[FreeShape, ...]], ahead: dict[str, int]
+    ) -> str:
+        """Why an order fits neither on what is left nor in the queue; takes it if it does."""
         name = self.name_of(order.pool)
         kind = self._kinds.get(name)
         if kind is None:
@@ -158,10 +165,18 @@ class Pools:
         except ValueError as error:
             return str(error)
         after = place_all(left[name], claims)
+        if after is None and ahead[name] > 0 and _could_hold(kind, claims):
+            ahead[name] -= 1
+            return ""
         if after is None:
             return f"no room in pool {name} for {_words(needs_of(order))}"
         left[name] = after
         return ""
+
+
+def _could_hold(kind: Kind, claims: Sequence[Claim]) -> bool:
+    """Whether the pool, empty, would hold it."""
+    return place_all(all_free(kind.hosts, kind.shape), claims) is not None
 
 
 def held_by(run: Run, kind: Kind) -> dict[str, Amount]:
@@ -175,7 +190,7 @@ def held_by(run: Run, kind: Kind) -> dict[str, Amount]:
 
 
 def _amount(part: Part, kind: Kind) -> Amount:
-    if kind.exclusive:
+    if kind.exclusive or part.exclusive:
         shape = kind.shape
         return Amount(shape.cpu_milli // 1000, shape.memory_bytes // 2**20, shape.devices)
     return Amount(part.cpus * part.tasks, part.memory_mib, part.devices * part.tasks)
@@ -184,20 +199,21 @@ def _amount(part: Part, kind: Kind) -> Amount:
 def _claims(kind: Kind, order: RunOrder, layout: Layout | None = None) -> list[Claim]:
     """What an order takes of a pool. Raises ValueError if its groups are not those of its job."""
     if layout is not None:
-        claims = layout.claims
+        claims = [(part.claim, part.exclusive) for part in layout.parts]
     else:
-        claims = [whole(need.claim, kind.threads) for need in needs_of(order)]
-    if not kind.exclusive:
-        return claims
+        claims = [
+            (replace(need, claim=whole(need.claim, kind.threads)).claimed(kind.shape), False)
+            for need in needs_of(order)
+        ]
     shape = kind.shape
+    whole_node = {
+        "cpu_milli": shape.cpu_milli,
+        "memory_bytes": shape.memory_bytes,
+        "device_milli": 1000 * shape.devices,
+    }
     return [
-        replace(
-            claim,
-            cpu_milli=shape.cpu_milli,
-            memory_bytes=shape.memory_bytes,
-            device_milli=1000 * shape.devices,
-        )
-        for claim in claims
+        replace(claim, **whole_node) if exclusive or kind.exclusive else claim
+        for claim, exclusive in claims
     ]
 
 
@@ -207,5 +223,6 @@ def _words(needs: Sequence[Need]) -> str:
         f"{units.show_bytes(need.claim.memory_bytes)}"
         + f", {units.show_devices_milli(need.claim.device_milli)} devices"
         * bool(need.claim.device_milli)
+        + words_of(need)
         for need in needs
     )

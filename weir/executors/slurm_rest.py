@@ -233,6 +233,7 @@ def _fields(job: Submission, part: Component, version: int) -> dict[str, Any]:
         fields |= {"time_limit": "UNLIMITED" if job.minutes is None else job.minutes}
         fields |= {"gres": part.gres, "constraints": job.constraint, "exclude_nodes": job.exclude}
         fields |= {"open_mode": "append"}
+        fields |= {"exclusive": "exclusive"} if part.exclusive else {}
     else:
         fields |= {"environment": [f"PATH={path}", "LANG=C.UTF-8"], "requeue": False}
         fields |= {"minimum_nodes": part.nodes, "maximum_nodes": part.nodes}
@@ -243,6 +244,7 @@ def _fields(job: Submission, part: Component, version: int) -> dict[str, Any]:
         mark = "gres:" if version == 39 else "gres/"
         fields |= {"tres_per_node": f"{mark}{part.gres}" if part.gres else ""}
         fields |= {"constraints": job.constraint}
+        fields |= {"shared": ["none"]} if part.exclusive else {}
         fields |= {"excluded_nodes": list(hosts_of(job.exclude))}
     fields |= {"account": job.account, "qos": job.qos, "reservation": job.reservation}
     fields |= {"nice": job.nice} if job.nice else {}

@@ -42,7 +42,8 @@ class Run:
     `sent_at` is when it was last sent to Slurm, `job` the id that Slurm gave then; `array` is the
     folder of the array it was folded into and `index` its number there, and `own` the id that the
     element has by itself, which Slurm gives it when it starts. `nodes` are those of each component
-    of its job; `missed` counts looks at Slurm that did not show it.
+    of its job; `missed` counts looks at Slurm that did not show it. `leaving` is the end of
+    one of which something is still to be brought away before that is told.
     """
 
     order: RunOrder
@@ -61,6 +62,7 @@ class Run:
     nodes: tuple[tuple[str, ...], ...] = ()
     missed: int = 0
     canceled_at: float | None = None
+    leaving: End | None = None
 
     @property
     def id(self) -> str:
@@ -103,6 +105,11 @@ class Run:
     def base(self, group: str, index: int) -> str:
         """What the names of a task's files begin with."""
         return task_files(self.folder, group, index)
+
+    @property
+    def over(self) -> bool | None:
+        """Whether it has succeeded; None while it goes on."""
+        return None if self.end is None else self.end.event is RunEvent.SUCCEEDED
 
     def seen(self) -> Seen:
         """Its state now, as the event that says it."""

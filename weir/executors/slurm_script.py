@@ -16,14 +16,23 @@ Laws:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from shlex import quote
 
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.units import parse_cpu_milli
-from weir.executors.local_environment import STANDARD_PATH, THREADS, VISIBLE, command_of, maker_of
+from weir.executors.local_environment import (
+    STANDARD_PATH,
+    THREADS,
+    VISIBLE,
+    checkpoint_of,
+    command_of,
+    maker_of,
+)
+from weir.executors.slurm_bells import bell_of
 from weir.executors.slurm_layout import Layout, Part
+from weir.executors.staging_software import Software
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import Tasks
 
@@ -41,9 +50,12 @@ if [ "${{1-}}" != task ]; then
         echo late >>"$run/claim"
         exit 0
     fi
+    {ring}
     {launch}
 fi
 """
+
+_RING = "echo 2>/dev/null >{bell} || true"
 
 _TASK = """weir_rank=${SLURM_PROCID:-0}
 %(ranks)s
@@ -116,6 +128,7 @@ trap : HUP INT QUIT USR1 USR2
 "$weir_program" "$@" >"$weir_task.stdout" 2>"$weir_task.stderr" </dev/null
 weir_code=$?
 printf 'exit %%s\\n' "$weir_code" >>"$weir_task.task"
+%(ring)s
 exit "$weir_code"
 """
 
@@ -128,6 +141,7 @@ class Place:
     model: str | None
     emulated: bool
     path: tuple[str, ...] = ()
+    software: Software = field(default_factory=Software)
 
 
 def batch(script: str) -> str:
@@ -138,7 +152,8 @@ def batch(script: str) -> str:
 def script_of(order: RunOrder, folder: str, layout: Layout, place: Place, start_by: float) -> str:
     """The script of a run, for these components; `start_by` in seconds since 1970."""
     visible = None if place.emulated else VISIBLE.get(maker_of(place.model))
-    path = ":".join((*place.path, STANDARD_PATH))
+    maker = "" if place.emulated else maker_of(place.model)
+    path = ":".join((*place.software.path, *place.path, STANDARD_PATH))
     common = {
         "WEIR_JOB_ID": order.job,
         "WEIR_RUN_ID": order.run,
@@ -147,24 +162,31 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place, start_
         "WEIR_POOL": place.pool,
         "WEIR_DEVICE_MODEL": place.model or "",
         "WEIR_EMULATED": "1" if place.emulated else "0",
+        **checkpoint_of(order, os.path.join(folder, "work")),
     }
+    bell = quote(bell_of(folder))
     task = _TASK % {
         "ranks": _ranks(layout, {t.name: devices_of(t) for t in order.spec.tasks}),
         "path": quote(path),
         "common": _exports(order.spec.environment),
-        "groups": "\n".join(_group(order, tasks, common) for tasks in order.spec.tasks),
+        "groups": "\n".join(
+            _group(order, tasks, common, lambda words: place.software.command(words, maker))
+            for tasks in order.spec.tasks
+        ),
         "visible": f'export {visible}="$weir_mine"' if visible else "",
+        "ring": _RING.format(bell=bell) if layout.tasks == 1 else "",
     }
     head = _BATCH.format(
         title=f"Run {order.run} of job {order.job}",
         folder=quote(folder),
         late=int(start_by),
-        launch=_launch(layout),
+        ring=_RING.format(bell=bell),
+        launch=_launch(layout, bell),
     )
     return head + task
 
 
-def _launch(layout: Layout) -> str:
+def _launch(layout: Layout, bell: str) -> str:
     """How the batch script becomes the tasks: itself for one, by srun for several."""
     if layout.tasks == 1:
         return "SLURM_PROCID=0 SLURM_LOCALID=0"
@@ -173,12 +195,21 @@ def _launch(layout: Layout) -> str:
         which = f"--het-group={number} " if len(layout.parts) > 1 else ""
         steps.append(f'{which}{_step(part)} /bin/sh "$run/{SCRIPT}" task')
     options = "--mpi=none --kill-on-bad-exit=1 --input=none --output=none --error=none"
-    return f"exec srun {options} " + " : ".join(steps)
+    # A signal is for the tasks: this shell waits for them, and rings.
+    return "\n    ".join(
+        [
+            "trap : HUP INT TERM",
+            f"srun {options} " + " : ".join(steps),
+            "weir_code=$?",
+            _RING.format(bell=bell),
+            'exit "$weir_code"',
+        ]
+    )
 
 
 def _step(part: Part) -> str:
     return (
-        f"--nodes={part.nodes} --ntasks={part.nodes * part.tasks} "
+        f"--nodes={part.nodes} --ntasks={part.all_tasks} "
         f"--ntasks-per-node={part.tasks} --cpus-per-task={part.cpus}"
     )
 
@@ -194,7 +225,12 @@ def _ranks(layout: Layout, devices: Mapping[str, int]) -> str:
     return "\n".join((*lines, "fi"))
 
 
-def _group(order: RunOrder, tasks: Tasks, common: Mapping[str, str]) -> str:
+def _group(
+    order: RunOrder,
+    tasks: Tasks,
+    common: Mapping[str, str],
+    started: Callable[[Sequence[str]], Sequence[str]],
+) -> str:
     chosen = next(g for g in order.groups if g.group == tasks.name)
     command, environment = command_of(tasks, chosen.stack)
     cores = str(-(-parse_cpu_milli(tasks.cpu) // 1000))
@@ -206,7 +242,7 @@ def _group(order: RunOrder, tasks: Tasks, common: Mapping[str, str]) -> str:
         "WEIR_TASK_COUNT": str(chosen.count),
         "WEIR_STACK": chosen.stack or "",
     }
-    words = " ".join(quote(word) for word in command)
+    words = " ".join(quote(word) for word in started(command))
     return f"{quote(tasks.name)})\n{_exports(said)}\nset -- {words}\n;;"
 
 

@@ -29,6 +29,7 @@ from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_runs import Notes, Run, job_name
 from weir.executors.slurm_script import LOG, SCRIPT, Place
 from weir.executors.slurm_settings import SlurmSettings
+from weir.executors.staging_software import software_of
 from weir.wire.jobspec import walltime_s
 
 log = logging.getLogger(__name__)
@@ -216,7 +217,9 @@ class Sender:
         """Write a run's script. Raises OSError."""
         if run.layout is None:
             return
-        place = Place(kind.name, kind.model, kind.share.emulated, self._settings.path)
+        software = software_of(run.order.spec, run.folder)
+        emulated, first = kind.share.emulated, self._settings.path
+        place = Place(kind.name, kind.model, emulated, first, software)
         text = slurm_script.script_of(run.order, run.folder, run.layout, place, run.start_by)
         path = os.path.join(run.folder, SCRIPT)
         with open(f"{path}.part", "w", encoding="utf-8") as file:
@@ -254,7 +257,9 @@ class Sender:
 def _component(part: Part, kind: Kind) -> Component:
     devices = part.devices * part.tasks
     gres = f"{kind.gres}:{devices}" if devices else ""
-    return Component(part.nodes, part.tasks, part.cpus, part.memory_mib, gres)
+    return Component(
+        part.nodes, part.tasks, part.cpus, part.memory_mib, gres, part.missing, part.exclusive
+    )
 
 
 def _minutes(run: Run, kind: Kind) -> int | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from weir.executors.staging_settings import DataSettings, SoftwareSettings
 from weir.wire.base import Wire
 from weir.wire.pools import PoolTerms
 
@@ -55,6 +56,9 @@ class SlurmShare(PoolTerms):
     device_models: dict[str, str] = Field({}, description="device model by GRES type or name")
     max_devices: Annotated[int, Field(ge=1)] | None = None
     max_hosts: Annotated[int, Field(ge=1)] | None = None
+    queue_ahead: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        0, description="runs that may wait in Slurm's own queue beyond what is free"
+    )
     idle_only: bool = Field(False, description="nothing is free while the center's own jobs wait")
     account: str = ""
     qos: str = Field("", description="such as one that the center's own jobs preempt")
@@ -83,6 +87,8 @@ class SlurmSettings(Wire):
     )
     fold: bool = Field(True, description="equal jobs that start together become one array")
     stop_runs_on_exit: bool = False
+    data: DataSettings = DataSettings()
+    software: SoftwareSettings = SoftwareSettings()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weir.core import units
@@ -32,6 +32,9 @@ from weir.wire.jobspec import walltime_s
 log = logging.getLogger(__name__)
 
 CANCEL_AGAIN_S = 30.0
+
+ENDING_S = 30.0
+"""How long the job of a run that has ended may still be there: Slurm cleans up after it."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,9 @@ class Watch:
         lock: threading.RLock,
         now: Callable[[], float],
         tell: Callable[[Seen], None],
+        leave: Callable[[Run, End], bool] = lambda run, end: False,
     ) -> None:
+        self._leave = leave
         self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
         self._runs, self._lock, self._now, self._tell = runs, lock, now, tell
         self._past: dict[str, Run] = {}  # forgotten; their jobs may hold something for a moment
@@ -67,7 +72,8 @@ class Watch:
     def sent(self) -> list[Run]:
         """Runs that Slurm may have."""
         with self._lock:
-            return [r for r in self._runs.values() if r.end is None and r.sent_at is not None]
+            live = [run for run in self._runs.values() if run.end is None and run.leaving is None]
+            return [run for run in live if run.sent_at is not None]
 
     def forget(self, run: Run) -> None:
         """This run is forgotten; with the lock held."""
@@ -126,6 +132,28 @@ class Watch:
                     self.work.leftovers.append(run.job_word)
                 return
             self._keep_limits(run, now)
+
+    def hear(self, names: Iterable[str]) -> None:
+        """Runs whose jobs have rung: what they left says whether they have started, or ended.
+
+        What only Slurm can tell (why a signal ended a task) is left to the next answer.
+        """
+        now = self._now()
+        for run in (self._runs.get(name) for name in names):
+            if run is None or run.end is not None or run.stop is not None:
+                continue
+            trails = read_trail(run, self._log_of(run))
+            if trails.job is None or trails.late:
+                continue
+            with self._lock:
+                if run.end is not None or run.stop is not None:
+                    continue
+                if run.started is None:
+                    run.started = started_at((), trails, now)
+                    self._notes.keep([run])
+                    self._tell(run.seen())
+                if trails.over and not trails.felled:
+                    self.end(run, end_of(run, (), trails, now))
 
     def _keep_limits(self, run: Run, now: float) -> None:
         """Stop a run that has had its time; cancel again what is slow to be canceled."""
@@ -186,6 +214,10 @@ class Watch:
             wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
             if wrong:
                 end = End(RunEvent.FAILED, end.at, end.exit_code, wrong)
+        if run.leaving is None and self._leave(run, end):
+            run.leaving = end
+        if run.leaving is not None:
+            return  # who brings away what it has left tells of its end
         run.end = end
         self._notes.keep([run])
         self._tell(run.seen())
@@ -197,6 +229,9 @@ class Watch:
         """Runs, forgotten ones too, whose jobs hold something now, or did at the last look."""
         with self._lock:
             known = [*self._runs.values(), *self._past.values()]
+            for run in known:
+                if run.end is not None and not run.nodes:  # it rang before it was ever seen
+                    run.nodes = tuple(job.nodes for job in rows.of(run) if job.nodes)
             held = {run.id: run for run in known if run.nodes and rows.holds(run, since)}
             self._past = {name: run for name, run in self._past.items() if name in held}
         return held
@@ -216,6 +251,9 @@ class Watch:
 
     def _is_ghost(self, run_id: str, job: Job) -> bool:
         run = self._runs.get(run_id)
+        ended = self._notes.forgotten(run_id) if run is None else run.end
+        if ended is not None:
+            return self._now() - ended.at > ENDING_S
         if run is None:
-            return self._notes.forgotten(run_id) is not None
-        return run.end is not None or (run.job is not None and run.job not in (job.id, job.leader))
+            return False
+        return run.job is not None and run.job not in (job.id, job.leader)

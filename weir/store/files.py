@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 import fsspec
 
+READ = 2**20
+"""Bytes that are read at once."""
+
 MAX_ENTRY = 200
 """Longest name of a folder, in characters; file systems take 255 bytes."""
 
@@ -48,6 +51,21 @@ class Files:
             if start + size > here:  # pieces may overlap: each was sent as the file then was
                 found += self._fs.cat_file(_piece(folder, start, size))[here - start :]
         return bytes(found[:limit])
+
+    def digest(self, run: str, name: str, size: int) -> str:
+        """The sha256 of the first `size` bytes, in hex; of less, if there is less."""
+        digest, offset = hashlib.sha256(), 0
+        while offset < size and (data := self.read(run, name, offset, min(READ, size - offset))):
+            digest.update(data)
+            offset += len(data)
+        return digest.hexdigest()
+
+    def drop(self, run: str, name: str) -> None:
+        """Delete a file; harmless if there is none."""
+        try:
+            self._fs.rm(self._folder(run, name), recursive=True)
+        except FileNotFoundError:
+            return
 
     def _folder(self, run: str, name: str) -> str:
         return f"{self._root}/{_entry(run)}/{_entry(name)}"

@@ -166,6 +166,8 @@ job = Table(
     Index(None, "state", "priority", "submitted_at"),
     Index(None, "origin_cluster", "seq"),
     Index(None, "submitted_at"),
+    Index(None, "started_at"),
+    Index(None, "ended_at"),
     Index(None, "expires_at"),
 )
 
@@ -235,4 +237,77 @@ file = Table(
     Column("run", String(60), primary_key=True),
     Column("name", String(300), primary_key=True),
     Column("size", BigInteger, nullable=False),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("run", String(60), primary_key=True),  # whose file it is; see control.checkpoints
+    Column("name", String(300), primary_key=True),
+    Column("made_in", Double, nullable=False),  # when its run was assigned; 0: brought along
+    Column("number", Integer, nullable=False),  # its number in that run
+    Column("saved_at", Double, nullable=False),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject", String(240), nullable=False),  # an identifier, ID/host, or FROM>TO
+    Column("metric", String(63), nullable=False),
+    Column("part", String(63), nullable=False),
+    Column("cluster", String(120), nullable=False, index=True),  # heard by it first; "": own
+    UniqueConstraint("subject", "metric", "part"),
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    # By time first: what is written together lies together, and so does what is thrown away.
+    Column("width", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("series", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("least", Double, nullable=False),
+    Column("most", Double, nullable=False),
+    Column("last", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+indicator_total = Table(
+    "indicator_total",
+    metadata,
+    Column("width", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("indicator", String(63), primary_key=True),
+    Column("part", String(120), primary_key=True),  # "": the whole
+    Column("value", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rollup_due = Table(
+    "rollup_due",
+    metadata,
+    Column("width", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+)
+
+sample_news = Table(
+    "sample_news",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("width", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("cluster", String(120), nullable=False),  # by which it came; "": rolled up here
+)
+
+sample_gap = Table(
+    "sample_gap",
+    metadata,
+    Column("cluster", String(120), primary_key=True),
+    Column("begin", Double, primary_key=True),
+    Column("end", Double, nullable=False),
+    Column("reason", Text, nullable=False),
 )

@@ -19,6 +19,7 @@ from weir.core.lifecycle import RunEvent
 from weir.wire.base import Wire
 from weir.wire.jobspec import JobSpec
 from weir.wire.pools import PoolReport
+from weir.wire.samples import Gap, SampleBlock
 
 MAX_WAIT_S = 60.0
 """Longest that a call waits for orders, in seconds."""
@@ -66,6 +67,8 @@ class ExchangeRequest(Wire):
     changed: tuple[PoolReport, ...] = Field((), description="pools of which only `free` changed")
     observations: Annotated[tuple[Observation, ...], Field(max_length=5000)] = ()
     chunks: Annotated[tuple[FileChunk, ...], Field(max_length=5000)] = ()
+    samples: Annotated[tuple[SampleBlock, ...], Field(max_length=50)] = ()
+    gaps: Annotated[tuple[Gap, ...], Field(max_length=1000)] = ()
     after: Number = 0
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = 0
     want: bool = Field(True, description="answer with assignments; false when only reporting")
@@ -94,6 +97,7 @@ class RunOrder(Wire):
     path: tuple[str, ...] = ()
     start_within_s: float
     cancel: bool = False
+    restore: str | None = Field(None, description="a checkpoint to go on from; see wire.checkpoint")
 
 
 class ExchangeAnswer(Wire):
@@ -108,5 +112,6 @@ class ExchangeAnswer(Wire):
     recheck: tuple[str, ...] = Field((), description="runs to report the state of")
     resend: bool = Field(False, description="the whole inventory is needed")
     revision: int = 0
+    refused: tuple[str, ...] = Field((), description="samples that were not taken, and why")
     lease_s: float
     server_time: float

@@ -31,6 +31,7 @@ class Origin(Wire):
     groups: tuple[tuple[str, int], ...] = ()
     array_index: int | None = None
     start_within_s: Annotated[float, Field(ge=0)]
+    restore: str | None = Field(None, description="a checkpoint left for this run to go on from")
 
 
 class Submission(Wire):
@@ -118,13 +119,18 @@ class FindRequest(Wire):
 
 
 class FindAnswer(Answer):
-    """Every pool of the network: ranked yes, or no with reasons."""
+    """Every pool of the network: ranked yes, or no with reasons.
+
+    `suited` counts the pools that can take the job, now or later, and `unsuited` the others.
+    """
 
     policy: str
     candidates: tuple[CandidateAnswer, ...]
     rejections: tuple[RejectionAnswer, ...]
     reasons: tuple[ReasonAnswer, ...]
     changes: tuple[ChangeAnswer, ...]
+    suited: int | None = None
+    unsuited: int | None = None
 
 
 class WhyAnswer(Answer):
@@ -278,6 +284,8 @@ class IndicatorAnswer(Answer):
     label: str
     label_zh: str
     unit: str
+    kind: str = ""
+    source: str = ""
     law: str
     value: float | int | None
     by: dict[str, float | int | None]

@@ -23,6 +23,9 @@ from weir.wire.base import Wire
 MAX_ARRAY = 10_000
 """Most jobs of one array."""
 
+CONTAINER, ENVIRONMENTS = "container", "environments"
+"""Traits of pools that run container images, and that build environments of Python packages."""
+
 MAX_INPUT_BYTES = 4 * 2**20
 """Largest inline input of a job, all files together; larger ones go by URL."""
 
@@ -100,6 +103,9 @@ RelativePath = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$", max_length=240),
 ]
+Image = Annotated[
+    str, Field(pattern=r"^((docker|oras)://[A-Za-z0-9][A-Za-z0-9_.:/@-]*|[A-Za-z0-9_.-]+\.sif)$")
+]
 Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
 
 
@@ -153,6 +159,10 @@ class Tasks(Wire):
     cpu: Cpu = "1"
     memory: Bytes = "256MiB"
     devices: Devices | None = None
+    max_per_host: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="at most so many of these tasks on one host; 1 spreads them all"
+    )
+    exclusive: bool = Field(False, description="their hosts carry nothing else, and are held whole")
     fabric: tuple[Name, ...] = ()
     command: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
@@ -215,11 +225,26 @@ class Input(Wire):
 
 
 class Output(Wire):
-    """A file that the job leaves behind; it is brought to where the job was submitted."""
+    """A file that the job leaves behind; it is brought to where the job was submitted, or to `url`
+    by the center itself, whatever its size.
+    """
 
     path: RelativePath
     max_size: Bytes = "64MiB"
     required: bool = False
+    url: Annotated[str, Field(pattern=r"^(file|https?|s3)://")] | None = None
+
+
+class Checkpoint(Wire):
+    """A folder from which the job can go on. It is carried along while the job runs, and put into
+    the next run's folder: by way of the servers up to `max_size`, by `url` whatever its size.
+    """
+
+    path: RelativePath
+    max_size: Bytes = "256MiB"
+    every: Duration = "60s"
+    marker: RelativePath | None = Field(None, description="file in it that is written last")
+    url: Annotated[str, Field(pattern=r"^(file|s3)://")] | None = None
 
 
 class Array(Wire):
@@ -256,6 +281,10 @@ class JobSpec(Wire):
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
     outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
     environment: Environment = {}
+    image: Image | None = Field(None, description="container: docker://... or an input x.sif")
+    requirements: RelativePath | None = Field(None, description="input that lists Python packages")
+    checkpoint: Checkpoint | None = None
+    stage_within: Duration = Field("1h", description="longest that data and software may take")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -269,6 +298,7 @@ class JobSpec(Wire):
                 raise ValueError(f"two {noun}s have one name: {', '.join(twice)}")
         if self.preemptible and not self.restartable:
             raise ValueError("what is preemptible starts anew, so it can't be restartable: false")
+        self._check_software()
         start, end = start_after_s(self), deadline_s(self)
         if start is not None and end is not None and start >= end:
             raise ValueError(f"start_after ({self.start_after}) is not before the deadline")
@@ -279,6 +309,17 @@ class JobSpec(Wire):
                 f"{units.show_bytes(MAX_INPUT_BYTES)}; give large ones by url"
             )
         return self
+
+    def _check_software(self) -> None:
+        given = {i.path for i in self.inputs}
+        if self.image is not None and self.requirements is not None:
+            raise ValueError("give either image or requirements: an image has its own Python")
+        for name in (
+            self.image if self.image and "://" not in self.image else None,
+            self.requirements,
+        ):
+            if name is not None and name not in given:
+                raise ValueError(f"{name} is none of the inputs")
 
 
 def demand_of(
@@ -300,7 +341,14 @@ def demand_of(
         allow_emulated=c.emulated,
         excluded_domains=tuple(sorted(excluded_domains)),
         pinned_pool=pinned_pool,
+        traits=traits_of(spec),
     )
+
+
+def traits_of(spec: JobSpec) -> tuple[str, ...]:
+    """What a pool must be able to do for this job's software."""
+    wanted = {CONTAINER: spec.image, ENVIRONMENTS: spec.requirements}
+    return tuple(trait for trait, wish in wanted.items() if wish is not None)
 
 
 def walltime_s(spec: JobSpec) -> int | None:
@@ -329,6 +377,8 @@ def _group(tasks: Tasks) -> TaskGroup:
         device=device,
         stacks=tuple(v.stack for v in tasks.variants),
         fabric=tasks.fabric,
+        max_per_host=tasks.max_per_host,
+        exclusive=tasks.exclusive,
     )
 
 

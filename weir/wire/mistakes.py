@@ -40,6 +40,10 @@ FORMS: Mapping[str, str] = {
         "is no variable's name: letters, digits and underscores, no digit first"
     ),
     r"^(file|https?|s3)://": "is no URL: it begins with file://, http://, https:// or s3://",
+    r"^(file|s3)://": "is no URL of a folder: it begins with file:// or s3://",
+    r"^((docker|oras)://[A-Za-z0-9][A-Za-z0-9_.:/@-]*|[A-Za-z0-9_.-]+\.sif)$": (
+        "is no image: docker://NAME, oras://NAME, or an input whose name ends with .sif"
+    ),
     r"^[0-9a-f]{64}$": "is no SHA-256: 64 of 0-9 and a-f",
     r"^[A-Z]{3}$": "is no currency: three capital letters, as in CNY",
 }

@@ -1,0 +1,186 @@
+"""Probes at work: each on a thread of its own, so that one that hangs delays nothing else.
+
+Looks come at whole multiples of a probe's interval, so that a bucket of ten seconds has at most one
+sample of each series. What a look gave goes into the spools of all parents. Whether a probe's
+source answers, and how old its newest answer is, is told by a thread that asks no source.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from weir.agent.spool import Spool
+from weir.core.errors import WeirError
+from weir.core.identifiers import Kind, parse
+from weir.core.metrics import METRICS, out_of_bounds, refusal
+from weir.core.series import WIDTHS, Key, single, start_of
+from weir.probes.base import CLUSTER, SITE, Look, Probe, Sample
+from weir.wire.samples import MAX_POINTS, Point, pack
+
+log = logging.getLogger(__name__)
+
+NARROWEST = WIDTHS[0]
+TELL_S = 30.0
+"""How often it is told whether the sources answer."""
+
+
+Names = Callable[[str], str | None]
+"""The identifier of a place (`weir.probes.base`), if it has one by now."""
+
+
+class Probing:
+    """The probes of one agent. `names` gives how places are called now."""
+
+    def __init__(
+        self,
+        probes: Sequence[Probe],
+        spools: Sequence[Spool],
+        names: Callable[[], Names],
+        now: Callable[[], float],
+        tell: Callable[[], None],
+    ) -> None:
+        self._probes, self._spools = probes, spools
+        self._names, self._now, self._tell = names, now, tell
+        self._stopped = threading.Event()
+        self._begun = now()
+        self._answered: dict[str, float] = {}
+        self._failing: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Begin to look."""
+        if not self._probes:
+            return
+        for probe in self._probes:
+            threading.Thread(
+                target=self._look_on, args=(probe,), name=f"probe {probe.name}", daemon=True
+            ).start()
+        threading.Thread(target=self._tell_on, name="probes", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more. A thread that hangs in its source ends with the process."""
+        self._stopped.set()
+        for probe in self._probes:
+            try:
+                probe.close()
+            except Exception:
+                log.exception("the probe %s does not close", probe.name)
+
+    def look(self, probe: Probe, at: float) -> bool:
+        """Have a probe look once; whether it has more at once."""
+        try:
+            look = probe.look(at)
+            self._keep(probe.name, look, at)
+            probe.kept()
+        except (WeirError, OSError) as error:
+            self._fails(probe, str(error))
+            return False
+        except Exception:
+            if self._stopped.is_set():
+                return False
+            log.exception("the probe %s has a fault", probe.name)
+            self._failing[probe.name] = "a fault"
+            return False
+        if probe.name in self._failing:
+            log.info("the probe %s answers again", probe.name)
+            del self._failing[probe.name]
+        self._answered[probe.name] = at
+        return look.more
+
+    def _look_on(self, probe: Probe) -> None:
+        more = False
+        while not self._stopped.is_set():
+            now = self._now()
+            # The wait is by the wall clock: looks of different agents fall into the same buckets.
+            wait_s = 0.0 if more else probe.interval_s - now % probe.interval_s
+            if self._stopped.wait(wait_s):
+                return
+            more = self.look(probe, self._now())
+
+    def _fails(self, probe: Probe, why: str) -> None:
+        if self._failing.get(probe.name) != why:
+            self._failing[probe.name] = why
+            log.warning("the probe %s gives nothing: %s", probe.name, why)
+
+    def _keep(self, name: str, look: Look, at: float) -> None:
+        for said in look.said:
+            log.warning("the probe %s: %s", name, said)
+        begin, name_of = start_of(at, NARROWEST), self._names()
+        points = []
+        for sample in look.samples:
+            wrong = _wrong(sample)
+            subject = None if wrong else name_of(sample.place)
+            if wrong:
+                log.warning("the probe %s: %s", name, wrong)
+            elif subject is not None:
+                key = Key(subject, sample.metric, sample.part)
+                points.append(Point(key, begin, single(sample.value)))
+        # A series that stands twice in one look is one series: the last value counts.
+        distinct = list({p.key: p for p in points}.values())
+        blocks = [
+            pack(NARROWEST, distinct[first : first + MAX_POINTS])
+            for first in range(0, len(distinct), MAX_POINTS)
+        ]
+        if blocks or look.blocks or look.gaps:
+            for spool in self._spools:
+                spool.put([*blocks, *look.blocks], look.gaps)
+            self._tell()
+
+    def _tell_on(self) -> None:
+        while not self._stopped.wait(TELL_S - self._now() % TELL_S):
+            try:
+                self._keep("probes", Look(self.states()), self._now())
+            except Exception:
+                if not self._stopped.is_set():
+                    log.exception("whether the probes answer can't be told")
+
+    def states(self) -> list[Sample]:
+        """Which sources answer, and how old their newest answers are."""
+        samples, now = [], self._now()
+        for probe in self._probes:
+            answered = self._answered.get(probe.name)
+            if (
+                answered is None
+                and probe.name not in self._failing
+                and now < self._begun + probe.interval_s + TELL_S
+            ):
+                continue  # it has only just begun
+            late = answered is None or now - answered > 3 * probe.interval_s + TELL_S
+            up = 0.0 if late or probe.name in self._failing else 1.0
+            samples.append(Sample("probe_tried", 1.0, part=probe.name))
+            samples.append(Sample("probe_up", up, part=probe.name))
+            if answered is not None:
+                age = Sample("probe_age", max(0.0, now - answered), part=probe.name)
+                samples.append(age)
+        return samples
+
+
+def places(cluster: str, pools: Mapping[str, str]) -> Names:
+    """How places are called in a cluster whose pools have these identifiers by name."""
+
+    def name_of(place: str) -> str | None:
+        kind, slash, name = place.partition("/")
+        if not slash:
+            if place == SITE:
+                return _site(cluster)
+            return cluster if place == CLUSTER else place
+        if kind == "pool":
+            return pools.get(name)
+        if kind == "host":
+            return f"{cluster}/{name}"
+        return f"{cluster}>{name}" if kind == "link" else place
+
+    return name_of
+
+
+def _site(cluster: str) -> str | None:
+    """The site of a cluster; None for a link, which stands for a domain."""
+    found = parse(cluster)
+    return found.parent if found.kind is Kind.CLUSTER else None
+
+
+def _wrong(sample: Sample) -> str | None:
+    """What the parent would refuse is left out here already."""
+    found = refusal(sample.metric, sample.part)
+    return found or out_of_bounds(METRICS[sample.metric], single(sample.value))

@@ -1,0 +1,186 @@
+"""Samples on their way up: many buckets of one tier in one block, packed by columns.
+
+A block's `data` is base64 of zlib of: the length of the names as four bytes, the names as lines of
+`subject TAB metric TAB part`, and then a column each of the series' number and the bucket's place
+(32-bit unsigned), and of the last value (64-bit float), all little-endian. If any bucket has more
+than one sample, columns follow of the number of samples (32-bit) and of total, least and most.
+
+Laws:
+- A block says nothing about order: its buckets may come again, late, and by another way.
+- Unpacking is bounded: by bytes before and after decompression, by rows and by series.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from weir.core.errors import BadInput
+from weir.core.series import WIDTHS, Bucket, Key, single
+from weir.wire.base import Answer, Wire
+
+MAX_POINTS = 50_000
+"""Most buckets in one block."""
+
+MAX_NAMES_BYTES = 8 * 2**20
+MAX_TEXT = 16 * 2**20
+MAX_RAW_BYTES = MAX_NAMES_BYTES + 4 + MAX_POINTS * 44
+
+
+class Point(NamedTuple):
+    """A bucket with its series and its begin in seconds since 1970."""
+
+    key: Key
+    at: int
+    bucket: Bucket
+
+
+class SampleBlock(Wire):
+    """Buckets of one width, from `begin` on."""
+
+    width: int
+    begin: Annotated[int, Field(ge=0, le=2**40)]
+    rows: Annotated[int, Field(ge=0, le=MAX_POINTS)]
+    data: Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class Gap(Wire):
+    """A time of which samples were thrown away, and why."""
+
+    begin: float
+    end: float
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class SamplesAnswer(Answer):
+    """What a domain has for the domain above it: `after` is what to ask from the next time."""
+
+    blocks: tuple[SampleBlock, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    after: int
+    more: bool = False
+
+
+class Columns(NamedTuple):
+    """An unpacked block: names of series, and for each row its series' number, begin and values."""
+
+    width: int
+    keys: list[Key]
+    series: Sequence[int]
+    at: Sequence[int]
+    n: Sequence[int]
+    total: Sequence[float]
+    least: Sequence[float]
+    most: Sequence[float]
+    last: Sequence[float]
+
+
+def pack(width: int, points: Iterable[Point]) -> SampleBlock:
+    """A block of buckets of one width; at most `MAX_POINTS`."""
+    rows = list(points)
+    numbers: dict[Key, int] = {}
+    series = array("I", (numbers.setdefault(p.key, len(numbers)) for p in rows))
+    begin = min((p.at for p in rows), default=0)
+    places = array("I", ((p.at - begin) // width for p in rows))
+    columns: list[array[int] | array[float]] = [
+        series,
+        places,
+        array("d", (p.bucket.last for p in rows)),
+    ]
+    if any(p.bucket != single(p.bucket.last) for p in rows):
+        columns.append(array("I", (p.bucket.n for p in rows)))
+        columns.append(array("d", (p.bucket.total for p in rows)))
+        columns.append(array("d", (p.bucket.least for p in rows)))
+        columns.append(array("d", (p.bucket.most for p in rows)))
+    names = "\n".join(f"{k.subject}\t{k.metric}\t{k.part}" for k in numbers).encode()
+    raw = struct.pack("<I", len(names)) + names + b"".join(map(_bytes, columns))
+    data = base64.b64encode(zlib.compress(raw, 3)).decode()
+    return SampleBlock(width=width, begin=begin, rows=len(rows), data=data)
+
+
+def unpack(block: SampleBlock) -> Columns:
+    """The columns of a block. Raises `BadInput` if it is none."""
+    if block.width not in WIDTHS:
+        raise BadInput(
+            f"samples have a width of {', '.join(map(str, WIDTHS))} s, not {block.width}"
+        )
+    raw = _raw(block)
+    (length,) = struct.unpack_from("<I", raw) if len(raw) >= 4 else (MAX_RAW_BYTES,)
+    if length > min(MAX_NAMES_BYTES, len(raw) - 4):
+        raise BadInput("a block of samples is shorter than it says")
+    keys = _keys(raw[4 : 4 + length])
+    rows, rest = block.rows, raw[4 + length :]
+    if len(rest) not in (rows * 16, rows * 44):
+        raise BadInput(f"a block of {rows} samples can't have {len(rest)} bytes")
+    begin = block.begin // block.width * block.width
+    series = _ints(rest[: rows * 4])
+    at = [begin + place * block.width for place in _ints(rest[rows * 4 : rows * 8])]
+    last = _floats(rest[rows * 8 : rows * 16])
+    if series and max(series) >= len(keys):
+        raise BadInput("a block of samples has rows of a series that it doesn't name")
+    if len(rest) == rows * 16:
+        return Columns(
+            block.width, keys, series, at, array("I", [1]) * rows, last, last, last, last
+        )
+    n = _ints(rest[rows * 16 : rows * 20])
+    total, least, most = (
+        _floats(rest[rows * (20 + 8 * k) : rows * (28 + 8 * k)]) for k in range(3)
+    )
+    return Columns(block.width, keys, series, at, n, total, least, most, last)
+
+
+def points_of(block: SampleBlock) -> list[Point]:
+    """The buckets of a block one by one."""
+    c = unpack(block)
+    rows = zip(c.series, c.at, c.n, c.total, c.least, c.most, c.last, strict=True)
+    return [Point(c.keys[s], at, Bucket(*values)) for s, at, *values in rows]
+
+
+def _raw(block: SampleBlock) -> bytes:
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(base64.b64decode(block.data, validate=True), MAX_RAW_BYTES)
+    except (ValueError, zlib.error):
+        raise BadInput("a block of samples is not base64 of zlib") from None
+    if not unpacker.eof:
+        raise BadInput(f"a block of samples unpacks to more than {MAX_RAW_BYTES} bytes")
+    return raw
+
+
+def _keys(names: bytes) -> list[Key]:
+    try:
+        lines = [line.split("\t") for line in names.decode().split("\n")] if names else []
+    except UnicodeDecodeError:
+        lines = [[]]
+    if any(len(line) != 3 for line in lines):
+        raise BadInput("a series is named by subject, metric and part, parted by tabs")
+    return [Key(*line) for line in lines]
+
+
+def _bytes(column: array[int] | array[float]) -> bytes:
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column.tobytes()
+
+
+def _ints(raw: bytes) -> array[int]:
+    column = array("I")
+    column.frombytes(raw)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def _floats(raw: bytes) -> array[float]:
+    column = array("d")
+    column.frombytes(raw)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
