@@ -185,8 +185,8 @@ def test_what_weir_can_not_drive_is_said(
     monkeypatch.setattr(looks, "look", lambda _: found)
     said = join(server)
     assert "found Slurm's commands, and no Slurm set up for them" in said
-    assert "Kubernetes (/root/.kube/config, https://k8s:6443): there is no executor for it" in said
-    assert "found Ray (10.0.0.1:6379): there is no executor for it yet" in said
+    assert "found Kubernetes (/root/.kube/config, https://k8s:6443)" in said
+    assert "found Ray (10.0.0.1:6379), whose dashboard does not answer: " in said
     assert "4 x MLU370-X8 are left out: the local executor hands out devices of huawei" in said
     assert "8 x Ascend 9000 are left out: the catalog does not know them" in said
     assert "uses this machine, as cluster local: pools cpu" in said

@@ -15,6 +15,7 @@ from weir.agent.agent import Agent
 from weir.bootstrap.agent import make_agents
 from weir.cli.agent_doctor import doctor
 from weir.cli.agent_join import join, link
+from weir.cli.agent_rbac import rbac
 from weir.cli.agent_verify import verify
 from weir.cli.output import exit_code, print_error, say
 from weir.core.errors import BadInput, WeirError
@@ -81,6 +82,7 @@ def run(home: Path, config: Path | None) -> None:
 agent.add_command(join)
 agent.add_command(link)
 agent.add_command(doctor)
+agent.add_command(rbac)
 agent.add_command(verify)
 
 

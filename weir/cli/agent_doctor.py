@@ -22,8 +22,11 @@ from weir.core.errors import BadInput
 from weir.executors.settings import (
     AgentFile,
     AgentSettings,
+    ExecutorSettings,
     FederatedSettings,
+    KubernetesSettings,
     LocalSettings,
+    RaySettings,
     SlurmSettings,
 )
 from weir.wire.mistakes import read_yaml, validated
@@ -41,7 +44,9 @@ from weir.wire.mistakes import read_yaml, validated
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The agent's settings; HOME/agents.yaml without it.",
 )
-@click.option("--probe", is_flag=True, help="Slurm: submit a tiny job to each shared partition.")
+@click.option(
+    "--probe", is_flag=True, help="Slurm, Ray: submit a tiny job to each part that is shared."
+)
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, home: Path, config: Path | None, probe: bool, as_json: bool) -> None:
@@ -82,16 +87,22 @@ def checks(agent: AgentSettings, probe: bool) -> Iterator[Check]:
     yield from executor_checks(agent.executor, probe, make=probe)
 
 
-def executor_checks(
-    executor: LocalSettings | FederatedSettings | SlurmSettings, probe: bool, make: bool
-) -> Iterator[Check]:
+def executor_checks(executor: ExecutorSettings, probe: bool, make: bool) -> Iterator[Check]:
     """The checks of what an agent drives; with `make`, folders that runs need may be made."""
     if isinstance(executor, LocalSettings):
         yield from local_checks(executor)
     elif isinstance(executor, FederatedSettings):
         yield from domain_checks(executor.url)
         yield token_file_check(executor.url, executor.token_file)
-    else:
+    elif isinstance(executor, KubernetesSettings):
+        from weir.cli.agent_checks_kubernetes import kubernetes_checks
+
+        yield from kubernetes_checks(executor, probe)
+    elif isinstance(executor, RaySettings):
+        from weir.cli.agent_checks_ray import ray_checks
+
+        yield from ray_checks(executor, probe, make)
+    elif isinstance(executor, SlurmSettings):
         from weir.cli.agent_checks_slurm import slurm_checks
 
         yield from slurm_checks(executor, probe, make)

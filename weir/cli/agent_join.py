@@ -20,7 +20,7 @@ import click
 from weir.cli.agent_checks import Check, domain_checks, failed, join_token_check, show
 from weir.cli.agent_doctor import executor_checks, read_agents
 from weir.cli.agent_proposal import (
-    SlurmProposal,
+    Proposal,
     chosen,
     cluster_name,
     described,
@@ -30,6 +30,9 @@ from weir.cli.agent_proposal import (
     text_of,
     with_uplink,
 )
+from weir.cli.agent_proposal_kubernetes import cluster_name as kubernetes_name
+from weir.cli.agent_proposal_kubernetes import kubernetes_proposal, look_for_server, no_server
+from weir.cli.agent_proposal_ray import RayFound, look_for_dashboard, ray_proposal
 from weir.cli.network_join import Joined, Server, link_agent, this_machine, write_agents
 from weir.cli.output import note, say
 from weir.cli.pool_entries import PoolsFile, pool_fields
@@ -39,9 +42,8 @@ from weir.core.errors import BadInput, Conflict
 from weir.executors import looks
 from weir.executors.settings import (
     AgentSettings,
-    FederatedSettings,
+    ExecutorSettings,
     LocalSettings,
-    SlurmSettings,
     Uplink,
 )
 from weir.wire.joining import IdentityRequest, JoinRequest, UplinkRequest
@@ -74,13 +76,19 @@ TOKEN_FILE = click.option(
 @click.option(
     "--executor",
     "asked",
-    type=click.Choice(["local", "slurm"]),
-    help="What runs the jobs; without it Slurm where one is set up, else this machine.",
+    type=click.Choice(["local", "slurm", "kubernetes", "ray"]),
+    help="What runs the jobs; without it Slurm where one is set up, Kubernetes in one of its pods, "
+    "a Ray whose dashboard is found, else this machine.",
+)
+@click.option("--dashboard", help="Ray: its dashboard's address; one on this machine without it.")
+@click.option("--namespace", help="Kubernetes: where the network's jobs are made.")
+@click.option(
+    "--image", help="Kubernetes: for jobs that name none; it needs a shell and coreutils."
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Slurm: a folder for the runs that this machine and all nodes have under one path.",
+    help="Slurm, Ray: a folder for runs that this machine and all nodes have under one path.",
 )
 @click.option(
     "--partition",
@@ -101,7 +109,9 @@ TOKEN_FILE = click.option(
 @click.option("--price-per-core-hour", metavar="PRICE", help="As in 0.15; nothing without it.")
 @click.option("--price-per-device-hour", metavar="PRICE", help="As in 12.50; nothing without it.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written and the checks; no more.")
-@click.option("--probe", is_flag=True, help="Slurm: submit a tiny job to each shared partition.")
+@click.option(
+    "--probe", is_flag=True, help="Slurm, Ray: submit a tiny job to each part that is shared."
+)
 @click.option("--anyway", is_flag=True, help="Join although a check says that something is wrong.")
 @click.pass_context
 def join(
@@ -119,9 +129,10 @@ def join(
 
     The domain's operator makes the token for it: `weir join-token create`.
 
-    It looks for a Slurm and for accelerators, says what it found, proposes settings, checks them,
-    and joins if nothing is wrong. The settings are in HOME/agents.yaml, to read and to edit. What
-    is said of place and prices holds for every pool that does not say otherwise in --pools.
+    It looks for a Slurm, a Kubernetes, a Ray and for accelerators, says what it found, proposes
+    settings, checks them, and joins if nothing is wrong. The settings are in HOME/agents.yaml, to
+    read and to edit. What is said of place and prices holds for every pool that does not say
+    otherwise in --pools.
 
     Called again with the same HOME and the token of another domain, the same cluster joins that one
     too, under the identifier that it has; it still counts once, and what is said of pools is as
@@ -248,11 +259,11 @@ def _known(path: Path) -> AgentSettings | None:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be joined. `slurm` is there where a Slurm was found just now."""
+    """What is to be joined. `found` is there where something was found just now."""
 
     name: str
-    executor: LocalSettings | FederatedSettings | SlurmSettings
-    slurm: SlurmProposal | None = None
+    executor: ExecutorSettings
+    found: Proposal | None = None
 
 
 def _planned(options: Mapping[str, Any]) -> _Plan:
@@ -263,9 +274,12 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
         raise BadInput("--pools is for --executor local: a Slurm's pools are its partitions")
     asked = "local" if pools else options["asked"]
     found = looks.look(os.environ)
-    for line in described(found):
+    ray = look_for_dashboard(options["dashboard"] or found.ray, os.environ)
+    for line in described(found, ray):
         say(line)
-    kind = chosen(found, asked)
+    kind = "ray" if options["dashboard"] and not asked else chosen(found, asked, ray)
+    if kind == "ray":
+        return _ray_plan(options, terms, ray)
     if kind == "slurm" and found.slurm is not None:
         around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
         where = slurm_folder(folder, Path.home())
@@ -273,8 +287,14 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
         name = options["cluster"] or cluster_name(found.slurm)
         say(f"uses Slurm, as cluster {name}")
         return _Plan(name, proposal.settings, proposal)
+    if kind == "kubernetes":
+        return _kubernetes_plan(options, terms)
+    if options["namespace"] or options["image"]:
+        raise BadInput("--namespace and --image are for a Kubernetes: say --executor kubernetes")
     if folder or only:
-        raise BadInput("--folder and --partition are for a Slurm, and this machine is driven alone")
+        raise BadInput(
+            "--folder and --partition are for a Slurm or a Ray; this machine is driven alone"
+        )
     pool, left_out = local_pool(found.devices) if pools is None else ({}, [])
     for line in left_out:
         say(line)
@@ -288,6 +308,37 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
     name = options["cluster"] or "local"
     say(f"uses this machine, as cluster {name}: pools {', '.join(p.name for p in executor.pools)}")
     return _Plan(name, executor)
+
+
+def _ray_plan(options: Mapping[str, Any], terms: Mapping[str, Any], ray: RayFound | None) -> _Plan:
+    """The Ray whose dashboard was named, or is on this machine."""
+    if options["partitions"]:
+        raise BadInput("--partition is for a Slurm; a Ray's nodes are chosen by labels in the file")
+    if ray is None or ray.error:
+        why = f": {ray.error}" if ray else ""
+        raise Conflict(f"no Ray dashboard answers{why}. Name it: --dashboard http://HEAD:8265")
+    around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+    proposal = ray_proposal(ray, slurm_folder(options["folder"], Path.home()), around)
+    name = options["cluster"] or "ray"
+    say(f"uses Ray, as cluster {name}")
+    return _Plan(name, proposal.settings, proposal)
+
+
+def _kubernetes_plan(options: Mapping[str, Any], terms: Mapping[str, Any]) -> _Plan:
+    """The Kubernetes that a kubeconfig or this pod's service account leads to."""
+    if options["folder"] or options["partitions"]:
+        raise BadInput("--folder and --partition are for a Slurm")
+    server = look_for_server(os.environ)
+    if server is None:
+        raise no_server()
+    if server.error:
+        raise Conflict(f"Kubernetes does not answer: {server.error}")
+    around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+    proposal = kubernetes_proposal(server, options["namespace"], options["image"], around)
+    name = options["cluster"] or kubernetes_name(server)
+    namespace = proposal.settings.namespace
+    say(f"uses Kubernetes {server.version}, namespace {namespace}, as cluster {name}")
+    return _Plan(name, proposal.settings, proposal)
 
 
 def _again(known: AgentSettings, options: Mapping[str, Any]) -> _Plan:
@@ -311,7 +362,7 @@ def _text(plan: _Plan, home: Path, uplink: Uplink | None = None, joined: bool = 
     """The file as it will be; for the time before joining, with an uplink that is not shown."""
     uplinks = (uplink or Uplink(url="", token_file=home, cluster=""),)
     agent = AgentSettings(name=plan.name, executor=plan.executor, uplinks=uplinks)
-    return text_of(agent, home, plan.slurm, joined)
+    return text_of(agent, home, plan.found, joined)
 
 
 def _add_uplink(path: Path, known: AgentSettings, uplink: Uplink) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import yaml
 
 from weir.cli.agent_checks_slurm import about
+from weir.cli.agent_proposal_kubernetes import KubernetesProposal, kubernetes_lines
+from weir.cli.agent_proposal_ray import RayFound, RayProposal, ray_lines
 from weir.core import devices, units
 from weir.core.errors import BadInput, Conflict, WeirError
 from weir.executors import local_machine, looks
@@ -40,7 +42,7 @@ HEADER = """\
 """
 
 
-def described(found: Found) -> Iterator[str]:
+def described(found: Found, ray: RayFound | None = None) -> Iterator[str]:
     """What was found, a line each, with what Weir can't do with it."""
     slurm = found.slurm
     if slurm is not None and slurm.answers:
@@ -50,24 +52,28 @@ def described(found: Found) -> Iterator[str]:
     elif slurm is not None:
         yield "found Slurm's commands, and no Slurm set up for them"
     if found.kubernetes:
-        yield f"found Kubernetes ({found.kubernetes}): there is no executor for it yet"
-    if found.ray:
-        yield f"found Ray ({found.ray}): there is no executor for it yet"
+        yield f"found Kubernetes ({found.kubernetes})"
+    if ray is not None and ray.error:
+        yield f"found Ray ({found.ray}), whose dashboard does not answer: {ray.error}"
+    elif ray is not None:
+        yield f"found Ray {ray.version} ({ray.url})"
     for one in found.devices:
         model = one.model or "a model that the catalog does not know"
         yield f"found {one.count} x {one.name} by {one.tool}: {model}"
     absent = [
         *(["Slurm"] if slurm is None else []),
         *(["kubeconfig"] if not found.kubernetes else []),
-        *(["Ray"] if not found.ray else []),
+        *(["Ray"] if ray is None else []),
         *(["accelerator"] if not found.devices else []),
     ]
     if absent:
         yield f"found no {', no '.join(absent)} here"
 
 
-def chosen(found: Found, asked: str | None) -> str:
-    """The kind of executor: as asked, else Slurm where one is set up, else this machine.
+def chosen(found: Found, asked: str | None, ray: RayFound | None = None) -> str:
+    """The kind of executor: as asked, else Slurm where one is set up, else Kubernetes where the
+    agent is in one of its pods, else a Ray whose dashboard answers, else this machine. A kubeconfig
+    alone is no wish to share a cluster.
 
     Raises `BadInput` or `Conflict` if what is asked, or what is here, can't be driven.
     """
@@ -78,7 +84,10 @@ def chosen(found: Found, asked: str | None) -> str:
         )
     if asked == "slurm" and slurm is not None and not slurm.set_up:
         raise BadInput("Slurm's commands know of no Slurm here: set SLURM_CONF to its slurm.conf")
-    wanted = asked or ("slurm" if slurm is not None and slurm.set_up else "local")
+    answers = ray is not None and not ray.error
+    alone = "ray" if answers else "local"
+    alone = "kubernetes" if found.kubernetes == looks.THIS_POD else alone
+    wanted = asked or ("slurm" if slurm is not None and slurm.set_up else alone)
     if wanted == "slurm" and slurm is not None and slurm.error:
         raise Conflict(
             f"Slurm is set up on this machine, and does not answer: {slurm.error}. Look at "
@@ -229,20 +238,28 @@ def cluster_name(found: SlurmFound | None) -> str:
     return plain.strip("-._")[:63] or "slurm"
 
 
+Proposal = SlurmProposal | KubernetesProposal | RayProposal
+"""What is known of an executor's settings beside the settings."""
+
+
 # -- the file --------------------------------------------------------------------------------------
 
 
 def text_of(
-    agent: AgentSettings, home: Path, slurm: SlurmProposal | None = None, joined: bool = True
+    agent: AgentSettings, home: Path, found: Proposal | None = None, joined: bool = True
 ) -> str:
     """The file, with comments. Not yet joined, it lacks where the agent reports."""
-    page = "operate.md" if slurm is None else "slurm.md"
+    page = "operate.md" if found is None else f"{agent.executor.kind}.md"
     lines = [*HEADER.format(home=home, page=page).splitlines(), "agents:"]
     lines += [f"- name: {_flow(agent.name)}", "  executor:"]
-    if slurm is None:
-        lines += _block(agent.executor.model_dump(mode="json"), "    ")
+    if isinstance(found, SlurmProposal):
+        lines += _slurm_lines(found)
+    elif isinstance(found, KubernetesProposal):
+        lines += kubernetes_lines(found)
+    elif isinstance(found, RayProposal):
+        lines += ray_lines(found)
     else:
-        lines += _slurm_lines(slurm)
+        lines += _block(agent.executor.model_dump(mode="json"), "    ")
     if not joined:
         return "\n".join([*lines, "  # uplinks: joining writes them", ""])
     lines += [

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 from weir.cli.policies import no_queues, policy_for
 from weir.cli.pool_entries import OfferEntry, PoolEntry, Some
 from weir.core.errors import BadInput, Mistake
-from weir.executors.settings import SlurmSettings
+from weir.executors.settings import KubernetesSettings, RaySettings, SlurmSettings
 from weir.scheduling.policies import policy
 from weir.wire.base import Wire
 from weir.wire.jobspec import Name
@@ -36,10 +36,10 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
 """What may stand above each kind of domain."""
 
 
-Managed = SlurmSettings
+Managed = SlurmSettings | KubernetesSettings | RaySettings
 """Settings of a resource manager that is there already."""
 
-MANAGERS = ("slurm",)
+MANAGERS = ("slurm", "kubernetes", "ray")
 """Resource managers that a cluster may be, as its fields are called."""
 
 
@@ -78,11 +78,13 @@ class ClusterEntry(Wire):
     executor: Literal["local"] = "local"
     pools: tuple[PoolEntry, ...] = ()
     slurm: SlurmSettings | None = None
+    kubernetes: KubernetesSettings | None = None
+    ray: RaySettings | None = None
 
     @property
     def manager(self) -> Managed | None:
         """The settings of the resource manager; null for this machine."""
-        return self.slurm
+        return self.slurm or self.kubernetes or self.ray
 
     @property
     def kind(self) -> str:

@@ -30,7 +30,7 @@ from weir.wire.joining import (
     UplinkAnswer,
     UplinkRequest,
 )
-from weir.wire.pools import Shape
+from weir.wire.pools import PoolTerms, Shape
 
 A = TypeVar("A", JoinAnswer, UplinkAnswer)
 
@@ -148,12 +148,12 @@ def _executor(
         pools = tuple(pool_fields(site, pool, machine) for pool in cluster.pools)
         return LocalSettings(pools=pools, path=path, stop_runs_on_exit=True, grace_s=2)
     around = site_terms(site)
-    shares = tuple(
-        share.model_copy(
-            update={n: v for n, v in around.items() if n not in share.model_fields_set}
-        )
-        for share in cluster.manager.shares
-    )
+
+    def on_terms(share: PoolTerms) -> PoolTerms:
+        said = share.model_fields_set
+        return share.model_copy(update={n: v for n, v in around.items() if n not in said})
+
+    shares = tuple(on_terms(share) for share in cluster.manager.shares)
     return cluster.manager.model_copy(update={"shares": shares, "stop_runs_on_exit": True})
 
 

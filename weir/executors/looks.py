@@ -41,6 +41,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 RAY_ADDRESS_FILE = Path("/tmp/ray/ray_current_cluster")
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+THIS_POD = "this pod's service account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def look_for_kubernetes(environment: Mapping[str, str]) -> str:
         if file.is_file():
             server = _server_of(file)
             return f"{file}, {server}" if server else str(file)
-    return "this pod's service account" if POD_TOKEN.exists() else ""
+    return THIS_POD if POD_TOKEN.exists() else ""
 
 
 def _server_of(file: Path) -> str:

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from weir.executors.base import Executor
 from weir.executors.federated import FederatedExecutor
+from weir.executors.kubernetes import KubernetesExecutor
 from weir.executors.local import LocalExecutor
-from weir.executors.settings import FederatedSettings, LocalSettings, SlurmSettings
+from weir.executors.ray import RayExecutor
+from weir.executors.settings import (
+    ExecutorSettings,
+    KubernetesSettings,
+    LocalSettings,
+    RaySettings,
+    SlurmSettings,
+)
 from weir.executors.slurm import SlurmExecutor
 
 
 def make_executor(
-    settings: LocalSettings | FederatedSettings | SlurmSettings,
+    settings: ExecutorSettings,
     home: Path,
     now: Callable[[], float],
 ) -> Executor:
@@ -22,4 +30,8 @@ def make_executor(
         return LocalExecutor(settings, home, now)
     if isinstance(settings, SlurmSettings):
         return SlurmExecutor(settings, home, now)
+    if isinstance(settings, RaySettings):
+        return RayExecutor(settings, home, now)
+    if isinstance(settings, KubernetesSettings):
+        return KubernetesExecutor(settings, home, now)
     return FederatedExecutor(settings, home, now)

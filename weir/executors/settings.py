@@ -7,15 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.ray_settings import RaySettings
 from weir.executors.slurm_settings import SlurmSettings
+from weir.executors.staging_settings import DataSettings, SoftwareSettings
 from weir.wire.base import Wire
 from weir.wire.pools import PoolFields
+from weir.wire.probes import ExecutorProbeSettings, LinkProbeSettings, ProbeSettings
 
 __all__ = [
     "AgentFile",
     "AgentSettings",
+    "ExecutorSettings",
     "FederatedSettings",
+    "KubernetesSettings",
     "LocalSettings",
+    "RaySettings",
     "SlurmSettings",
     "Uplink",
 ]
@@ -29,6 +36,8 @@ class LocalSettings(Wire):
     path: tuple[str, ...] = Field((), description="folders put first on the jobs' PATH")
     stop_runs_on_exit: bool = False
     grace_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+    data: DataSettings = DataSettings()
+    software: SoftwareSettings = SoftwareSettings()
 
 
 class FederatedSettings(Wire):
@@ -48,14 +57,22 @@ class Uplink(Wire):
     cluster: str
 
 
+ExecutorSettings = (
+    LocalSettings | FederatedSettings | SlurmSettings | RaySettings | KubernetesSettings
+)
+"""What an agent may drive."""
+
+
 class AgentSettings(Wire):
     """One agent: one executor, one or more parents. The first parent issues the identifiers."""
 
     name: str
-    executor: Annotated[
-        LocalSettings | FederatedSettings | SlurmSettings, Field(discriminator="kind")
-    ]
+    executor: Annotated[ExecutorSettings, Field(discriminator="kind")]
     uplinks: Annotated[tuple[Uplink, ...], Field(min_length=1)]
+    probes: tuple[ProbeSettings, ...] = Field(
+        (ExecutorProbeSettings(), LinkProbeSettings()),
+        description="where samples come from; of a link: from the domain below, besides these",
+    )
 
 
 class AgentFile(Wire):

@@ -1,0 +1,417 @@
+"""A kubelet for tests: it runs the commands of pods as processes of this machine, for real.
+
+Each container is a process in namespaces of its own (mounts and processes), so that volumes are
+where the pod says and a container's first process is its number 1. There are no images and no
+networks.
+What a container prints is served as its log over TLS, where the API server asks for it.
+
+An image whose name begins with `absent` can't be pulled. Memory is kept by looking.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import psutil
+
+from weir.executors.kubernetes_records import RANK_ANNOTATION as RANK
+from weir.executors.kubernetes_records import whole
+
+MESSAGE = Path("/dev/termination-log")
+MERGE = {"Content-Type": "application/merge-patch+json"}
+LOOK_S = 0.05
+
+BEGIN = """set -e
+while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
+shift
+exec "$@"
+"""
+
+
+@dataclass
+class _Container:
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    started: str = ""
+    ended: str = ""
+    code: int | None = None
+    reason: str = ""
+    limit: int = 0
+
+    def pid(self) -> int | None:
+        """Its first process, which is the one child of who made the namespaces."""
+        if self.process is None:
+            return None
+        with suppress(psutil.Error):
+            return next((c.pid for c in psutil.Process(self.process.pid).children()), None)
+        return None
+
+    def kill(self, how: int) -> None:
+        pid = self.pid()
+        if pid is not None and self.code is None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+
+
+@dataclass
+class _Pod:
+    data: dict[str, Any]
+    folder: Path
+    containers: list[_Container] = field(default_factory=list)
+    deleted: threading.Event = field(default_factory=threading.Event)
+    grace_s: float = 30.0
+
+    @property
+    def path(self) -> str:
+        meta = self.data["metadata"]
+        return f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+
+    @property
+    def uid(self) -> str:
+        return str(self.data["metadata"]["uid"])
+
+
+class Kubelet:
+    """The kubelet of all nodes. It watches pods and does what they say."""
+
+    def __init__(self, client: httpx2.Client, home: Path, port: int, certificate: Path) -> None:
+        self._client, self._home, self._port = client, home / "pods", port
+        self._pods: dict[str, _Pod] = {}
+        self._guard = threading.Lock()
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._logs = _log_server(self, port, certificate)
+        self._ranks: dict[str, int] = {}
+        self.pull_works = True
+        self.indexed = False
+
+    def start(self) -> None:
+        """Begin to watch and to serve logs."""
+        for place in (Path("/weir"), Path("/weir-inputs")):
+            place.mkdir(exist_ok=True)
+        MESSAGE.touch()
+        self._home.mkdir(exist_ok=True)
+        for work in (self._logs.serve_forever, self._watch):
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Kill everything."""
+        self._stopped.set()
+        self._logs.shutdown()
+        self._logs.server_close()
+        with self._guard:
+            pods = list(self._pods.values())
+        for pod in pods:
+            for container in pod.containers:
+                container.kill(signal.SIGKILL)
+        for place in (Path("/weir"), Path("/weir-inputs")):
+            with suppress(OSError):
+                place.rmdir()
+
+    def log_of(self, namespace: str, name: str, container: str) -> Path | None:
+        """Where a container's log is."""
+        with self._guard:
+            for pod in self._pods.values():
+                meta = pod.data["metadata"]
+                if (meta["namespace"], meta["name"]) == (namespace, name):
+                    return pod.folder / f"{container}.log"
+        return None
+
+    # -- watching --------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                listed = self._client.get("/api/v1/pods").json()
+                for item in listed["items"]:
+                    self._take("MODIFIED", item)
+                since = listed["metadata"]["resourceVersion"]
+                query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": "300"}
+                with self._client.stream("GET", "/api/v1/pods", params=query, timeout=400) as lines:
+                    for line in lines.iter_lines():
+                        event = json.loads(line)
+                        if event["type"] == "ERROR" or self._stopped.is_set():
+                            break
+                        self._take(event["type"], event["object"])
+            except (httpx2.HTTPError, ValueError, KeyError):
+                self._stopped.wait(0.2)
+
+    def _take(self, what: str, data: dict[str, Any]) -> None:
+        meta = data["metadata"]
+        with self._guard:
+            pod = self._pods.get(meta["uid"])
+            if what == "DELETED":
+                if pod is not None:
+                    pod.deleted.set()
+                return
+            if not data["spec"].get("nodeName"):
+                return
+            fresh = pod is None
+            if pod is None:
+                over = data.get("status", {}).get("phase") in ("Succeeded", "Failed")
+                pod = _Pod(data, self._home / meta["uid"])
+                self._pods[meta["uid"]] = pod
+                if over:
+                    return
+            if meta.get("deletionTimestamp"):
+                pod.grace_s = float(meta.get("deletionGracePeriodSeconds") or 0)
+                pod.deleted.set()
+        if fresh:
+            threading.Thread(target=self._live, args=(pod,), daemon=True).start()
+
+    # -- a pod's life ----------------------------------------------------------------------------
+
+    def _live(self, pod: _Pod) -> None:
+        with suppress(httpx2.HTTPError):
+            if self._begin(pod):
+                self._attend(pod)
+            if pod.deleted.is_set() and not self._stopped.is_set():
+                body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
+                self._client.request("DELETE", pod.path, json=body)
+        with self._guard:
+            if pod.deleted.is_set():
+                self._pods.pop(pod.uid, None)
+                shutil.rmtree(pod.folder, ignore_errors=True)
+
+    def _begin(self, pod: _Pod) -> bool:
+        """Make its volumes and start its containers; False if it was deleted before."""
+        pod.folder.mkdir(exist_ok=True)
+        self._number(pod)
+        while not pod.deleted.is_set() and not self._stopped.is_set():
+            waiting = self._waits(pod)
+            volumes = None if waiting else self._volumes(pod)
+            if volumes is not None:
+                for spec in pod.data["spec"]["containers"]:
+                    pod.containers.append(self._start(pod, spec, volumes))
+                self._tell(pod, "Running")
+                return True
+            reason, said = waiting or ("ContainerCreating", "")
+            self._tell(pod, "Pending", {"reason": reason, "message": said})
+            pod.deleted.wait(0.2)
+        return False
+
+    def _number(self, pod: _Pod) -> None:
+        """Number the pods of an Indexed Job, of which this old server knows nothing."""
+        if not self.indexed:
+            return
+        meta = pod.data["metadata"]
+        name = meta.get("labels", {}).get("job-name", "")
+        with self._guard:
+            rank = self._ranks.get(name, 0)
+            self._ranks[name] = rank + 1
+        notes = {RANK: str(rank)}
+        meta.setdefault("annotations", {}).update(notes)
+        self._client.patch(pod.path, json={"metadata": {"annotations": notes}}, headers=MERGE)
+
+    def _waits(self, pod: _Pod) -> tuple[str, str] | None:
+        for spec in pod.data["spec"]["containers"]:
+            if spec["image"].startswith("absent") or not self.pull_works:
+                return "ImagePullBackOff", f'Back-off pulling image "{spec["image"]}"'
+        return None
+
+    def _volumes(self, pod: _Pod) -> dict[str, Path] | None:
+        """Its volumes as folders; None while something of them is not there."""
+        found = {}
+        for volume in pod.data["spec"].get("volumes", ()):
+            folder = pod.folder / f"volume-{volume['name']}"
+            folder.mkdir(exist_ok=True)
+            found[volume["name"]] = folder
+            for source in volume.get("projected", {}).get("sources", ()):
+                name = source["secret"]["name"]
+                where = f"/api/v1/namespaces/{pod.data['metadata']['namespace']}/secrets/{name}"
+                answer = self._client.get(where)
+                if answer.status_code != 200:
+                    return None
+                for key, text in (answer.json().get("data") or {}).items():
+                    (folder / key).write_bytes(base64.b64decode(text))
+        return found
+
+    def _start(self, pod: _Pod, spec: Mapping[str, Any], volumes: Mapping[str, Path]) -> _Container:
+        message = pod.folder / f"{spec['name']}.message"
+        message.touch()
+        mounts = [str(message), str(MESSAGE)]
+        for mount in spec.get("volumeMounts", ()):
+            mounts += [str(volumes[mount["name"]]), mount["mountPath"]]
+        apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        command = [*apart, "/bin/sh", "-c", BEGIN, "kubelet", *mounts, "--", *spec["command"]]
+        limit = spec.get("resources", {}).get("limits", {}).get("memory", 0)
+        container = _Container(spec["name"], started=_now(), limit=whole(limit))
+        with open(pod.folder / f"{spec['name']}.log", "wb") as log:
+            container.process = subprocess.Popen(
+                command,
+                env=_environment(pod, spec),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+        return container
+
+    def _attend(self, pod: _Pod) -> None:
+        """Stay until all of its containers have ended, or it is to be deleted."""
+        began = time.monotonic()
+        killed_at: float | None = None
+        asked_at: float | None = None
+        limit = pod.data["spec"].get("activeDeadlineSeconds")
+        reason, looked = "", 0.0
+        while not self._stopped.is_set():
+            now = time.monotonic()
+            ended = [c for c in pod.containers if c.code is None and self._ended(c)]
+            if all(c.code is not None for c in pod.containers):
+                break
+            if ended:
+                self._tell(pod, "Running")
+            if limit is not None and now > began + limit and not reason:
+                reason = "DeadlineExceeded"
+                pod.grace_s = float(pod.data["spec"].get("terminationGracePeriodSeconds", 30))
+            if (pod.deleted.is_set() or reason) and asked_at is None:
+                asked_at = now
+                for container in pod.containers:
+                    container.kill(signal.SIGTERM)
+            if asked_at is not None and now > asked_at + pod.grace_s and killed_at is None:
+                killed_at = now
+                for container in pod.containers:
+                    container.kill(signal.SIGKILL)
+            if now > looked + 4 * LOOK_S:
+                looked = now
+                for container in pod.containers:
+                    _keep_memory(container)
+            self._wait(pod)
+        good = all(c.code == 0 for c in pod.containers) and not reason
+        with suppress(httpx2.HTTPError):
+            self._tell(pod, "Succeeded" if good else "Failed", reason=reason)
+
+    def _wait(self, pod: _Pod) -> None:
+        first = next((c for c in pod.containers if c.code is None), None)
+        if first is not None and first.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                first.process.wait(LOOK_S)
+
+    def _ended(self, container: _Container) -> bool:
+        code = container.process.poll() if container.process else 0
+        if code is None:
+            return False
+        container.code = 128 - code if code < 0 else code
+        container.ended = _now()
+        return True
+
+    def _tell(
+        self,
+        pod: _Pod,
+        phase: str,
+        waiting: Mapping[str, str] | None = None,
+        reason: str = "",
+    ) -> None:
+        statuses = []
+        for spec in pod.data["spec"]["containers"]:
+            container = next((c for c in pod.containers if c.name == spec["name"]), None)
+            statuses.append(
+                {
+                    "name": spec["name"],
+                    "image": spec["image"],
+                    "imageID": "",
+                    "ready": container is not None and container.code is None,
+                    "restartCount": 0,
+                    "state": _state(pod, container, waiting),
+                }
+            )
+        status = {"phase": phase, "containerStatuses": statuses, "startTime": _now()}
+        if reason:
+            status |= {"reason": reason, "message": "Pod was active longer than it may be"}
+        self._client.patch(f"{pod.path}/status", json={"status": status}, headers=MERGE)
+
+
+def _state(
+    pod: _Pod, container: _Container | None, waiting: Mapping[str, str] | None
+) -> dict[str, Any]:
+    if container is None:
+        return {"waiting": dict(waiting or {"reason": "ContainerCreating"})}
+    if container.code is None:
+        return {"running": {"startedAt": container.started}}
+    said = (pod.folder / f"{container.name}.message").read_text(errors="replace")[:4096]
+    reason = container.reason or ("Completed" if container.code == 0 else "Error")
+    ended = {"exitCode": container.code, "reason": reason, "message": said}
+    return {"terminated": ended | {"startedAt": container.started, "finishedAt": container.ended}}
+
+
+def _keep_memory(container: _Container) -> None:
+    """Kill the largest process of a container that has more than it may have, as a kernel does."""
+    pid = container.pid() if container.limit and container.code is None else None
+    if pid is None:
+        return
+    with suppress(psutil.Error):
+        first = psutil.Process(pid)
+        sizes = {p: p.memory_info().rss for p in [first, *first.children(recursive=True)]}
+        if sum(sizes.values()) > container.limit:
+            container.reason = "OOMKilled"
+            max(sizes, key=sizes.__getitem__).kill()
+
+
+def _environment(pod: _Pod, spec: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    rank = pod.data["metadata"].get("annotations", {}).get(RANK)
+    if rank is not None:
+        found["JOB_COMPLETION_INDEX"] = rank
+    for entry in spec.get("env", ()):
+        field_path = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
+        value = entry.get("value", "")
+        if field_path == "spec.nodeName":
+            value = pod.data["spec"]["nodeName"]
+        elif field_path == "metadata.name":
+            value = pod.data["metadata"]["name"]
+        for name, known in found.items():
+            if f"$$({name})" not in value:
+                value = value.replace(f"$({name})", known)
+        found[entry["name"]] = value.replace("$$(", "$(")
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _log_server(kubelet: Kubelet, port: int, certificate: Path) -> ThreadingHTTPServer:
+    class Logs(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            words = asked.path.strip("/").split("/")
+            file = kubelet.log_of(*words[1:4]) if len(words) == 4 else None
+            limit = int(parse_qs(asked.query).get("limitBytes", ["67108864"])[0])
+            found = file is not None and file.exists()
+            body = file.read_bytes()[:limit] if file is not None and found else b"no such container"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Logs)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server

@@ -1,0 +1,183 @@
+"""The pools of a Kubernetes as of the last look at it: what is free without whom, what still fits.
+
+A look is one answer with all nodes and one with all pods. Our own pods carry a label, so they are
+told from others' in the same answer: none of ours is ever taken for somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from weir.core import units
+from weir.core.errors import NotReady
+from weir.core.inventory import DEVICE_MILLI, FreeShape
+from weir.executors import kubernetes_inventory
+from weir.executors.kubernetes_inventory import Kind, Use
+from weir.executors.kubernetes_manifest import unable
+from weir.executors.kubernetes_records import Node, Pod
+from weir.executors.kubernetes_runs import Run
+from weir.executors.kubernetes_settings import KubernetesShare
+from weir.executors.local_hosts import Need, needs_of, words_of
+from weir.scheduling.packing import Claim, place_all, subtract
+from weir.wire.exchange import RunOrder
+from weir.wire.jobspec import walltime_s
+from weir.wire.pools import PoolReport
+
+
+class Pools:
+    """The pools. Its methods are called with the executor's lock held."""
+
+    def __init__(
+        self, shares: Sequence[KubernetesShare], names: Mapping[str, str], agent: str
+    ) -> None:
+        self._shares, self._agent = shares, agent
+        self._names = dict(names)  # by identifier
+        self._kinds: dict[str, Kind] = {}
+        self._others: dict[str, dict[str, Use]] = {}
+        self._crowded = False
+        self.looked = False
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    def take(self, nodes: Sequence[Node], pods: Sequence[Pod]) -> bool:
+        """A look at all nodes and all pods: whether anything is other than before."""
+        before = self._kinds, self._others, self._crowded
+        there: dict[str, list[Pod]] = {}
+        waiting = 0
+        for pod in pods:
+            if pod.over:
+                continue
+            if pod.node:
+                there.setdefault(pod.node, []).append(pod)
+            elif not kubernetes_inventory.is_ours(pod, self._agent):
+                waiting += 1
+        nodes = kubernetes_inventory.without_fixtures(nodes, there)
+        by_name = {node.name: node for node in nodes}
+        kinds = kubernetes_inventory.kinds_of(self._shares, nodes)
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._others = {
+            kind.name: kubernetes_inventory.used_by_others(kind, by_name, there, self._agent)
+            for kind in kinds
+        }
+        self._crowded = waiting > 0
+        self.looked = True
+        return before != (self._kinds, self._others, self._crowded)
+
+    def name(self, identifiers: Mapping[str, str]) -> dict[str, str]:
+        """Learn identifiers, by name; gives all names by identifier."""
+        self._names |= {identifier: name for name, identifier in identifiers.items()}
+        return dict(self._names)
+
+    def name_of(self, identifier: str) -> str:
+        """The name of the pool that an order means; the order's own word if there is none."""
+        return self._names.get(identifier, identifier)
+
+    def get(self, name: str) -> Kind | None:
+        return self._kinds.get(name)
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def reports(self, counted: Sequence[Run], away: bool) -> list[PoolReport]:
+        """The pools as they are when these live runs are counted."""
+        if not self.looked:
+            raise NotReady("Kubernetes has not answered yet")
+        return [
+            kubernetes_inventory.report(kind, self._free(kind, counted), not away)
+            for kind in self._kinds.values()
+        ]
+
+    def refusals(
+        self, orders: Iterable[RunOrder], live: Sequence[Run], coming: Iterable[RunOrder]
+    ) -> dict[str, str]:
+        """Which orders do not fit, one after the other, beside the live runs and those still
+        coming: run to reason. Before Kubernetes was looked at nothing is refused.
+        """
+        if not self.looked:
+            return {}
+        left = {kind.name: self._free(kind, live) for kind in self._kinds.values()}
+        for other in coming:
+            kind = self.get(self.name_of(other.pool))
+            if kind is not None:
+                left[kind.name] = subtract(left[kind.name], claims_of(kind, other))
+        refused = {}
+        for order in orders:
+            reason = self._refusal(order, left)
+            if reason:
+                refused[order.run] = reason
+        return refused
+
+    def _free(self, kind: Kind, counted: Iterable[Run]) -> tuple[FreeShape, ...]:
+        if kind.share.idle_only and self._crowded:
+            return ()
+        placed: dict[str, Use] = {}
+        claims: list[Claim] = []
+        for run in counted:
+            if run.pool != kind.name or run.end is not None:
+                continue
+            if run.nodes and all(run.nodes) and not kind.capped:
+                for node, use in _held(run, kind):
+                    placed[node] = placed.get(node, Use()) + use
+            else:
+                claims += claims_of(kind, run.order)
+        shapes = kubernetes_inventory.free_shapes(kind, self._others.get(kind.name, {}), placed)
+        return subtract(shapes, claims) if claims else shapes
+
+    def _refusal(self, order: RunOrder, left: dict[str, tuple[FreeShape, ...]]) -> str:
+        """Why an order does not fit on what is left; takes it if it does."""
+        name = self.name_of(order.pool)
+        kind = self._kinds.get(name)
+        if kind is None:
+            return f"there is no pool {order.pool} here"
+        if kind.share.emulated and not order.spec.constraints.emulated:
+            return f"pool {name} is emulated, and the job wants none that is"
+        longest, most = walltime_s(order.spec), kind.share.max_walltime_s
+        if longest is not None and most is not None and longest > most:
+            return f"a run in pool {name} takes {units.show_duration_s(most)} at most"
+        try:
+            claims = claims_of(kind, order)
+        except ValueError as error:
+            return str(error)
+        unfit = unable(order)
+        if unfit:
+            return unfit
+        after = place_all(left[name], claims)
+        if after is None:
+            return f"no room in pool {name} for {_words(needs_of(order))}"
+        left[name] = after
+        return ""
+
+
+def claims_of(kind: Kind, order: RunOrder) -> list[Claim]:
+    """What an order takes of a pool. Raises ValueError if its groups are not those of its job."""
+    return [_claim(need, kind) for need in needs_of(order)]
+
+
+def _claim(need: Need, kind: Kind) -> Claim:
+    """What a group takes. Where devices are not shared, a share of a device gets a device."""
+    claim = need.claimed(kind.shape)
+    shares = kind.device_mib is not None and claim.device_milli < DEVICE_MILLI
+    if not claim.device_milli or shares:
+        return claim
+    return replace(claim, device_milli=-(-claim.device_milli // DEVICE_MILLI) * DEVICE_MILLI)
+
+
+def _held(run: Run, kind: Kind) -> Iterable[tuple[str, Use]]:
+    """What each task of a placed run holds, and where."""
+    claims = {need.group: _claim(need, kind) for need in needs_of(run.order)}
+    for (group, _), node in zip(run.tasks, run.nodes, strict=True):
+        claim = claims[group]
+        milli = claim.device_milli
+        devices = (milli,) if 0 < milli < DEVICE_MILLI else (DEVICE_MILLI,) * (milli // 1000)
+        yield node, Use(claim.cpu_milli, claim.memory_bytes, devices)
+
+
+def _words(needs: Sequence[Need]) -> str:
+    return " and ".join(
+        f"{need.claim.count} x {units.show_cpu_milli(need.claim.cpu_milli)} CPU, "
+        f"{units.show_bytes(need.claim.memory_bytes)}"
+        + f", {units.show_devices_milli(need.claim.device_milli)} devices"
+        * bool(need.claim.device_milli)
+        + words_of(need)
+        for need in needs
+    )
