@@ -29,6 +29,8 @@ groups = st.builds(
     device=st.none() | devices,
     stacks=some,
     fabric=some,
+    max_per_host=st.none() | st.integers(1, 1000),
+    exclusive=st.booleans(),
 )
 demands = st.builds(
     Demand,

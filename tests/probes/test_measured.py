@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from weir.core.errors import BadInput, NotReady
 from weir.probes import measure, measured
-from weir.probes.measured import Measurement
+from weir.probes.measured import Kept, Measurement
+from weir.wire.pools import PoolReport, Shape
 
 ONE = Measurement(
     at=1.0,
@@ -70,3 +73,22 @@ def test_a_broken_file_and_a_failed_measurement_say_so(tmp_path: Path) -> None:
         measured.take(0.1, None, ("/no/such/srun",))
     with pytest.raises(NotReady, match="the measurement failed: no such partition"):
         measured.take(0.1, None, ("sh", "-c", "echo no such partition >&2; exit 1"))
+
+
+def test_what_a_device_did_goes_into_its_pool_s_report(tmp_path: Path) -> None:
+    shape = Shape(cpu_milli=1000, memory_bytes=2**30, devices=1)
+    model: dict[str, Any] = {
+        "hosts": 1,
+        "shape": shape,
+        "device_model": "nvidia-h200-sxm",
+        "free": (),
+    }
+    reports = [PoolReport(name="a", **model), PoolReport(name="b", **model)]
+    kept = Kept(tmp_path)
+    assert kept.onto(reports) == reports
+
+    measured.keep(tmp_path, {"a": ONE})
+    assert [r.measured_gflops for r in kept.onto(reports)] == [(("bf16", 790_000),), ()]
+    (tmp_path / measured.FILE_NAME).write_text("broken")
+    os.utime(tmp_path / measured.FILE_NAME, (1, 1))
+    assert kept.onto(reports) == reports

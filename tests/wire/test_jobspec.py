@@ -65,6 +65,20 @@ def test_quantities_mean_what_people_mean() -> None:
     assert demand.regions == ("north",)
 
 
+def test_tasks_are_spread_over_hosts_and_have_them_for_themselves() -> None:
+    job = spec({"command": ["a"], "count": 4, "max_per_host": 1, "exclusive": True})
+    (group,) = demand_of(job).groups
+    assert (group.count, group.max_per_host, group.exclusive) == (4, 1, True)
+    assert JobSpec.model_validate_json(job.model_dump_json(exclude_defaults=True)) == job
+    (plain,) = demand_of(spec()).groups
+    assert (plain.max_per_host, plain.exclusive) == (None, False)
+
+
+def test_no_task_at_all_on_a_host_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        spec({"command": ["a"], "max_per_host": 0})
+
+
 def test_a_file_reads_back_as_it_was_written() -> None:
     written = spec({"command": ["a"], "cpu": 2, "memory": "1.5 GiB"}, walltime="90m")
     assert (written.tasks[0].cpu, written.tasks[0].memory) == ("2", "1.5 GiB")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from weir.cli.output import Column, Sheet, print_json, show_sheet
+from weir.cli.output import Column, Sheet, note, print_json, show_sheet
 from weir.cli.session import Session, prints
-from weir.cli.values import UNKNOWN, amount, number
+from weir.cli.values import UNKNOWN, amount, number, stamp
+from weir.core import units
 from weir.core.errors import NotFound
+from weir.core.indicator_laws import plain
 from weir.wire.jobs import IndicatorAnswer, Scope
+from weir.wire.series import IndicatorsAnswer
+
+HEIGHTS = "▁▂▃▄▅▆▇█"
+BARS = 32
+"""How many bars a line has."""
 
 OF_DEVICES = ("devices", "performance_nominal", "performance_unknown", "devices_allocated")
 """The indicators that count emulated accelerators among the rest."""
@@ -25,6 +34,9 @@ OF_DEVICES = ("devices", "performance_nominal", "performance_unknown", "devices_
 )
 @click.option("--by", is_flag=True, help="Show each indicator's parts too.")
 @click.option("--definitions", is_flag=True, help="Say what each one means.")
+@click.option("--since", metavar="DURATION", help="Show how they went: 24h, 7d ...")
+@click.option("--step", metavar="DURATION", help="How fine, with --since: 1m, 15m, 1h ...")
+@click.option("--under", metavar="ID", help="With --since: only what lies in a site, pool, domain.")
 @prints
 def indicators(
     session: Session,
@@ -32,9 +44,17 @@ def indicators(
     scope: Scope,
     by: bool,
     definitions: bool,
+    since: str | None,
+    step: str | None,
+    under: str | None,
     as_json: bool,
 ) -> None:
     """Show the indicators, or those NAMED. Unknown is said, and is never 0."""
+    if since is not None:
+        _show_past(session, names, since, step, under, as_json)
+        return
+    if step is not None or under is not None:
+        raise click.UsageError("--step and --under go with --since")
     with session.client() as client:
         every = client.indicators(scope)
     found = [i for i in every if not names or i.name in names]
@@ -57,6 +77,55 @@ def indicators(
     for indicator in found:
         _add(sheet, indicator, by, definitions, _mark(indicator, every))
     show_sheet(sheet, empty="no indicators")
+
+
+def _show_past(
+    session: Session,
+    names: tuple[str, ...],
+    since: str,
+    step: str | None,
+    under: str | None,
+    as_json: bool,
+) -> None:
+    """How indicators went: the ends, the bounds, and a line of bars."""
+    now = session.clock()
+    try:
+        begin = now - units.parse_duration_s(since)
+    except ValueError as error:
+        raise click.UsageError(f"--since: {error}") from None
+    with session.client() as client:
+        answer = client.history(names=names, under=under, begin=str(begin), end=str(now), step=step)
+    if as_json:
+        print_json(answer, IndicatorsAnswer)
+        return
+    head = (Column("NAME"), Column("FIRST", right=True), Column("LAST", right=True))
+    bounds = (Column("LEAST", right=True), Column("MOST", right=True), Column("", least=1))
+    sheet = Sheet((*head, *bounds))
+    for found in answer.indicators:
+        rows = [(found.name, found.points)] if found.points else []
+        rows += [(f"{found.name} {part}", points) for part, points in found.by.items()]
+        for name, points in rows:
+            values = [value for _, value in points]
+            ends = values[0], values[-1], min(values), max(values)
+            shown = [amount(plain(value), found.unit) for value in ends]
+            sheet.add(name, *shown, bars(points, answer.begin, answer.end))
+    show_sheet(sheet, empty="nothing is known of that time")
+    for gap in answer.gaps:
+        note(f"{gap.cluster} lacks {stamp(gap.begin)} to {stamp(gap.end)}: {gap.reason}")
+
+
+def bars(points: Sequence[tuple[float, float]], begin: float, end: float) -> str:
+    """Points over a time as a line of bars; a blank where nothing is known."""
+    places: dict[int, list[float]] = {}
+    for at, value in points:
+        place = int((at - begin) / (end - begin) * BARS)
+        places.setdefault(min(max(place, 0), BARS - 1), []).append(value)
+    means = {place: sum(values) / len(values) for place, values in places.items()}
+    low, high = min(means.values(), default=0.0), max(means.values(), default=0.0)
+    scale = (len(HEIGHTS) - 1) / (high - low) if high > low else 0.0
+    return "".join(
+        HEIGHTS[round((means[n] - low) * scale)] if n in means else " " for n in range(BARS)
+    ).rstrip()
 
 
 def _mark(found: IndicatorAnswer, every: list[IndicatorAnswer]) -> str:

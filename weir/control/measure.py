@@ -1,10 +1,15 @@
-"""Measure: the indicators of this domain, from every pool once."""
+"""Measure: the indicators of this domain now, from every pool once and the newest samples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from weir.control.context import Context
+from weir.control.indicators import readings_now, totals_now
 from weir.control.network import load_network
-from weir.core.indicators import INDICATORS, PoolNow, View
+from weir.core.indicator_laws import plain
+from weir.core.indicators import INDICATORS, Measured, PoolNow, View
 from weir.scheduling.packing import subtract
 from weir.store import jobs
 from weir.wire.jobs import IndicatorAnswer, Scope
@@ -22,16 +27,27 @@ def view_of(ctx: Context, scope: Scope) -> View:
 
 def measure(ctx: Context, scope: Scope = "domain") -> list[IndicatorAnswer]:
     """Every indicator with its value now."""
-    view = view_of(ctx, scope)
+    view, now = view_of(ctx, scope), ctx.now()
+    totals: dict[str, dict[str, float]] = {}
+    with ctx.store.read() as tx:
+        live = readings_now(tx, now)
+        if live is None:
+            totals = totals_now(tx, now)
+    if live is not None:
+        view = replace(view, readings=live[0], width_s=live[1])
     answers = []
     for indicator in INDICATORS:
         measured = indicator.measure(view)
+        if live is None and indicator.metrics:
+            measured = _worked_out(totals.get(indicator.name, {}))
         answers.append(
             IndicatorAnswer(
                 name=indicator.name,
                 label=indicator.label,
                 label_zh=indicator.label_zh,
                 unit=indicator.unit,
+                kind=indicator.kind,
+                source=indicator.source,
                 law=indicator.law,
                 value=measured.value,
                 by=dict(measured.by),
@@ -39,3 +55,9 @@ def measure(ctx: Context, scope: Scope = "domain") -> list[IndicatorAnswer]:
             )
         )
     return answers
+
+
+def _worked_out(parts: Mapping[str, float]) -> Measured:
+    """An indicator as its total was written."""
+    by = {part: plain(value) for part, value in parts.items() if part}
+    return Measured(plain(parts[""]) if "" in parts else None, by)

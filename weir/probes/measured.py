@@ -9,6 +9,7 @@ Laws:
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 from weir.core.errors import BadInput, NotReady
 from weir.probes import measure
 from weir.wire.base import Wire
+from weir.wire.pools import PoolReport
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "measured.json"
 ABOUT_S = 60.0
@@ -69,6 +73,41 @@ def keep(folder: Path, found: Mapping[str, Measurement]) -> None:
     fresh = folder / f".{FILE_NAME}.{os.getpid()}"
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(folder / FILE_NAME)
+
+
+class Kept:
+    """What was measured in an agent's folder, read again when it has changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: float | None = None
+        self._figures: dict[str, tuple[tuple[str, int], ...]] = {}
+
+    def onto(self, reports: Sequence[PoolReport]) -> list[PoolReport]:
+        """The reports, each with what a device of its pool was measured to do, where it was.
+
+        A file that can't be read is as good as none, and said to be so in the log.
+        """
+        try:
+            changed_at: float | None = (self._folder / FILE_NAME).stat().st_mtime
+        except OSError:
+            changed_at = None
+        if changed_at != self._seen:
+            self._seen = changed_at
+            try:
+                found = read(self._folder)
+            except (BadInput, OSError) as error:
+                log.warning("%s", error)
+                found = {}
+            self._figures = {name: m.of_device for name, m in found.items() if m.of_device}
+        if not self._figures:
+            return list(reports)
+        return [
+            report.model_copy(update={"measured_gflops": self._figures[report.name]})
+            if report.name in self._figures
+            else report
+            for report in reports
+        ]
 
 
 def take(seconds: float, folder: str | None, before: Sequence[str] = ()) -> Measurement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, insert, update
 
-from weir.store.rows import TokenRow, first, select_as
+from weir.store.rows import TokenRow, fetch, first, select_as
 from weir.store.tables import token
 
 
@@ -12,6 +14,19 @@ def by_hash(tx: Connection, secret_hash: str) -> TokenRow | None:
     """The token with this hash, whatever its state."""
     query = select_as(TokenRow, token).where(token.c.secret_hash == secret_hash)
     return first(tx, TokenRow, query)
+
+
+def get(tx: Connection, token_id: str) -> TokenRow | None:
+    """One token by its id, whatever its state."""
+    return first(tx, TokenRow, select_as(TokenRow, token).where(token.c.id == token_id))
+
+
+def page(tx: Connection, kinds: Sequence[str], before: str | None, limit: int) -> list[TokenRow]:
+    """Tokens of these kinds, newest first; ids sort by time, so `before` an id is the next page."""
+    query = select_as(TokenRow, token).where(token.c.kind.in_(kinds))
+    if before:
+        query = query.where(token.c.id < before)
+    return fetch(tx, TokenRow, query.order_by(token.c.id.desc()).limit(limit))
 
 
 def add(tx: Connection, row: TokenRow, secret_hash: str) -> None:

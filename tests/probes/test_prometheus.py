@@ -1,0 +1,295 @@
+"""A center's own Prometheus: each vendor's exporter, its units, its blanks; sources that fail."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from tests.victoria import put_text, victoria_up
+from weir.client.problems import Unreachable
+from weir.core.errors import BadInput
+from weir.core.metrics import METRICS, refusal
+from weir.probes.base import Look
+from weir.probes.prometheus import PrometheusProbe, check
+from weir.probes.prometheus_mappings import MAPPINGS, expression
+from weir.wire.probes import ProbeSettings, PrometheusProbeSettings
+
+GIB = 2**30
+Answer = Callable[[str], object]
+
+
+def settings(
+    *mappings: str, matching: str = 'job="x"', queries: Sequence[object] = ()
+) -> PrometheusProbeSettings:
+    pool = {"pool": "gpu", "matching": matching, "mappings": mappings, "queries": queries}
+    return PrometheusProbeSettings.model_validate({"url": "http://prometheus", "pools": [pool]})
+
+
+def vector(*values: object, **labels: str) -> dict[str, object]:
+    rows = [{"metric": labels, "value": [1.0, str(v)]} for v in values]
+    return {"status": "success", "data": {"resultType": "vector", "result": rows}}
+
+
+def probe(answer: Answer, *mappings: str, queries: Sequence[object] = ()) -> PrometheusProbe:
+    def handle(request: httpx.Request) -> httpx.Response:
+        promql = httpx.QueryParams(request.content.decode())["query"]
+        said = answer(promql)
+        if isinstance(said, httpx.Response):
+            return said
+        return httpx.Response(200, json=said)
+
+    return PrometheusProbe(settings(*mappings, queries=queries), httpx.MockTransport(handle))
+
+
+def told(look: Look) -> Mapping[tuple[str, str], float]:
+    assert {s.place for s in look.samples} <= {"pool/gpu"}
+    return {(s.metric, s.part): s.value for s in look.samples}
+
+
+def test_what_gives_nothing_is_unknown_and_never_zero() -> None:
+    assert told(probe(lambda _: vector(), "dcgm").look(0)) == {}
+    assert told(probe(lambda _: vector("NaN", "+Inf"), "dcgm").look(0)) == {}
+
+
+def test_what_it_counts_by_becomes_the_part() -> None:
+    def ports(promql: str) -> object:
+        return vector(3, gbps="100") if "count_values" in promql else vector()
+
+    assert told(probe(ports, "node").look(0)) == {("network_ports", "100"): 3.0}
+
+
+def test_an_expression_of_ones_own_is_scaled() -> None:
+    own = {"metric": "it_power", "promql": "sum(kw{$S})", "scale": 1000}
+    asked: list[str] = []
+
+    def answer(promql: str) -> object:
+        asked.append(promql)
+        return {"status": "success", "data": {"resultType": "scalar", "result": [1, "2.5"]}}
+
+    assert told(probe(answer, queries=[own]).look(0)) == {("it_power", ""): 2500.0}
+    assert asked == ['sum(kw{job="x"})']
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500, text="out of memory"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"status": "success", "data": None}),
+        httpx.Response(
+            200, json={"status": "success", "data": {"resultType": "vector", "result": [7]}}
+        ),
+        httpx.Response(422, json={"status": "error", "error": "parse error"}),
+        httpx.Response(200, content=b" " * (5 * 2**20)),
+    ],
+)
+def test_a_source_that_answers_garbage_gives_nothing(answer: httpx.Response) -> None:
+    with pytest.raises(Unreachable):
+        probe(lambda _: answer, "dcgm").look(0)
+
+
+def test_one_expression_that_fails_keeps_no_other_from_being_asked() -> None:
+    def answer(promql: str) -> object:
+        return {"status": "error", "error": "no"} if "TEMP" in promql else vector(1)
+
+    look = probe(answer, "dcgm").look(0)
+    assert len(told(look)) == len(MAPPINGS["dcgm"]) - 1
+    assert "device_temperature" in look.said[0]
+
+
+def test_mistakes_of_the_settings_are_told_all_at_once() -> None:
+    own = {"metric": "nonsense", "promql": "1"}
+    with pytest.raises(BadInput) as failed:
+        PrometheusProbe(settings("dgcm", "node", queries=[own]))
+    assert len(failed.value.mistakes) == 2
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_mappings_give_metrics_that_there_are(name: str) -> None:
+    for metric, part, template in MAPPINGS[name]:
+        assert metric in METRICS
+        assert part == "gbps" or refusal(metric, part) is None
+        for matching in ("", 'job="x"', 'job="x",'):
+            filled = expression(template, matching, 120)
+            assert "$" not in filled and ",}" not in filled and "{," not in filled
+
+
+# What each vendor's exporter says, in its own units: two devices, one of them blank or ill.
+
+BLANK = 9223372036854775794
+EXPORTERS = {
+    "dcgm": (
+        f"""
+DCGM_FI_DEV_GPU_UTIL{{gpu="0"}} 50
+DCGM_FI_DEV_GPU_UTIL{{gpu="1"}} {BLANK}
+DCGM_FI_DEV_FB_USED{{gpu="0"}} 1024
+DCGM_FI_DEV_FB_FREE{{gpu="0"}} 3072
+DCGM_FI_DEV_FB_USED{{gpu="1"}} {BLANK}
+DCGM_FI_DEV_POWER_USAGE{{gpu="0"}} 300.5
+DCGM_FI_DEV_POWER_USAGE{{gpu="1"}} {BLANK}
+DCGM_FI_DEV_GPU_TEMP{{gpu="0"}} 60
+DCGM_FI_DEV_XID_ERRORS{{gpu="0"}} 0
+DCGM_FI_DEV_XID_ERRORS{{gpu="1"}} 79
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.5,
+            ("device_memory_used", ""): 1.0 * GIB,
+            ("device_memory_total", ""): 4.0 * GIB,
+            ("device_power", ""): 300.5,
+            ("device_temperature", ""): 60.0,
+            ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 1.0,
+        },
+    ),
+    "ascend": (
+        """
+npu_chip_info_utilization{id="0"} 80
+npu_chip_info_utilization{id="1"} 40
+npu_chip_info_hbm_used_memory{id="0"} 32768
+npu_chip_info_hbm_total_memory{id="0"} 65536
+npu_chip_info_power{id="0"} 350.2
+npu_chip_info_temperature{id="0"} 55
+npu_chip_info_health_status{id="0"} 1
+npu_chip_info_health_status{id="1"} -1
+""",
+        {
+            ("devices_seen", ""): 2.0,
+            ("devices_busy", ""): 1.2,
+            ("device_memory_used", ""): 32.0 * GIB,
+            ("device_memory_total", ""): 64.0 * GIB,
+            ("device_power", ""): 350.2,
+            ("device_temperature", ""): 55.0,
+            ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unknown"): 1.0,
+        },
+    ),
+    "cambricon": (
+        f"""
+mlu_utilization{{mlu="0"}} 25
+mlu_memory_used{{mlu="0"}} {12 * GIB}
+mlu_memory_total{{mlu="0"}} {48 * GIB}
+mlu_power_usage{{mlu="0"}} 200
+mlu_temperature{{mlu="0"}} 51
+mlu_health{{mlu="0"}} 1
+mlu_health{{mlu="1"}} 0
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.25,
+            ("device_memory_used", ""): 12.0 * GIB,
+            ("device_memory_total", ""): 48.0 * GIB,
+            ("device_power", ""): 200.0,
+            ("device_temperature", ""): 51.0,
+            ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 1.0,
+        },
+    ),
+    "amd": (
+        """
+gpu_gfx_activity{gpu_id="0"} 90
+gpu_used_vram{gpu_id="0"} 98304
+gpu_total_vram{gpu_id="0"} 196608
+gpu_average_package_power{gpu_id="0"} 700
+gpu_junction_temperature{gpu_id="0"} 70
+gpu_health{gpu_id="0"} 1
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.9,
+            ("device_memory_used", ""): 96.0 * GIB,
+            ("device_memory_total", ""): 192.0 * GIB,
+            ("device_power", ""): 700.0,
+            ("device_temperature", ""): 70.0,
+            ("devices_health", "healthy"): 1.0,
+        },
+    ),
+}
+
+
+def labeled(text: str, job: str, at: float) -> str:
+    """The lines with a job's label, as a scrape would have them, at a time in ms."""
+    lines = [line.replace("{", f'{{job="{job}",') for line in text.strip().splitlines()]
+    return "\n".join(f"{line} {int(at * 1000)}" for line in lines) + "\n"
+
+
+@pytest.mark.real
+def test_every_vendor_through_a_real_server(tmp_path: Path) -> None:
+    now = time.time()
+    with victoria_up(tmp_path) as url:
+        for name, (text, _) in EXPORTERS.items():
+            put_text(url, labeled(text, name, now - 5) + labeled(text, f"other-{name}", now - 5))
+        for name, (_, expected) in EXPORTERS.items():
+            of = settings(name, matching=f'job="{name}"').model_copy(update={"url": url})
+            found = told(PrometheusProbe(of).look(now))
+            assert found == pytest.approx(expected), name
+
+
+@pytest.mark.real
+def test_hosts_and_their_power_through_a_real_server(tmp_path: Path) -> None:
+    """Counters over two minutes: a core half busy, 1000 bytes and 400 joules a second."""
+    now = time.time() - 5
+    lines = []
+    for k in range(9):
+        at, passed = now - 120 + 15 * k, 15 * k
+        text = f"""
+node_cpu_seconds_total{{cpu="0",mode="idle"}} {1000 + passed / 2}
+node_cpu_seconds_total{{cpu="0",mode="user"}} {1000 + passed / 2}
+node_memory_MemTotal_bytes{{host="a"}} {8 * GIB}
+node_memory_MemAvailable_bytes{{host="a"}} {6 * GIB}
+node_filesystem_size_bytes{{fstype="ext4"}} 1000
+node_filesystem_free_bytes{{fstype="ext4"}} 400
+node_filesystem_size_bytes{{fstype="tmpfs"}} 77
+node_network_transmit_bytes_total{{device="eth0"}} {10**9 + 1000 * passed}
+node_network_transmit_bytes_total{{device="lo"}} {10**9 + 7777 * passed}
+node_network_speed_bytes{{device="eth0"}} 12500000000
+kepler_node_platform_joules_total{{package="0"}} {10**6 + 400 * passed}
+"""
+        lines.append(labeled(text, "x", at))
+    with victoria_up(tmp_path) as url:
+        put_text(url, "".join(lines))
+        found = told(
+            PrometheusProbe(settings("node", "kepler").model_copy(update={"url": url})).look(now)
+        )
+    assert found[("cpu_seen", "")] == 1
+    assert found[("cpu_busy", "")] == pytest.approx(0.5, rel=0.05)
+    assert found[("memory_used", "")] == 2 * GIB
+    assert found[("storage_total", "")] == 1000
+    assert found[("storage_used", "")] == 600
+    assert found[("network_sent", "")] == pytest.approx(1000, rel=0.05)
+    assert found[("network_ports", "100")] == 1
+    assert found[("it_power", "")] == pytest.approx(400, rel=0.05)
+
+
+def test_a_source_that_is_away_is_said_to_be() -> None:
+    def away(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(Unreachable, match="does not answer"):
+        PrometheusProbe(settings("dcgm"), httpx.MockTransport(away)).look(0)
+
+
+def test_answers_are_json_as_prometheus_writes_it() -> None:
+    text = json.dumps(vector("4.5"))
+    assert told(probe(lambda _: json.loads(text), "kepler").look(0)) == {("it_power", ""): 4.5}
+
+
+def test_the_documented_section_is_one() -> None:
+    page = Path(__file__).parents[2] / "docs" / "monitoring.md"
+    [text] = re.findall(r"```yaml\n(.+?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    section = TypeAdapter(tuple[ProbeSettings, ...])
+    found = section.validate_python(yaml.safe_load(text)["probes"])
+    kinds = {probe.kind for probe in found}
+    assert kinds == {"executor", "link", "host", "prometheus", "command", "redfish"}
+    for probe in found:
+        if isinstance(probe, PrometheusProbeSettings):
+            check(probe)

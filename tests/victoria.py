@@ -1,0 +1,69 @@
+"""A real VictoriaMetrics for tests marked `real`: on loopback, gone with its data at the end."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+START_S = 30.0
+
+
+@contextmanager
+def victoria_up(home: Path) -> Iterator[str]:
+    """The URL of a VictoriaMetrics that keeps its data under `home`."""
+    program = shutil.which("victoria-metrics")
+    if program is None:
+        pytest.skip("there is no victoria-metrics on this machine")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with open(home / "victoria.log", "wb") as log:
+        process = subprocess.Popen(
+            [
+                program,
+                f"-storageDataPath={home / 'victoria'}",
+                f"-httpListenAddr=127.0.0.1:{port}",
+                "-retentionPeriod=10y",
+                "-search.latencyOffset=0s",
+                "-dedup.minScrapeInterval=10s",
+                "-memory.allowedBytes=64MB",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    over = time.monotonic() + START_S
+    while True:
+        try:
+            if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
+                return
+        except httpx.RequestError:
+            pass
+        assert process.poll() is None, "VictoriaMetrics has ended"
+        assert time.monotonic() < over, "VictoriaMetrics does not answer"
+        time.sleep(0.05)
+
+
+def put_text(url: str, text: str) -> None:
+    """Import lines of the text format, and make them visible."""
+    answer = httpx.post(f"{url}/api/v1/import/prometheus", content=text, trust_env=False)
+    assert answer.status_code == 204, answer.text
+    httpx.get(f"{url}/internal/force_flush", trust_env=False)

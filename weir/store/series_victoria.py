@@ -1,0 +1,100 @@
+"""Samples in VictoriaMetrics (or what speaks like it): written in its text format, read by PromQL.
+
+A bucket becomes one sample at its begin: the metric's value, under `weir_` and the metric's name,
+with the labels `subject`, `part` and `site`. Written again, the sample is the same one; run the
+server with `-dedup.minScrapeInterval=10s`, so that it also keeps it once. Whatever Prometheus' API
+can be asked is passed through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from weir.core.errors import NotReady
+from weir.core.metrics import METRICS
+from weir.core.series import Key, site_of
+from weir.store.series_base import Readings
+from weir.wire.samples import Point
+
+PREFIX = "weir_"
+TIMEOUT_S = 30.0
+
+
+class VictoriaSeries:
+    """One server, at a URL."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(timeout=TIMEOUT_S, transport=transport, trust_env=False)
+
+    def write(self, width: int, points: Sequence[Point]) -> None:
+        """Send these. Raises `NotReady` if they were not taken: they can be sent again."""
+        lines = "".join(f"{_name(p.key)} {_value(p)!r} {p.at * 1000}\n" for p in points)
+        status, _, body = self.ask("POST", "/api/v1/import/prometheus", content=lines)
+        if status not in (200, 204):
+            raise NotReady(f"{self.url} takes no samples: {status} {body[:200]!r}")
+
+    def read(self, width: int, metrics: Iterable[str], begin: int, end: int) -> Readings:
+        """The values of these metrics' buckets that begin in [begin, end)."""
+        found: Readings = {}
+        for metric in metrics:
+            asked = {
+                "match[]": f'{{__name__="{PREFIX}{metric}"}}',
+                "start": str(begin),
+                "end": str(end - 1),
+                "reduce_mem_usage": "0",
+            }
+            status, _, body = self.ask("POST", "/api/v1/export", data=asked)
+            if status != 200:
+                raise NotReady(f"{self.url} gives no samples: {status} {body[:200]!r}")
+            for line in body.splitlines():
+                said = httpx.Response(200, content=line).json()
+                labels = said["metric"]
+                key = Key(labels.get("subject", ""), metric, labels.get("part", ""))
+                pairs = zip(said["timestamps"], said["values"], strict=True)
+                values = {int(at) // 1000: float(v) for at, v in pairs if math.isfinite(v)}
+                found.setdefault(key, {}).update(values)
+        return found
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Any = None,
+        data: Mapping[str, str] | None = None,
+        content: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, str, bytes]:
+        """One call: its status, type and body. Raises `NotReady` if nobody answers."""
+        try:
+            answer = self._http.request(
+                method,
+                self.url + path,
+                params=params,
+                data=data,
+                content=content,
+                headers=headers,
+            )
+        except httpx.RequestError as error:
+            raise NotReady(f"{self.url} does not answer: {error}") from None
+        kind = answer.headers.get("content-type", "application/json")
+        return answer.status_code, kind, answer.content
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._http.close()
+
+
+def _name(key: Key) -> str:
+    labels = {"subject": key.subject, "part": key.part, "site": site_of(key.subject)}
+    inner = ",".join(f'{name}="{value}"' for name, value in labels.items() if value)
+    return f"{PREFIX}{key.metric}{{{inner}}}"
+
+
+def _value(point: Point) -> float:
+    return METRICS[point.key.metric].value(point.bucket)
