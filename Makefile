@@ -12,12 +12,13 @@ export WEIR_HOME
 # What is type-checked, as far as it is there.
 CODE := $(wildcard weir tests benchmarks)
 BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_speed \
-	simulator_speed optimal across_centers
+	simulator_speed optimal across_centers console
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
-LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --annotation-style line \
-	--custom-compile-command "make lock" --group build --extra demo --extra postgres --extra s3
+	--custom-compile-command "make lock"
+LOCK := $(PIN) --group build --extra demo --extra postgres --extra s3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -51,6 +52,8 @@ test: dev ## Run the tests; needs nothing beyond Python
 
 test-real: dev ## Run the tests against real servers, installing these first (Debian, root)
 	scripts/install-debian-packages
+	PYTHON=$(BIN)/python scripts/install-ray
+	scripts/build-kubernetes
 	$(BIN)/python -m pytest -m real --no-skips
 
 bench: install ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
@@ -60,16 +63,17 @@ bench: install ## Run every benchmark in turn (WEIR_TRACES: the folder of traces
 	done
 
 lock: $(if $(filter $(BIN)/uv,$(UV)),$(VENV)/.requirements-dev) ## Pin again after a change in pyproject.toml
-	@echo "==> Pinning requirements/dev.txt and requirements/base.txt"
+	@echo "==> Pinning requirements/dev.txt, requirements/base.txt and requirements/ray.txt"
 	@$(LOCK) $(LOCKFLAGS) --extra dev --output-file requirements/dev.txt pyproject.toml
 	@$(LOCK) $(LOCKFLAGS) --constraints requirements/dev.txt \
 		--output-file requirements/base.txt pyproject.toml
+	@echo 'ray[default]' | $(PIN) $(LOCKFLAGS) --output-file requirements/ray.txt -
 
 upgrade: ## Pin the newest releases of everything
 	@$(MAKE) --no-print-directory lock LOCKFLAGS=--upgrade
 
 clean: ## Remove .venv, the demo's data and every cache
-	rm -rf $(VENV) .weir build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) .weir build dist weir/console/static/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -94,12 +98,24 @@ $(VENV)/.requirements-dev: $(VENV)/.python requirements/dev.txt
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
 	@touch $@ $(VENV)/.requirements
 
-$(VENV)/.installed: $(VENV)/.requirements pyproject.toml
+ASSETS := scripts/fetch-assets weir/console/package.json weir/console/package-lock.json
+
+$(VENV)/.assets: $(VENV)/.python $(ASSETS)
+	@echo "==> Fetching the console's files of other projects"
+	@PYTHON=$(BIN)/python scripts/fetch-assets
+	@touch $@
+
+$(VENV)/.assets-dev: $(VENV)/.python $(ASSETS)
+	@echo "==> Fetching the console's files of other projects, and what tests it"
+	@PYTHON=$(BIN)/python scripts/fetch-assets --tests
+	@touch $@ $(VENV)/.assets
+
+$(VENV)/.installed: $(VENV)/.requirements $(VENV)/.assets pyproject.toml
 	@echo "==> Installing Weir"
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.requirements-dev pyproject.toml
+$(VENV)/.installed-dev: $(VENV)/.requirements-dev $(VENV)/.assets-dev pyproject.toml
 	@echo "==> Installing Weir"
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.installed

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from weir.api import problems, routes
 from weir.api.rounds import Rounds
+from weir.api.series_rounds import SeriesRounds
 from weir.api.wakeups import Wakeups
 from weir.control.context import SCHEDULE, Context
 
@@ -21,13 +22,16 @@ def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
     """The app over a context whose `wake` is that of `wakeups`."""
     every = max(0.2, min(4.0, ctx.settings.lease_s / 6))
     rounds = Rounds(ctx, every_s=every)
+    series = SeriesRounds(ctx)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         wakeups.start(asyncio.get_running_loop())
         wakeups.call(SCHEDULE, rounds.wake)
         rounds.start()
+        series.start()
         yield
+        series.stop()
         rounds.stop()
         ctx.store.close()
 
@@ -36,6 +40,8 @@ def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
         version=ctx.version,
         description="One domain of a compute network: its resources, its jobs, its links.",
         lifespan=life,
+        docs_url=None,  # they would load from another host; the console shows the same
+        redoc_url=None,
         max_body_size=2 * MAX_BODY_BYTES,  # for requests that state no size; see SizeLimit
     )
     app.state.context = ctx

@@ -25,6 +25,7 @@ async def exchange(
     ctx, begun = context(request), time.monotonic()
     until = begun + body.wait_s
     said = {"hello": False, "inventory": None, "changed": (), "observations": (), "chunks": ()}
+    said |= {"samples": (), "gaps": ()}
     waiting, asked = wakeups(request), body
     with waiting.listening([orders_for(body.cluster)]) as event:
         while True:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 
 from weir.api.calls import allowed, context, reply
 from weir.control import join as joining
+from weir.control import sessions
+from weir.control import tokens as holding
 from weir.control.authorize import Action, Principal
 from weir.wire.joining import (
     IdentityRequest,
@@ -60,3 +64,18 @@ def revoke_token(
     """End a token at once."""
     joining.revoke_token(context(request), token)
     return Response(status_code=204)
+
+
+def list_tokens(
+    request: Request,
+    before: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    _who: Principal = allowed(Action.OPERATE),
+) -> Response:
+    """A page of tokens without their secrets, newest first; `next` is the next `before`."""
+    return reply(holding.list_tokens(context(request), before, limit))
+
+
+def make_signin_link(request: Request, who: Principal = allowed(Action.OPERATE)) -> Response:
+    """A code that signs the caller in to the console once: open `/signin?code=CODE`."""
+    return reply(sessions.make_link(context(request), who), 201)

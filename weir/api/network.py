@@ -7,10 +7,10 @@ from fastapi import Request, Response
 from weir.api.calls import allowed, context, reply, reply_list
 from weir.control import remove, show
 from weir.control.authorize import Action, Principal
-from weir.control.measure import measure
+from weir.control.balance import balance
 from weir.control.queues import list_queues
 from weir.control.resolve import resolve
-from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope
+from weir.wire.jobs import ClusterAnswer
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
 
@@ -38,14 +38,9 @@ def show_queues(request: Request, _who: Principal = allowed(Action.READ)) -> Res
     return reply_list(QueueAnswer, list_queues(context(request)))
 
 
-def list_indicators(
-    request: Request, scope: Scope = "domain", _who: Principal = allowed(Action.READ)
-) -> Response:
-    """Every indicator: value, unit, definition, and how it adds up.
-
-    They cover this domain and what is under it, or with `scope=network` the whole network it sees.
-    """
-    return reply_list(IndicatorAnswer, measure(context(request), scope))
+def show_balance(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
+    """What the network has and has free, beside what this domain's waiting jobs ask for."""
+    return reply(balance(context(request)))
 
 
 def resolve_identifier(request: Request, identifier: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from math import inf
 
 from weir.control.avoid import next_try_s
 from weir.control.context import Context
@@ -55,9 +56,11 @@ class Rounds:
                 if time.monotonic() - expired_at >= self._every_s:
                     expired_at = time.monotonic()
                     self._expire()
+                again_at = self._next_try_at()
                 if schedule_round(self._ctx) >= self._ctx.settings.max_of_a_shape:
                     self._wanted.set()  # it may have placed all it looked at: there may be more
-                pause_s = self._pause_s()
+                # A time that has come while the round was worked out is still to be looked at.
+                pause_s = self._pause_s(min(again_at, self._next_try_at()))
             except WeirError as error:
                 log.warning("this round comes to nothing: %s", error.detail)
                 self._stopped.wait(0.2)
@@ -68,10 +71,14 @@ class Rounds:
                 log.exception("a round has failed; the next one starts from what is stored")
                 self._stopped.wait(1.0)
 
-    def _pause_s(self) -> float:
-        """Until the next round if nobody asks: sooner if a refused job may be tried again."""
+    def _next_try_at(self) -> float:
+        """When a job may next be tried again on a pool that has refused it."""
         next_s = next_try_s(self._ctx)
-        return self._every_s if next_s is None else min(self._every_s, next_s + GATHER_S)
+        return inf if next_s is None else self._ctx.now() + next_s
+
+    def _pause_s(self, again_at: float) -> float:
+        """Until the next round if nobody asks: sooner if a refused job may be tried again."""
+        return min(self._every_s, max(0.0, again_at - self._ctx.now()) + GATHER_S)
 
     def _expire(self) -> None:
         """Expire, knowing since when this server has been there to hear others.

@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from weir.api import exchange, health, jobs, joining, network
+from weir.api import checkpoints, exchange, health, jobs, joining, network, prometheus, series
+from weir.wire.balance import BalanceAnswer
 from weir.wire.exchange import ExchangeAnswer
 from weir.wire.jobs import (
     ClusterAnswer,
@@ -32,6 +33,12 @@ from weir.wire.joining import (
 )
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
+from weir.wire.samples import SamplesAnswer
+from weir.wire.series import IndicatorsAnswer, SeriesAnswer
+from weir.wire.sessions import SignInLinkAnswer, TokensAnswer
+
+Indicators = list[IndicatorAnswer] | IndicatorsAnswer
+"""Now, or over time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/pools", network.list_pools, list[PoolAnswer], "network"),
     Route("GET", "/v1/clusters", network.list_clusters, list[ClusterAnswer], "network"),
     Route("DELETE", "/v1/clusters/{cluster}", network.remove_cluster, None, "network", 204),
+    Route("GET", "/v1/balance", network.show_balance, BalanceAnswer, "network"),
     Route("GET", "/v1/queues", network.show_queues, list[QueueAnswer], "network"),
-    Route("GET", "/v1/indicators", network.list_indicators, list[IndicatorAnswer], "network"),
+    Route("GET", "/v1/indicators", series.list_indicators, Indicators, "network"),
+    Route("GET", "/v1/series", series.list_series, list[SeriesAnswer], "network"),
     Route(
         "GET",
         "/v1/identifiers/{identifier}",
@@ -74,19 +83,46 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/join", joining.join, JoinAnswer, "joining", 201),
     Route("POST", "/v1/uplinks", joining.make_uplink, UplinkAnswer, "joining", 201),
     Route("POST", "/v1/tokens", joining.make_token, TokenAnswer, "joining", 201),
+    Route("GET", "/v1/tokens", joining.list_tokens, TokensAnswer, "joining"),
     Route("DELETE", "/v1/tokens/{token}", joining.revoke_token, None, "joining", 204),
+    Route("POST", "/v1/signin-links", joining.make_signin_link, SignInLinkAnswer, "joining", 201),
     Route("POST", "/v1/exchange", exchange.exchange, ExchangeAnswer, "agents"),
+    Route("GET", "/v1/runs/{run}/checkpoint", checkpoints.read_checkpoint, None, "agents"),
+    Route("PUT", "/v1/left/{run}/checkpoint", checkpoints.leave_checkpoint, None, "agents", 204),
     Route("GET", "/v1/watch", exchange.watch, WatchAnswer, "agents"),
+    Route("GET", "/v1/samples", series.offered_samples, SamplesAnswer, "agents"),
     Route("GET", "/", health.root, None, "health"),
     Route("GET", "/healthz", health.healthz, None, "health"),
     Route("GET", "/readyz", health.readyz, None, "health"),
     Route("GET", "/metrics", health.metrics, None, "health"),
+    Route("GET", "/api/v1/query", prometheus.prometheus_query, None, "prometheus"),
+    Route("POST", "/api/v1/query", prometheus.prometheus_query, None, "prometheus"),
+    Route("GET", "/api/v1/query_range", prometheus.prometheus_query_range, None, "prometheus"),
+    Route("POST", "/api/v1/query_range", prometheus.prometheus_query_range, None, "prometheus"),
+    Route("GET", "/api/v1/labels", prometheus.prometheus_labels, None, "prometheus"),
+    Route("POST", "/api/v1/labels", prometheus.prometheus_labels, None, "prometheus"),
+    Route(
+        "GET",
+        "/api/v1/label/{label}/values",
+        prometheus.prometheus_label_values,
+        None,
+        "prometheus",
+    ),
+    Route("GET", "/api/v1/series", prometheus.prometheus_series, None, "prometheus"),
+    Route("POST", "/api/v1/series", prometheus.prometheus_series, None, "prometheus"),
 )
 
 OPEN = frozenset(
     {"/", "/v1/identifiers/{identifier}", "/v1/schema/job", "/healthz", "/readyz", "/metrics"}
 )
 """Paths that take no token. They only read; a test holds every other route to asking for one."""
+
+
+def _operation(route: Route) -> str:
+    """The handler's name; with the method where one answers two of them."""
+    name = route.handler.__name__
+    asked_twice = route.tag == "prometheus" and route.method == "POST"
+    return f"{name}_by_form" if asked_twice else name
 
 
 def install(app: FastAPI) -> None:
@@ -99,5 +135,5 @@ def install(app: FastAPI) -> None:
             response_model=route.answer,
             status_code=route.status,
             tags=[route.tag],
-            operation_id=route.handler.__name__,
+            operation_id=_operation(route),
         )

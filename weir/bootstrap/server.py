@@ -14,11 +14,13 @@ from weir import __version__
 from weir.api.app import make_app
 from weir.api.wakeups import Wakeups
 from weir.bootstrap.ids import IdMaker
+from weir.console import app as console
 from weir.control.begin import begin
 from weir.control.context import Context, DomainSettings
 from weir.store.engine import open_store
 from weir.store.files import Files
 from weir.store.migrate import migrate
+from weir.store.series_victoria import VictoriaSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class ServerSettings:
     code: str = "CN"
     database: str = ""
     files: str = ""
+    series: str = ""
     domain: DomainSettings = field(default_factory=DomainSettings)
 
 
@@ -54,11 +57,14 @@ def make_server(settings: ServerSettings) -> FastAPI:
         wake=wakeups.wake,
         settings=settings.domain,
         version=__version__,
+        victoria=VictoriaSeries(settings.series) if settings.series else None,
     )
     token = begin(ctx, settings.name, settings.kind, settings.code)
     if token is not None:
         write_secret(home / "operator.token", token)
-    return make_app(ctx, wakeups)
+    app = make_app(ctx, wakeups)
+    console.install(app)
+    return app
 
 
 def write_secret(path: Path, secret: str) -> None:

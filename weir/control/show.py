@@ -26,7 +26,7 @@ from weir.wire.jobs import (
     RunAnswer,
 )
 from weir.wire.jobspec import JobSpec
-from weir.wire.pools import PoolAnswer, report_of
+from weir.wire.pools import PoolAnswer, pool_from, report_of
 
 
 def list_jobs(
@@ -36,6 +36,7 @@ def list_jobs(
     submitter: str | None = None,
     name: str | None = None,
     array: str | None = None,
+    pool: str | None = None,
     before: str | None = None,
     limit: int = 100,
 ) -> JobsAnswer:
@@ -47,10 +48,11 @@ def list_jobs(
             submitter=submitter,
             name=name,
             array=array,
+            pool=pool,
             before=before,
             limit=limit + 1,
         )
-        pools = _pools(ctx, tx, rows)
+        pools = _pools(tx, [r.pool for r in rows])
     following = rows[limit - 1].id if len(rows) > limit else None
     return JobsAnswer(jobs=tuple(_job(r, pools) for r in rows[:limit]), next=following)
 
@@ -65,7 +67,7 @@ def show_job(ctx: Context, who: Principal, job_id: str) -> JobDetailAnswer:
         text = jobs.specs(tx, [row.spec])[row.spec] if owns(who, row) else None
         attempts = runs.of_job(tx, job_id)
         past = jobs.history_of(tx, job_id)
-        pools = _pools(ctx, tx, [row])
+        pools = _pools(tx, [row.pool, *(r.pool for r in attempts)])
     short = _job(row, pools)
     return JobDetailAnswer(
         **short.model_dump(),
@@ -80,7 +82,7 @@ def job_answer(ctx: Context, job_id: str) -> JobAnswer:
     """A job as in a list. Raises `NotFound`."""
     with ctx.store.read() as tx:
         row = _get(tx, job_id)
-        return _job(row, _pools(ctx, tx, [row]))
+        return _job(row, _pools(tx, [row.pool]))
 
 
 def list_files(ctx: Context, who: Principal, job_id: str) -> FilesAnswer:
@@ -176,10 +178,10 @@ def _latest_run(tx: Connection, job: JobRow) -> RunRow | None:
     return past[-1] if past else None
 
 
-def _pools(ctx: Context, tx: Connection, rows: Iterable[JobRow]) -> dict[str, Pool]:
-    if not any(r.pool or r.attempts for r in rows):
-        return {}
-    return {s.pool.id: s.pool for s in load_network(ctx, tx, ctx.now()).ways}
+def _pools(tx: Connection, ids: Iterable[str | None]) -> dict[str, Pool]:
+    """These pools as reported, for their names: how they are reached does not matter here."""
+    records = clusters.records_of(tx, {i for i in ids if i is not None})
+    return {pool_id: pool_from(report) for pool_id, report in records.items()}
 
 
 def _job(row: JobRow, pools: dict[str, Pool]) -> JobAnswer:

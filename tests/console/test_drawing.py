@@ -1,0 +1,137 @@
+"""The directory and the drawings: nothing is lost, nothing stands outside, all of it repeatable."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import foreign
+from weir.console.directory import FACETS, filtered, paged, sites_of
+from weir.console.drawing import network, timeline
+from weir.core.lifecycle import JobState
+from weir.wire.jobs import JobAnswer
+from weir.wire.pools import Place, PoolAnswer
+
+HERE = network.Domains("CN-F", "nation", {})
+MODELS = ("nvidia-h100-sxm5", "huawei-ascend-910b")
+
+
+def shown(name: str, site: int, model: int = 0, used: int = 0, **fields: Any) -> PoolAnswer:
+    report = foreign(name, site=site, model=MODELS[model], **fields)
+    values = {n: getattr(report, n) for n in PoolAnswer.model_fields if hasattr(report, n)}
+    left = report.hosts * report.shape.devices * (1000 - used)
+    return PoolAnswer(
+        **{**values, "id": f"{report.id}-{name}"},
+        free_devices_milli=left,
+        free_cpu_milli=report.hosts * report.shape.cpu_milli,
+        silent=False,
+        runs=used // 100,
+        heard_at=None,
+    )
+
+
+def some(count: int) -> list[PoolAnswer]:
+    return many()[:count]
+
+
+@cache
+def many() -> list[PoolAnswer]:
+    return [
+        shown(
+            f"p{n}",
+            site=n % 7 + 1,
+            model=n % 2,
+            used=100 * (n % 10),
+            location=Place(latitude=20.0 + n % 13, longitude=100.0 + n % 17, region=f"r{n % 3}"),
+            domains=(f"CN.R{n % 3}-K",),
+            hops=1,
+        )
+        for n in range(130)
+    ]
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(0, 60),
+    st.sets(st.sampled_from(MODELS)),
+    st.sets(st.sampled_from(["r0", "r1", "none"])),
+)
+def test_facets_count_what_choosing_them_would_leave(
+    count: int, devices: set[str], regions: set[str]
+) -> None:
+    pools = some(count)
+    chosen = {"device": sorted(devices), "region": sorted(regions)}
+    found = filtered(pools, chosen)
+    by_hand = [
+        p
+        for p in pools
+        if (not devices or p.device_model in devices)
+        and (not regions or p.location.region in regions)
+    ]
+    assert found.pools == by_hand
+    for facet, choices in found.facets:
+        for choice in choices:
+            alone = filtered(pools, chosen | {facet.name: [choice.value]})
+            assert choice.pools == len(alone.pools), (facet.name, choice)
+    assert {f.name for f, _ in found.facets} <= {f.name for f in FACETS}
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 130), st.sampled_from(["free", "name", "price", "near", "fast", "size"]))
+def test_pages_together_are_the_whole_list_once(count: int, sort: str) -> None:
+    pools = some(count)
+    pages = paged(pools, sort, 1).pages
+    seen = [p.id for n in range(1, pages + 1) for p in paged(pools, sort, n).pools]
+    assert sorted(seen) == sorted(p.id for p in pools)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 60), st.sampled_from(["devices", "cores", "hosts"]))
+def test_a_map_and_a_tree_show_every_site_inside_the_frame(count: int, by: str) -> None:
+    sites = sites_of(some(count))
+    for drawing in (network.draw_map(sites, HERE, by), network.draw_tree(sites, HERE, by)):
+        drawn = [m for m in drawing.marks if m.kind == "site"]
+        assert {m.id for m in drawn} == {s.id for s in sites}
+        assert all(0 <= m.x <= drawing.width and 0 <= m.y <= drawing.height for m in drawing.marks)
+    assert network.draw_map(sites, HERE, by) == network.draw_map(sites, HERE, by)
+    assert sum(len(s.pools) for s in sites) == count
+
+
+def test_a_tree_of_very_many_sites_shows_their_domains() -> None:
+    pools = [shown(f"p{n}", site=n + 1, domains=(f"CN.R{n % 4}-K",)) for n in range(200)]
+    drawing = network.draw_tree(sites_of(pools), HERE, "devices")
+    assert drawing.folded
+    assert len(drawing.marks) == 5
+
+
+def job(number: int, submitted: float, started: float | None, ended: float | None) -> JobAnswer:
+    state = JobState.RUNNING if ended is None else JobState.SUCCEEDED
+    return JobAnswer(
+        id=f"j{number}", name="job", state=state, submitter="li", priority=50,
+        submitted_at=submitted, started_at=started, ended_at=ended, exit_code=None, reason="",
+        pool="P", pool_name=f"pool{number % 3}", site_name="s", emulated=False, place=(),
+        array=None, array_index=None, root_job=f"j{number}", attempts=1,
+    )  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(0, 50) | st.none()), max_size=40
+    )
+)
+def test_bars_of_a_timeline_lie_in_it_and_a_lane_has_one_job_at_a_time(
+    times: list[tuple[float, float, float | None]],
+) -> None:
+    jobs = [job(n, a, a + b, None if c is None else a + b + c) for n, (a, b, c) in enumerate(times)]
+    drawn = timeline.draw(jobs, 200.0)
+    if not jobs:
+        assert drawn is None
+        return
+    assert drawn is not None
+    bars = [b for row in drawn.rows for b in row.bars]
+    assert sorted(b.job.id for b in bars) == sorted(j.id for j in jobs)
+    assert all(-0.01 <= b.waited_x <= b.x <= timeline.WIDTH + 0.01 for b in bars)
+    assert all(0 <= at <= timeline.WIDTH for at, _ in drawn.ticks)

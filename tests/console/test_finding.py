@@ -1,0 +1,103 @@
+"""Find and submit, and canceling: the form and the file in step, one schema, once is once."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from tests.console.conftest import Browser, House
+from weir.core.lifecycle import JobState
+
+JOB = "name: train\ntasks:\n  - command: [python, train.py]\n    devices: {count: 8}\n"
+
+
+def part(browser: Browser, edited: str, text: str, **fields: str) -> str:
+    """What htmx gets while one types."""
+    answer = browser.post("/find", {"HX-Request": "true"}, edited=edited, yaml=text, **fields)
+    assert answer.status_code == 200
+    return str(answer.text)
+
+
+def yaml_of(text: str) -> str:
+    found = re.search(r"<textarea[^>]*>(.*?)</textarea>", text, re.DOTALL)
+    assert found
+    return found[1].replace("&#39;", "'").replace("&#34;", '"')
+
+
+def test_the_file_follows_the_form_and_keeps_what_the_form_has_not(house: House) -> None:
+    text = JOB + "outputs: [{path: model.bin}]\n"
+    answer = part(
+        house.browser(), "form", text, name="train", command="python train.py --fast", devices="4"
+    )
+    data = yaml.safe_load(yaml_of(answer))
+    assert data["tasks"][0]["command"] == ["python", "train.py", "--fast"]
+    assert data["tasks"][0]["devices"] == {"count": 4}
+    assert data["outputs"] == [{"path": "model.bin"}]
+
+
+def test_the_form_follows_the_file(house: House) -> None:
+    answer = part(house.browser(), "yaml", JOB + "walltime: 2h\n")
+    assert 'id="fields" hx-swap-oob="true"' in answer
+    assert 'name="walltime" value="2h"' in answer
+    assert 'name="devices" value="8"' in answer
+
+
+def test_mistakes_are_told_all_at_once_with_line_and_field(house: House) -> None:
+    answer = part(house.browser(), "yaml", JOB + "wall: 2h\npriority: 400\n")
+    assert "line 5" in answer and "did you mean walltime" in answer
+    assert "line 6" in answer and "priority" in answer
+    assert "/find/submit" not in answer
+    assert "is not YAML" not in answer
+    assert "line 1" in part(house.browser(), "yaml", "{")
+
+
+def test_a_file_of_the_server_is_never_read(house: House) -> None:
+    answer = part(house.browser(), "yaml", JOB + "inputs: [{path: x, source: /etc/passwd}]\n")
+    assert "is read by `weir submit` only" in answer
+    assert "root:" not in answer
+
+
+def test_every_yes_and_no_is_explained(furnished: tuple[House, dict[str, str]]) -> None:
+    house, _ = furnished
+    text = JOB.replace("count: 8", "count: 1, models: [huawei-ascend-910b]")
+    answer = part(house.browser(), "yaml", text)
+    assert "npu" in answer and "cost, lower is better" in answer
+    assert "DEVICE_MODEL" in answer and "its accelerators are of another model" in answer
+    assert "What would make it fit" in part(
+        house.browser(), "yaml", text + "constraints: {emulated: false}\n"
+    )
+
+
+def test_a_job_is_submitted_once_however_often_the_form_is_sent(house: House) -> None:
+    browser = house.browser()
+    key = re.search(r'name="key" value="(\w+)"', browser.get("/find").text)
+    assert key
+    sent = [browser.post("/find/submit", yaml=JOB, key=key[1]) for _ in range(2)]
+    assert [a.status_code for a in sent] == [303, 303]
+    assert sent[0].headers["location"] == sent[1].headers["location"]
+    other = browser.post("/find/submit", yaml=JOB + "priority: 60\n", key=key[1])
+    assert other.headers["location"] != sent[0].headers["location"]
+    page = browser.get(sent[0].headers["location"]).text
+    assert "train" in page and "No pool" not in page
+
+
+def test_an_array_leads_to_its_jobs(house: House) -> None:
+    answer = house.browser().post("/find/submit", yaml=JOB + "array: {count: 3}\n", key="k")
+    assert answer.headers["location"].startswith("/jobs?array=a")
+
+
+def test_a_queue_that_is_not_here_is_a_mistake_of_the_file(house: House) -> None:
+    answer = house.browser().post("/find/submit", yaml=JOB + "queue: art\n", key="k")
+    assert answer.status_code in (200, 422)
+    assert "there is no queue &#39;art&#39;" in answer.text
+
+
+def test_a_job_is_canceled_and_submitted_again(furnished: tuple[House, dict[str, str]]) -> None:
+    house, ids = furnished
+    browser = house.browser()
+    assert browser.post(f"/jobs/{ids['waits']}/cancel").status_code == 303
+    assert house.domain.state(ids["waits"]) is JobState.CANCELED
+    again = yaml_of(browser.get(f"/find?job={ids['waits']}").text)
+    assert yaml.safe_load(again)["name"] == "waits"
+    assert house.browser("wang").post(f"/jobs/{ids['secret']}/cancel").status_code == 403

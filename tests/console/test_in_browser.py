@@ -1,0 +1,178 @@
+"""The pages in a real browser: the main story, both languages, keyboard, phone, dark, axe-core."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.builders import spec
+from tests.console.browser import AXE, DESK, PHONE, Live, Seen, chromium, serious, served, signed_in
+from weir.store.engine import open_store
+from weir.store.migrate import migrate
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+PAGES = (
+    "/",
+    "/?view=tree&color=health",
+    "/resources",
+    "/find",
+    "/jobs",
+    "/jobs?view=timeline",
+    "/monitoring",
+    "/monitoring/devices_allocated",
+    "/operations",
+    "/operations?tab=tokens",
+    "/operations?tab=queues",
+    "/operations?tab=policies",
+    "/commands",
+    "/jobs/none",
+)
+LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("desk", {"viewport": DESK}),
+    ("dark", {"viewport": DESK, "color_scheme": "dark"}),
+    ("phone", {"viewport": PHONE, "locale": "zh-CN", "has_touch": True}),
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    store = open_store(f"sqlite:///{tmp_path / 'weir.db'}")
+    migrate(store)
+    with served(store, tmp_path / "files") as found:
+        yield found
+
+
+@pytest.mark.parametrize(("look", "options"), LOOKS, ids=[n for n, _ in LOOKS])
+def test_every_page_is_whole_and_accessible(
+    browser: Any, live: Live, look: str, options: dict[str, Any]
+) -> None:
+    live.domain.submit(spec("runs"))
+    live.run("accepted", "started")
+    live.domain.submit(spec("waits", count=999))
+    seen, wrong = Seen(), list[str]()
+    page = signed_in(browser, live, seen, live.token("root", "operator", "user"), **options)
+    gpu = next(iter(live.domain.pools().values()))
+    more = (f"/resources/pools/{gpu.id}", f"/resources/sites/{gpu.site}")
+    for path in (*PAGES, *more, f"/resources/compare?pool={gpu.id}"):
+        before = len(seen.complaints)
+        page.goto(live.url + path)
+        page.wait_for_load_state("load")
+        if path == "/jobs/none":  # a page that is not there is a complaint of the browser's own
+            del seen.complaints[before:]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"{path}: wider than the window")
+        if AXE.exists():
+            wrong += [f"{path}: {finding}" for finding in serious(page)]
+    if look == "phone":
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+    assert not wrong
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_find_submit_watch_log_cancel(browser: Any, live: Live) -> None:
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("li", "user"))
+    page.goto(f"{live.url}/find")
+    page.fill("#f-name", "train")
+    page.fill("#f-devices", "8")
+    expect(page.locator("#yaml")).to_have_value(re.compile("count: 8"))
+    text = page.input_value("#yaml")
+    page.fill("#yaml", text + "prioritee: 60\n")
+    page.get_by_text("did you mean priority").wait_for()
+    page.fill("#yaml", text + "priority: 60\n")
+    expect(page.locator("#f-priority")).to_have_value("60")
+    page.get_by_text("It can start at once").wait_for()
+    page.get_by_role("button", name="Submit the job").click()
+    page.wait_for_url("**/jobs/j*")
+    assert page.locator("h1").inner_text() == "train"
+    # The agent takes it, starts it, and it writes: the page tells all that by itself.
+    page.locator("#actions .s-placed").wait_for()
+    run = live.run("accepted", "started")
+    page.locator("#actions .s-running").wait_for()
+    live.center.send(run, "stdout", 0, b"epoch 1\n")
+    page.locator("#log", has_text="epoch 1").wait_for()
+    live.center.send(run, "stdout", 8, b"epoch 2\n")
+    page.locator("#log", has_text="epoch 2").wait_for()
+    assert "the lowest cost" in page.locator("#why").inner_text() or (
+        "the only one" in page.locator("#why").inner_text()
+    )
+    page.get_by_role("button", name="Cancel the job").click()
+    page.locator("#history", has_text="asked to stop").wait_for()
+    live.center.say(run, "canceled")
+    page.locator("#actions .s-canceled").wait_for()
+    page.get_by_role("link", name="Submit again").click()
+    page.wait_for_url("**/find?job=*")
+    assert "priority: 60" in page.input_value("#yaml")
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_the_overview_moves_by_itself(browser: Any, live: Live) -> None:
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("li", "user"))
+    page.locator("#pulse.on").wait_for()
+    live.domain.submit(spec("new-one"))
+    page.locator("#latest", has_text="new-one").wait_for()
+    live.run("accepted", "started")
+    page.locator("#latest .s-running").wait_for()
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_all_of_it_by_keyboard(browser: Any, live: Live) -> None:
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("root", "operator", "user"))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("/")
+    page.keyboard.type("h100")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/resources?q=h100")
+    page.locator("#q").focus()
+    page.keyboard.press("Tab")  # the fold of the filters
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_url("**/resources?*device=*")
+    page.goto(f"{live.url}/find")
+    page.locator("#yaml").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") != "yaml", "Tab leaves the file after Escape"
+    page.get_by_role("button", name="Submit the job").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs/j*")
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_without_scripts_it_works_too(browser: Any, live: Live) -> None:
+    seen = Seen()
+    token = live.token("li", "user")
+    page = signed_in(browser, live, seen, token, java_script_enabled=False)
+    page.goto(f"{live.url}/resources")
+    page.locator("input[name=device]").first.check()
+    page.get_by_role("button", name="Apply").click()
+    assert "device=" in page.url
+    page.goto(f"{live.url}/find")
+    page.fill("#f-name", "plain")
+    page.get_by_role("button", name="Check the form").click()
+    assert "name: plain" in page.input_value("#yaml")
+    page.get_by_role("button", name="Submit the job").click()
+    assert page.locator("h1").inner_text() == "plain"
+    assert "UTC" in page.locator("time").first.inner_text()
+    page.context.close()

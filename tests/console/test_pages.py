@@ -1,0 +1,216 @@
+"""Every page: it comes in both languages, keeps to its own rules, and invents nothing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.console.conftest import House
+
+PAGES = (
+    "/",
+    "/?view=tree&color=health&size=cores",
+    "/?scope=domain",
+    "/resources",
+    "/resources?device=nvidia-h100-sxm5&sort=price&q=gpu",
+    "/resources?device=none-such",
+    "/resources/compare",
+    "/find",
+    "/find?template=picky",
+    "/find?template=sweep&policy=cheapest",
+    "/jobs",
+    "/jobs?view=timeline",
+    "/jobs?state=running&state=waiting&name=x",
+    "/monitoring",
+    "/monitoring/devices_allocated?span=24h",
+    "/operations",
+    "/operations?tab=tokens",
+    "/operations?tab=queues",
+    "/operations?tab=policies",
+    "/commands",
+)
+
+
+class Rules(HTMLParser):
+    """What a page breaks of: no inline script or style, nothing from elsewhere, unique ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: list[str] = []
+        self.ids: set[str] = set()
+        self.lang = ""
+        self.unnamed: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag == "html":
+            self.lang = named.get("lang") or ""
+        if tag == "style" or "style" in named or (tag == "script" and "src" not in named):
+            self.broken.append(f"inline {tag} {named}")
+        self.broken += [f"{tag} {n}" for n in named if n.startswith("on")]
+        for name in ("href", "src", "action", "hx-get", "hx-post", "formaction"):
+            at = named.get(name)
+            if at is not None and not at.startswith(("/", "#")):
+                self.broken.append(f"{tag} {name}={at}")
+        if "id" in named:
+            if named["id"] in self.ids:
+                self.broken.append(f"two elements are {named['id']}")
+            self.ids.add(named["id"] or "")
+
+
+def check(text: str, lang: str) -> None:
+    rules = Rules()
+    rules.feed(text)
+    assert not rules.broken
+    assert rules.lang == lang
+
+
+def all_pages(house: House, ids: dict[str, str]) -> list[str]:
+    pools = [p.id for p in house.domain.pools().values()]
+    site = next(iter(house.domain.pools().values())).site
+    return [
+        *PAGES,
+        *(f"/jobs/{i}" for i in ids.values()),
+        f"/jobs/{ids['runs']}?log=stderr",
+        f"/find?job={ids['ended']}",
+        f"/resources/sites/{site}",
+        *(f"/resources/pools/{p}" for p in pools),
+        "/resources/compare?" + "&".join(f"pool={p}" for p in pools),
+        f"/resources/identifiers/{house.domain.id}",
+        f"/jobs?pool={pools[0]}",
+    ]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_every_page_comes_and_keeps_to_the_rules(
+    furnished: tuple[House, dict[str, str]], lang: str
+) -> None:
+    house, ids = furnished
+    browser = house.browser("root", "operator")
+    for path in all_pages(house, ids):
+        answer = browser.get(path, **{"Accept-Language": lang})
+        assert answer.status_code == 200, (path, answer.text[-300:])
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        check(answer.text, lang)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_with_no_data_pages_say_what_to_do_next(house: House, lang: str) -> None:
+    browser = house.browser("root", "operator")
+    for path in PAGES:
+        answer = browser.get(path, **{"Accept-Language": lang})
+        assert answer.status_code == 200, (path, answer.text[-300:])
+        check(answer.text, lang)
+    for path in ("/", "/resources", "/jobs"):
+        assert 'class="empty"' in browser.get(path).text
+
+
+def test_who_is_not_signed_in_sees_nothing_and_comes_back(house: House) -> None:
+    visitor = house.visitor()
+    for path in PAGES:
+        answer = visitor.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/signin")
+    assert visitor.get("/jobs?state=failed").headers["location"] == (
+        "/signin?next=/jobs%3Fstate%3Dfailed"
+    )
+    answer = visitor.post("/signin", token=house.token("li", "user"), next="/jobs?state=failed")
+    assert answer.headers["location"] == "/jobs?state=failed"
+
+
+def test_programs_are_answered_as_before(house: House) -> None:
+    http = house.visitor().http
+    assert http.get("/").json()["name"] == "nation"
+    assert http.get("/v1/pools", headers={"Accept": "text/html"}).status_code == 401
+    assert http.get("/healthz").json() == {"status": "alive"}
+
+
+def test_what_jobs_and_people_write_is_text(furnished: tuple[House, dict[str, str]]) -> None:
+    house, ids = furnished
+    page = house.browser().get(f"/jobs/{ids['runs']}").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+    answer = house.browser().get('/resources?q="><script>alert(2)</script>')
+    assert "<script>alert" not in answer.text
+
+
+def test_what_is_not_there_is_told_as_a_page(house: House) -> None:
+    browser = house.browser()
+    for path in ("/jobs/j-none", "/resources/pools/x", "/find?template=none", "/monitoring/none"):
+        answer = browser.get(path)
+        assert answer.status_code == 404, path
+        check(answer.text, "en")
+    assert browser.get("/resources/identifiers/nonsense").status_code == 422
+    assert browser.get("/static/none.css").status_code == 404
+
+
+def test_a_fault_tells_no_more_than_that(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    browser = house.browser()
+    monkeypatch.setattr("weir.control.measure.measure", broken)
+    answer = browser.get("/")
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+
+
+def test_a_spec_and_its_files_are_for_whose_they_are(
+    furnished: tuple[House, dict[str, str]],
+) -> None:
+    house, ids = furnished
+    for person, role, shown in (("li", "user", True), ("wang", "user", False)):
+        browser = house.browser(person, role)
+        assert ("xyzzy" in browser.get(f"/jobs/{ids['secret']}").text) is shown
+        answer = browser.get(f"/jobs/{ids['runs']}/files/stdout")
+        assert answer.status_code == (200 if shown else 403)
+        assert ("step 1" in answer.text) is shown
+    mine = house.browser().get(f"/jobs/{ids['runs']}/files/stdout")
+    assert mine.headers["content-disposition"].startswith("attachment")
+
+
+def test_the_search_goes_to_what_it_names(furnished: tuple[House, dict[str, str]]) -> None:
+    house, ids = furnished
+    browser, pool = house.browser(), house.domain.pools()["gpu"]
+    for words, at in (
+        (ids["runs"], f"/jobs/{ids['runs']}"),
+        (pool.id.lower(), f"/resources/pools/{pool.id}"),
+        (pool.site, f"/resources/sites/{pool.site}"),
+        (house.domain.id, f"/resources/identifiers/{house.domain.id}"),
+        ("ascend 910b", "/resources?q=ascend%20910b"),
+    ):
+        assert browser.get(f"/go?q={words}").headers["location"] == at
+
+
+def test_long_lists_page_without_losing_place(house: House) -> None:
+    from tests.builders import spec
+    from weir.wire.jobs import Submission
+
+    jobs = [Submission(spec=spec(f"job-{n}", count=999)) for n in range(120)]
+    wanted = set(house.domain.submit_all(*jobs))
+    browser, at, seen = house.browser(), "/jobs?state=waiting", []
+    while at:
+        page = browser.get(at).text
+        seen += re.findall(r'id="row-(\w+)"', page)
+        following = re.search(r'href="(/jobs\?[^"]*before=\w+)"', page)
+        at = following[1].replace("&amp;", "&") if following else ""
+    assert len(seen) == len(set(seen)) == 120
+    assert set(seen) == wanted
+
+
+def test_language_and_look_are_kept_and_lead_nowhere_else(house: House) -> None:
+    browser = house.browser()
+    for wanted in ("https://evil.example/", "//evil.example", "/\\evil.example", "jobs"):
+        answer = browser.get(f"/preferences?theme=dark&next={wanted}")
+        assert answer.headers["location"] == "/"
+    assert 'data-theme="dark"' in browser.get("/jobs").text
+    answer = browser.get("/preferences?language=zh&next=/jobs%3Fview%3Dtimeline")
+    assert answer.headers["location"] == "/jobs?view=timeline"
+    assert 'lang="zh-CN"' in browser.get("/jobs").text
+    browser.get("/preferences?language=none-such")
+    assert 'lang="zh-CN"' in browser.get("/jobs").text

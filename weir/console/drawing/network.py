@@ -1,0 +1,293 @@
+"""The network drawn: domains, sites and links, by location or as a tree. Laid out, not styled.
+
+Areas grow with capacity. A link's width grows with the runs of this domain that are there now. The
+map is an equirectangular projection around the middle of what is shown, degrees WGS 84; what stands
+too close is pushed apart, so positions near each other are not exact.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import cos, radians, sqrt
+
+from weir.console.directory import Site
+
+WIDTH, HEIGHT, MARGIN = 760.0, 430.0, 70.0
+MOST_PUSHED = 90
+"""More marks than this are left where they are: pushing apart takes all pairs."""
+
+MOST_LEAVES = 60
+"""A tree of more sites shows domains only."""
+
+ROW, COLUMN = 46.0, 165.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A domain or a site. `used` is 0 to 1, None if unknown; `sites` are those under a domain."""
+
+    id: str
+    kind: str
+    name: str
+    x: float
+    y: float
+    r: float
+    used: float | None
+    health: str
+    sites: tuple[Site, ...]
+
+    @property
+    def runs(self) -> int:
+        """Runs of this domain there."""
+        return sum(s.runs for s in self.sites)
+
+    @property
+    def level(self) -> int:
+        """How full, in five steps; -1 unknown."""
+        return -1 if self.used is None else min(4, int(self.used * 5))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line between two marks; `flow` is 0 for no runs, up to 3."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    flow: int
+    runs: int
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """All that is drawn, in units of the view box."""
+
+    width: float
+    height: float
+    marks: tuple[Mark, ...]
+    links: tuple[Link, ...]
+    parallels: tuple[tuple[float, str], ...] = ()
+    meridians: tuple[tuple[float, str], ...] = ()
+    unplaced: int = 0
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """Who is behind whom: names of domains by identifier, this one's id and name."""
+
+    here: str
+    name: str
+    names: Mapping[str, str]
+
+    def name_of(self, identifier: str) -> str:
+        """A name, or else the last part of the identifier."""
+        return self.names.get(identifier) or identifier.rsplit("-", 1)[0].rsplit(".", 1)[-1]
+
+
+def way_to(site: Site) -> tuple[str, ...]:
+    """The domains between here and a site, nearest to here first."""
+    return min((p.domains for p in site.pools), key=len)
+
+
+def size_of(site: Site, by: str) -> int:
+    """What its area stands for."""
+    return site.cpu if by == "cores" else site.hosts if by == "hosts" else site.devices
+
+
+def draw_map(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
+    """Sites where they are, domains amid theirs."""
+    placed = [s for s in sites if _where(s) is not None]
+    if not placed:
+        return Drawing(WIDTH, HEIGHT, (), (), unplaced=len(sites))
+    project, frame = _projection([w for s in placed if (w := _where(s))])
+    largest = max(size_of(s, by) for s in placed) or 1
+    most = 30.0 if len(placed) <= 40 else 17.0
+    marks = []
+    for site in placed:
+        x, y = project(*(_where(site) or (0.0, 0.0)))
+        r = max(4.5, most * sqrt(size_of(site, by) / largest))
+        marks.append(Mark(site.id, "site", site.name, x, y, r, site.used, site.health, (site,)))
+    at = {m.id: m for m in marks}
+    marks += _domain_marks(placed, domains, at)
+    marks = _apart(marks) if len(marks) <= MOST_PUSHED else marks
+    links = _links(marks, placed, domains)
+    return Drawing(WIDTH, HEIGHT, tuple(marks), links, *frame, unplaced=len(sites) - len(placed))
+
+
+def draw_tree(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
+    """This domain at the left, then who is behind whom, sites at the ends."""
+    folded = len(sites) > MOST_LEAVES
+    children: dict[str, list[str]] = {}
+    under: dict[str, list[Site]] = {domains.here: []}
+    for site in sites:
+        way = (domains.here, *way_to(site))
+        for parent, child in itertools.pairwise(way):
+            under.setdefault(child, [])
+            if child not in children.setdefault(parent, []):
+                children[parent].append(child)
+        for one in way:
+            under.setdefault(one, []).append(site)
+    leaves: dict[str, list[Site]] = {}
+    if not folded:
+        for site in sites:
+            leaves.setdefault((domains.here, *way_to(site))[-1], []).append(site)
+    largest = max((size_of(s, by) for s in sites), default=1) or 1
+    marks: list[Mark] = []
+    row = 0.0
+
+    def place(one: str, depth: int) -> float:
+        nonlocal row
+        ys = [place(child, depth + 1) for child in sorted(children.get(one, ()))]
+        for site in leaves.get(one, ()):
+            r = max(4.5, 15.0 * sqrt(size_of(site, by) / largest))
+            y = ROW * (row + 0.7)
+            x = 40 + COLUMN * (depth + 1)
+            marks.append(Mark(site.id, "site", site.name, x, y, r, site.used, site.health, (site,)))
+            ys.append(y)
+            row += 1
+        if not ys:
+            ys = [ROW * (row + 0.7)]
+            row += 1
+        y = sum(ys) / len(ys)
+        marks.append(_domain_mark(one, under[one], domains, 40 + COLUMN * depth, y))
+        return y
+
+    place(domains.here, 0)
+    width = max((m.x for m in marks), default=0) + 170
+    links = _links(marks, () if folded else sites, domains)
+    return Drawing(width, max(ROW * (row + 0.4), 90), tuple(marks), links, folded=folded)
+
+
+def _domain_marks(sites: Sequence[Site], domains: Domains, at: Mapping[str, Mark]) -> list[Mark]:
+    under: dict[str, list[Site]] = {domains.here: []}
+    direct: dict[str, list[Site]] = {}
+    for site in sites:
+        way = (domains.here, *way_to(site))
+        for one in way:
+            under.setdefault(one, []).append(site)
+        direct.setdefault(way[-1], []).append(site)
+    found = []
+    for one, below in under.items():
+        amid = direct.get(one) or below
+        if not amid:
+            continue
+        x = sum(at[s.id].x for s in amid) / len(amid)
+        y = sum(at[s.id].y for s in amid) / len(amid)
+        found.append(_domain_mark(one, below, domains, x, y - 26))
+    return found
+
+
+def _domain_mark(one: str, below: Sequence[Site], domains: Domains, x: float, y: float) -> Mark:
+    whole = sum(s.devices or s.cpu for s in below)
+    held = sum((s.used or 0.0) * (s.devices or s.cpu) for s in below)
+    silent = bool(below) and all(s.health == "silent" for s in below)
+    name = domains.name if one == domains.here else domains.name_of(one)
+    kind = "here" if one == domains.here else "domain"
+    used = held / whole if whole else None
+    return Mark(one, kind, name, x, y, 8, used, "silent" if silent else "open", tuple(below))
+
+
+def _links(marks: Sequence[Mark], sites: Sequence[Site], domains: Domains) -> tuple[Link, ...]:
+    at = {m.id: m for m in marks}
+    runs: dict[tuple[str, str], int] = {}
+    for mark in marks:
+        for site in mark.sites if mark.kind == "here" else ():
+            way = (domains.here, *way_to(site), site.id)
+            for pair in itertools.pairwise(way):
+                runs[pair] = runs.get(pair, 0) + site.runs
+    found = []
+    for (one, other), number in runs.items():
+        if one in at and other in at:
+            a, b = at[one], at[other]
+            flow = 0 if number == 0 else 1 if number < 5 else 2 if number < 50 else 3
+            found.append(Link(a.x, a.y, b.x, b.y, flow, number, b.health == "silent"))
+    return tuple(found)
+
+
+def _where(site: Site) -> tuple[float, float] | None:
+    for pool in site.pools:
+        place = pool.location
+        if place.latitude is not None and place.longitude is not None:
+            return place.latitude, place.longitude
+    return None
+
+
+class _Project:
+    """Degrees to units of the view box."""
+
+    def __init__(self, south: float, north: float, west: float, east: float) -> None:
+        self.squeeze = cos(radians((south + north) / 2))
+        across, up = max(1.0, (east - west) * self.squeeze), max(1.0, north - south)
+        self.scale = min((WIDTH - 2 * MARGIN) / across, (HEIGHT - 2 * MARGIN) / up)
+        self.x0, self.y0 = (west + east) / 2, (south + north) / 2
+
+    def __call__(self, latitude: float, longitude: float) -> tuple[float, float]:
+        """Where it is drawn."""
+        x = WIDTH / 2 + (longitude - self.x0) * self.squeeze * self.scale
+        return x, HEIGHT / 2 - (latitude - self.y0) * self.scale
+
+
+Frame = tuple[tuple[tuple[float, str], ...], tuple[tuple[float, str], ...]]
+
+
+def _projection(points: Sequence[tuple[float, float]]) -> tuple[_Project, Frame]:
+    """The projection, and the parallels and meridians that cross the picture."""
+    south, north = min(p[0] for p in points), max(p[0] for p in points)
+    west, east = min(p[1] for p in points), max(p[1] for p in points)
+    project = _Project(south, north, west, east)
+    step = next((s for s in (1, 2, 5, 10, 20, 30) if s * project.scale >= 70), 45)
+    parallels, meridians = [], []
+    for degree in range(-90 // step * step, 91, step):
+        y = project(degree, project.x0)[1]
+        if 8 < y < HEIGHT - 8:
+            parallels.append((y, f"{abs(degree)}°{'N' if degree >= 0 else 'S'}"))
+    for degree in range(-180 // step * step, 181, step):
+        x = project(project.y0, degree)[0]
+        if 8 < x < WIDTH - 8:
+            meridians.append((x, f"{abs(degree)}°{'E' if degree >= 0 else 'W'}"))
+    return project, (tuple(parallels), tuple(meridians))
+
+
+def _apart(marks: list[Mark]) -> list[Mark]:
+    """Push marks with their names off each other and into the frame, the same way every time."""
+    xs, ys = [m.x for m in marks], [m.y for m in marks]
+    boxes = [_box(m) for m in marks]
+    for _ in range(80):
+        moved = False
+        for i in range(len(marks)):
+            for j in range(i):
+                wide, up_i, down_i = boxes[i]
+                other, up_j, down_j = boxes[j]
+                across = wide + other - abs(xs[i] - xs[j])
+                upper, lower = (i, j) if ys[i] < ys[j] else (j, i)
+                down = (down_i + up_j if upper == i else down_j + up_i) - (ys[lower] - ys[upper])
+                if across <= 0 or down <= 0:
+                    continue
+                moved = True
+                if down <= across:
+                    ys[upper] -= down / 2
+                    ys[lower] += down / 2
+                else:
+                    push = across / 2 if xs[i] >= xs[j] else -across / 2
+                    xs[i] += push
+                    xs[j] -= push
+        for i, (wide, up, down) in enumerate(boxes):
+            xs[i] = max(wide, min(WIDTH - wide, xs[i]))
+            ys[i] = max(up, min(HEIGHT - down - 16, ys[i]))
+        if not moved:
+            break
+    return [replace(m, x=x, y=y) for m, x, y in zip(marks, xs, ys, strict=True)]
+
+
+def _box(mark: Mark) -> tuple[float, float, float]:
+    """Half the width of a mark with its name, and how far the two reach up and down."""
+    half = max(mark.r, 3.7 * len(mark.name)) + 4
+    name = 20.0
+    if mark.kind == "site":
+        return half, mark.r + 3, mark.r + name
+    return half, mark.r + name, mark.r + 3

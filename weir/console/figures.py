@@ -1,0 +1,174 @@
+"""Figures as pages show them: amounts with their unit, shares, moments, durations.
+
+Thousands are parted by commas in both languages. None is `unknown` (a dash), never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from weir.core import units
+from weir.core.lifecycle import JOB_FINAL, JobState
+from weir.wire.jobs import IndicatorAnswer, TermAnswer
+from weir.wire.pools import PoolAnswer
+
+UNKNOWN = "–"
+MILLI = 1000
+TERMS = {
+    "hops": "domains on the way",
+    "run": "running time",
+    "data": "data to move",
+    "spare": "left idle",
+}
+"""The terms of a score in words, where the name is none."""
+
+
+def number(value: float | int | None) -> str:
+    """`1,234,567`, `12.3`, `0.123`: three figures that count, and thousands parted."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, int) or float(value).is_integer() or abs(value) >= 1000:
+        return f"{round(value):,}"
+    return f"{value:.3g}"
+
+
+def milli(value: int | None) -> str:
+    """Thousandths as whole ones: 1500 is `1.5`."""
+    if value is None:
+        return UNKNOWN
+    return f"{value // MILLI:,}" if value % MILLI == 0 else f"{value / MILLI:,.1f}"
+
+
+def percent(part: float | None, whole: float | None) -> str:
+    """A share as `37%`; a dash where there is nothing to share."""
+    if part is None or not whole:
+        return UNKNOWN
+    share = 100 * part / whole
+    return f"{share:.1f}%" if 0 < share < 10 else f"{share:.0f}%"
+
+
+def size(value: int | None) -> str:
+    """Bytes in the largest binary unit: `80 GiB`."""
+    return UNKNOWN if value is None else units.show_bytes(value)
+
+
+def gflops(value: int | None, precision: str = "") -> str:
+    """Performance with four figures at most: `989 TFLOPS`, `1.2 POPS` for INT8."""
+    if value is None:
+        return UNKNOWN
+    shown, unit = units.show_gflops(value, int8=precision == "int8").split(" ")
+    return f"{float(shown):.4g} {unit}"
+
+
+def price(micro: int, currency: str) -> str:
+    """Money for an hour: `7.50 CNY/h`."""
+    return f"{money(micro)} {currency}/h"
+
+
+def money(micro: int) -> str:
+    """Micro-units as units of the currency."""
+    return units.show_price_micro(micro)
+
+
+def latency(microseconds: float | int | None) -> str:
+    """A round trip: `6 ms`, `0.3 ms`."""
+    if microseconds is None:
+        return UNKNOWN
+    if 0 < microseconds < 50:
+        return "< 0.1 ms"
+    return f"{number(round(microseconds / 1000, 1))} ms"
+
+
+def duration(seconds: float | None) -> str:
+    """`4.2 s`, `12 min`, `3 h 20 min`, `5 d 2 h`: two units at most."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = int(seconds)
+    for first, second, one, other in ((86400, 3600, "d", "h"), (3600, 60, "h", "min")):
+        if whole >= first:
+            rest = whole % first // second
+            return f"{whole // first} {one} {rest} {other}" if rest else f"{whole // first} {one}"
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
+
+
+def took(started_at: float | None, ended_at: float | None, now: float) -> str:
+    """How long something ran, or runs so far."""
+    if started_at is None:
+        return UNKNOWN
+    return duration((now if ended_at is None else ended_at) - started_at)
+
+
+def iso(at: float) -> str:
+    """A moment as machines read it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def utc(at: float) -> str:
+    """A moment for who has no script to show it in their own zone."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def amount(found: IndicatorAnswer) -> tuple[str, str]:
+    """An indicator's value and its unit."""
+    return value_of(found.value, found.unit, found.name)
+
+
+def value_of(value: float | int | None, unit: str, part: str = "") -> tuple[str, str]:
+    """A value and its unit as they are read: bytes and GFLOPS in the unit that fits."""
+    if value is None:
+        return UNKNOWN, ""
+    if unit == "bytes":
+        shown, named = units.show_bytes(int(value)).split(" ")
+        return f"{float(shown):.3g}" if float(shown) < 1000 else shown, named
+    if unit == "GFLOPS":
+        shown, named = gflops(int(value), part).split(" ")
+        return shown, named
+    if unit == "%":
+        return (f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"), "%"
+    return number(value), "" if unit == "1" else unit
+
+
+def devices(pool: PoolAnswer) -> int:
+    """Accelerators of a pool."""
+    return pool.hosts * pool.shape.devices
+
+
+def used(pool: PoolAnswer) -> float | None:
+    """The share of a pool that is held: of its accelerators, or of its CPU where it has none."""
+    if pool.shape.devices:
+        whole, free = devices(pool) * MILLI, pool.free_devices_milli
+    else:
+        whole, free = pool.hosts * pool.shape.cpu_milli, pool.free_cpu_milli
+    return None if whole == 0 else max(0.0, 1 - free / whole)
+
+
+def health(pool: PoolAnswer) -> str:
+    """`silent`, `closed` or `open`."""
+    return "silent" if pool.silent else "open" if pool.open else "closed"
+
+
+def is_final(state: JobState) -> bool:
+    """Whether a job has ended."""
+    return state in JOB_FINAL
+
+
+def term(found: TermAnswer) -> str:
+    """A term of a score in its own unit."""
+    if found.value is None:
+        return UNKNOWN
+    if found.unit == "us":
+        return latency(found.value)
+    if found.unit == "s":
+        return duration(found.value)
+    if found.unit == "share":
+        return percent(found.value, 1)
+    return number(found.value) if found.unit == "domains" else f"{number(found.value)} {found.unit}"
+
+
+def short_id(identifier: str) -> str:
+    """The last part of an identifier, which is enough under its parent."""
+    return identifier.rsplit("-", 1)[-1]

@@ -1,0 +1,1 @@
+"""The pages, one file each: what is asked of `weir.control`, and which template shows it."""

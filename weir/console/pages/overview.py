@@ -1,0 +1,125 @@
+"""Overview: the network drawn, headline indicators, demand against supply, what needs a look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from weir.console import asking, render
+from weir.console.directory import Site
+from weir.console.drawing.network import Domains, draw_map, draw_tree
+from weir.console.visit import Visit
+from weir.control import show as reading
+from weir.core.lifecycle import JOB_ACTIVE, JobState
+from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, JobAnswer, Scope
+
+HEADLINES = ("sites", "hosts", "devices", "devices_allocated", "cpu_allocated", "jobs")
+VIEWS = {"map": "Map", "tree": "Tree"}
+SIZES = {"devices": "Accelerators", "cores": "CPU cores", "hosts": "Hosts"}
+COLORS = {"use": "Use", "health": "Health"}
+LATEST = 8
+SKEW_S = 5.0
+"""A clock that is off by more than this is worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that needs attention: what, where, and the page that tells more."""
+
+    kind: str
+    title: str
+    name: str
+    detail: str
+    at: float | None
+    href: str
+
+
+def show(visit: Visit) -> Response:
+    """The page."""
+    ctx, query = visit.ctx, visit.query
+    scope: Scope = "domain" if query.get("scope") == "domain" else "network"
+    view, by, color = _chosen(query.get("view"), VIEWS), _chosen(query.get("size"), SIZES), ""
+    color = _chosen(query.get("color"), COLORS)
+    clusters = asking.clusters(visit)
+    indicators = {i.name: i for i in asking.indicators(visit, scope)}
+    sites = asking.sites(visit)
+    draw = draw_tree if view == "tree" else draw_map
+    failed = reading.list_jobs(ctx, states=(JobState.FAILED,), limit=3).jobs
+    return render.page(
+        visit,
+        "overview.html",
+        section="overview",
+        live=True,
+        scope=scope,
+        view=view,
+        by=by,
+        color=color,
+        views=VIEWS,
+        sizes=SIZES,
+        colors=COLORS,
+        headlines=[indicators[n] for n in HEADLINES if n in indicators],
+        indicators=indicators,
+        active=_active(indicators),
+        drawing=draw(sites, domains_of(visit, clusters), by),
+        sites=sites,
+        balance=asking.balance(visit),
+        notices=notices(clusters, sites, failed, ctx.now()),
+        latest=reading.list_jobs(ctx, limit=LATEST).jobs,
+        commands=(
+            (f"weir indicators --scope {scope}", f"GET /v1/indicators?scope={scope}"),
+            ("weir pools", "GET /v1/pools"),
+            ("weir clusters", "GET /v1/clusters"),
+        ),
+    )
+
+
+def _chosen(wanted: str | None, there: Mapping[str, str]) -> str:
+    return wanted if wanted is not None and wanted in there else next(iter(there))
+
+
+def _active(indicators: Mapping[str, IndicatorAnswer]) -> dict[str, int]:
+    by = indicators["jobs"].by if "jobs" in indicators else {}
+    return {state: int(by.get(state) or 0) for state in sorted(JOB_ACTIVE)}
+
+
+def domains_of(visit: Visit, clusters: Sequence[ClusterAnswer]) -> Domains:
+    """This domain and the names of those that it is linked to."""
+    row = visit.ctx.domain()
+    names = {c.peer_domain: c.name for c in clusters if c.peer_domain}
+    return Domains(row.id or row.name, row.name, names)
+
+
+def notices(
+    clusters: Sequence[ClusterAnswer],
+    sites: Sequence[Site],
+    failed: Sequence[JobAnswer],
+    now: float,
+) -> list[Notice]:
+    """What needs attention, worst first."""
+    found = []
+    for c in clusters:
+        if c.silent:
+            kind = "link" if c.peer_domain else "cluster"
+            name = c.name if c.peer_domain else f"{c.site_name} / {c.name}"
+            title = "Never heard of" if c.heard_at is None else "Out of touch"
+            href = "/monitoring#freshness" if c.peer_domain else f"/resources/sites/{c.site}"
+            found.append(Notice("bad", title, name, kind, c.heard_at, href))
+        elif abs(c.clock_skew_s) > SKEW_S:
+            detail = f"{c.clock_skew_s:+.1f} s"
+            found.append(
+                Notice("warn", "Its clock is off", c.name, detail, None, "/monitoring#freshness")
+            )
+    own = {c.site for c in clusters if c.silent}
+    for site in sites:
+        if site.silent and site.id not in own:
+            at = site.first.heard_at
+            href = f"/resources/sites/{site.id}"
+            found.append(Notice("warn", "Out of touch", site.name, "site", at, href))
+    for job in failed:
+        if job.ended_at is not None and now - job.ended_at < 86400:
+            found.append(
+                Notice("warn", "Failed", job.name, job.reason, job.ended_at, f"/jobs/{job.id}")
+            )
+    return found

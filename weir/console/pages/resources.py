@@ -1,0 +1,158 @@
+"""Resources: the directory of pools with facets, a site's page, a pool's page, several compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from weir.console import asking, render
+from weir.console.directory import FACETS, SORTS, filtered, paged
+from weir.console.visit import Visit
+from weir.control import show as reading
+from weir.control.resolve import resolve
+from weir.core import devices
+from weir.core.devices import DeviceModel, Precision
+from weir.core.errors import BadInput, NotFound, WeirError
+from weir.wire.pools import PoolAnswer
+
+MOST_COMPARED = 6
+PRECISIONS = tuple(Precision)
+
+
+def model_of(pool: PoolAnswer) -> DeviceModel | None:
+    """The catalog's entry for a pool's accelerators."""
+    return None if pool.device_model is None else devices.find(pool.device_model)
+
+
+def directory(visit: Visit) -> Response:
+    """Pools, by facets."""
+    query = visit.query
+    chosen = {f.name: query.getlist(f.name) for f in FACETS}
+    pools = asking.pools(visit)
+    words = query.get("q", "")
+    asked = tuple((name, *values) for name, values in chosen.items() if values)
+    found = visit.recent(("facets", words, asked), lambda: filtered(pools, chosen, words))
+    sort = query.get("sort", "free")
+    number = query.get("page", "1")
+    page = int(number) if number.isdigit() else 1
+    shown = visit.recent(
+        ("directory", words, asked, sort, page), lambda: paged(found.pools, sort, page)
+    )
+    return render.page(
+        visit,
+        "resources.html",
+        section="resources",
+        found=found,
+        shown=shown,
+        sort=sort,
+        sorts=SORTS,
+        all_pools=len(pools),
+        sites=len({p.site for p in found.pools}),
+        any_chosen=any(chosen.values()) or bool(query.get("q")),
+        model_of=model_of,
+        commands=(("weir pools", "GET /v1/pools"),),
+    )
+
+
+def site(visit: Visit) -> Response:
+    """A computing center: what it has, and its pools."""
+    wanted = visit.request.path_params["site"]
+    found = next((s for s in asking.sites(visit) if s.id == wanted), None)
+    if found is None:
+        raise NotFound(
+            f"no site {wanted} has a pool here; the directory lists the pools that there are"
+        )
+    own = [c for c in asking.clusters(visit) if c.site == wanted]
+    return render.page(
+        visit,
+        "site.html",
+        section="resources",
+        live=True,
+        site=found,
+        clusters=own,
+        model_of=model_of,
+        commands=(
+            (f"weir id resolve {wanted}", f"GET /v1/identifiers/{wanted}"),
+            ("weir pools", "GET /v1/pools"),
+        ),
+    )
+
+
+def pool(visit: Visit) -> Response:
+    """A pool: its hosts, what is free, its accelerators' figures with their sources, its jobs."""
+    wanted = visit.request.path_params["pool"]
+    [found] = _pools(visit, [wanted])
+    return render.page(
+        visit,
+        "pool.html",
+        section="resources",
+        live=True,
+        pool=found,
+        model=model_of(found),
+        precisions=PRECISIONS,
+        jobs=reading.list_jobs(visit.ctx, pool=wanted, limit=20).jobs,
+        commands=(
+            (f"weir id resolve {wanted}", f"GET /v1/identifiers/{wanted}"),
+            ("weir pools", "GET /v1/pools"),
+        ),
+    )
+
+
+def compare(visit: Visit) -> Response:
+    """Several pools side by side."""
+    wanted = list(dict.fromkeys(visit.query.getlist("pool")))
+    if len(wanted) > MOST_COMPARED:
+        raise BadInput(
+            f"{len(wanted)} pools don't fit side by side; choose {MOST_COMPARED} at most"
+        )
+    found = _pools(visit, wanted)
+    return render.page(
+        visit,
+        "compare.html",
+        section="resources",
+        pools=found,
+        model_of=model_of,
+        precisions=PRECISIONS,
+        commands=(("weir pools --json", "GET /v1/pools"),),
+    )
+
+
+def _pools(visit: Visit, wanted: Sequence[str]) -> list[PoolAnswer]:
+    there = {p.id: p for p in asking.pools(visit)}
+    missing = [w for w in wanted if w not in there]
+    if missing:
+        raise NotFound(f"there is no pool {missing[0]} in this network now; see the directory")
+    return [there[w] for w in wanted]
+
+
+def identifier(visit: Visit) -> Response:
+    """What an identifier stands for."""
+    found = resolve(visit.ctx, visit.request.path_params["identifier"])
+    return render.page(
+        visit,
+        "identifier.html",
+        section="resources",
+        found=found,
+        commands=((f"weir id resolve {found.id}", f"GET /v1/identifiers/{found.id}"),),
+    )
+
+
+def go(visit: Visit) -> Response:
+    """From a search to its page: a job, a pool, a site, an identifier, or words to look for."""
+    asked = visit.query.get("q", "").strip()
+    if not asked:
+        return RedirectResponse("/resources", 303)
+    try:
+        reading.job_answer(visit.ctx, asked)
+    except WeirError:
+        pass
+    else:
+        return RedirectResponse(f"/jobs/{quote(asked)}", 303)
+    try:
+        found = resolve(visit.ctx, asked.upper())
+    except BadInput:
+        return RedirectResponse(f"/resources?q={quote(asked)}", 303)
+    at = {"pool": "pools", "site": "sites"}.get(found.kind if found.known else "", "identifiers")
+    return RedirectResponse(f"/resources/{at}/{quote(found.id)}", 303)

@@ -1,0 +1,83 @@
+"""Recent: what many pages ask for, not worked out again for each where that takes long.
+
+What is cheap is worked out every time, so a small network is always shown as it is. What is dear is
+kept for ten times as long as it took, at most `FRESH_S`; after that who comes gets what was kept,
+up to `STALE_S` old, while one thread makes it anew. So a page of a network of ten thousand pools
+comes at once, and looking at pages takes no more than a tenth of a core.
+
+Only what every reader may see is kept here, under a key that says what it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+DEAR_S = 0.03
+FRESH_S, STALE_S = 5.0, 30.0
+MOST = 200
+"""So many answers are kept; the oldest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    value: Any
+    made_at: float
+    took_s: float
+
+
+@dataclass
+class Recent:
+    """The answers that are kept for one server's pages."""
+
+    clock: Callable[[], float] = time.monotonic
+    kept: dict[Hashable, _Kept] = field(default_factory=dict)
+    making: set[Hashable] = field(default_factory=set)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The answer to `key`, kept or made by `make`."""
+        found = self.kept.get(key)
+        if found is None or found.took_s < DEAR_S:
+            return self._make(key, make)
+        age = self.clock() - found.made_at
+        if age > STALE_S:
+            return self._make(key, make)
+        if age > min(FRESH_S, 10 * found.took_s):
+            self._renew(key, make)
+        value: T = found.value
+        return value
+
+    def _make(self, key: Hashable, make: Callable[[], T]) -> T:
+        begun = self.clock()
+        value = make()
+        ended = self.clock()
+        with self.guard:
+            self.kept[key] = _Kept(value, ended, ended - begun)
+            while len(self.kept) > MOST:
+                del self.kept[min(self.kept, key=lambda k: self.kept[k].made_at)]
+        return value
+
+    def _renew(self, key: Hashable, make: Callable[[], T]) -> None:
+        with self.guard:
+            if key in self.making:
+                return
+            self.making.add(key)
+        threading.Thread(target=self._renewed, args=(key, make), daemon=True).start()
+
+    def _renewed(self, key: Hashable, make: Callable[[], T]) -> None:
+        try:
+            self._make(key, make)
+        except Exception:
+            # The old answer stays until it is too old, and then who asks meets the fault.
+            log.exception("%s could not be made anew", key)
+        finally:
+            with self.guard:
+                self.making.discard(key)

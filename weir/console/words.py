@@ -1,0 +1,44 @@
+"""Words: what the pages say, in each language. English stands in the templates and is the key.
+
+A text that a server composes (a reason, a definition) is looked up like any other, and where there
+is no translation it is shown in English and marked as such (`is_foreign`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from weir.console.words_zh import ZH
+
+LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
+TAGS: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
+    language: str
+    table: Mapping[str, str]
+
+    @property
+    def tag(self) -> str:
+        """As in `<html lang>`."""
+        return TAGS[self.language]
+
+    def __call__(self, text: str, **values: object) -> str:
+        """A text in this language, with its values filled in."""
+        found = self.table.get(text, text)
+        return found.format(**values) if values else found
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether a text can only be shown in English here."""
+        return self.language != "en" and text not in self.table and text.isascii()
+
+
+@cache
+def words(language: str) -> Words:
+    """The words of a language; English if there is none of this name."""
+    return Words("zh", ZH) if language == "zh" else Words("en", {})
