@@ -7,7 +7,7 @@ import pytest
 from tests.builders import Cluster, Domain, MakeDomain, foreign, origin, pool, spec
 from weir.control.context import Context
 from weir.control.held import STOPS_WITHIN_S
-from weir.control.schedule import load_snapshot, schedule_round
+from weir.control.schedule import load_round, schedule_round
 from weir.core.errors import Conflict
 from weir.core.lifecycle import JobState
 from weir.scheduling.snapshot import Queue
@@ -217,12 +217,12 @@ def test_of_two_rounds_at_once_one_asks(
     between = [schedule_round]
 
     def loaded(*args: object, **more: object) -> object:
-        found = load_snapshot(*args, **more)  # type: ignore[arg-type]
+        found = load_round(*args, **more)  # type: ignore[arg-type]
         if between:
             between.pop()(domain.ctx)
         return found
 
-    monkeypatch.setattr("weir.control.schedule.load_snapshot", loaded)
+    monkeypatch.setattr("weir.control.schedule.load_round", loaded)
     domain.round()
     assert domain.story(victim).count("asked to stop") == 1
 
@@ -236,12 +236,12 @@ def test_who_ends_while_the_round_is_worked_out_is_not_asked(
     between = [lambda: north.say(run, "succeeded")]
 
     def loaded(*args: object, **more: object) -> object:
-        found = load_snapshot(*args, **more)  # type: ignore[arg-type]
+        found = load_round(*args, **more)  # type: ignore[arg-type]
         if between:
             between.pop()()
         return found
 
-    monkeypatch.setattr("weir.control.schedule.load_snapshot", loaded)
+    monkeypatch.setattr("weir.control.schedule.load_round", loaded)
     domain.round()
     assert domain.story(victim)[-1] == "succeeded"
     domain.round()
@@ -319,8 +319,8 @@ def test_a_conflict_is_tried_again(domain: Domain, monkeypatch: pytest.MonkeyPat
     def loaded(ctx: Context, *args: object, **more: object) -> object:
         if next(times, False):
             raise Conflict("somebody was faster")
-        return load_snapshot(ctx, *args, **more)  # type: ignore[arg-type]
+        return load_round(ctx, *args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("weir.control.schedule.load_snapshot", loaded)
+    monkeypatch.setattr("weir.control.schedule.load_round", loaded)
     domain.round()
     assert domain.story(victim)[-1] == "asked to stop"

@@ -36,7 +36,7 @@ def shared(make_domain: MakeDomain, *queues: Queue, **settings: object) -> Domai
 
 def snapshot(domain: Domain) -> Snapshot:
     with domain.ctx.store.read() as tx:
-        return load_snapshot(domain.ctx, tx, domain.clock()).snapshot
+        return load_snapshot(domain.ctx, tx, domain.clock())[0]
 
 
 def queues(domain: Domain) -> dict[str, QueueAnswer]:

@@ -28,6 +28,7 @@ SECTIONS = {
     "Array": "An array",
     "Input": "An input",
     "Output": "An output",
+    "Checkpoint": "A checkpoint",
 }
 """The heading of each part of the schema begins so."""
 

@@ -16,6 +16,7 @@ from weir.client.files import full_name, pieces
 from weir.client.http import Client
 from weir.core.errors import BadInput, NotFound
 from weir.core.units import show_bytes
+from weir.wire.checkpoint import parse
 from weir.wire.jobs import FilesAnswer
 
 
@@ -60,7 +61,7 @@ def _list_array(answers: list[tuple[str, FilesAnswer]], as_json: bool) -> None:
 )
 @asks
 def fetch(session: Session, job: str, names: tuple[str, ...], folder: Path | None) -> None:
-    """Bring files of JOB's latest run here: those named, or all of them.
+    """Bring files of JOB's latest run here: those named, or all but its checkpoints.
 
     A result is found by its name alone too: result.json is output/result.json. Of an array, each
     job's files get a folder of their own, named by its number.
@@ -84,7 +85,8 @@ def fetch(session: Session, job: str, names: tuple[str, ...], folder: Path | Non
 def _fetch(client: Client, job: str, names: tuple[str, ...], folder: Path) -> None:
     """Fetch files of one job. Raises `NotFound`."""
     known = [f.name for f in client.files(job).files]
-    wanted = [full_name(name, known) for name in names] or known
+    all_of_them = [name for name in known if parse(name) is None]  # checkpoints by name only
+    wanted = [full_name(name, known) for name in names] or all_of_them
     if not wanted:
         raise NotFound(f"{job} has no files yet; see `weir show {job}`")
     for name, target in [(name, place(folder, name)) for name in wanted]:

@@ -47,6 +47,8 @@ SECTIONS: Mapping[str, Mapping[str, Verb]] = {
         "cluster": Verb("weir.cli.clusters:cluster", "Remove a cluster or a link."),
         "queues": Verb("weir.cli.queues:queues", "List queues: shares, quotas and what they hold."),
         "indicators": Verb("weir.cli.indicators:indicators", "The network in numbers."),
+        "top": Verb("weir.cli.top:top", "Watch the network live: sites, pools, jobs."),
+        "links": Verb("weir.cli.links:links", "List links: round trip, jitter and loss."),
         "id": Verb("weir.cli.identifiers:identifier", "Look identifiers up."),
         "device": Verb("weir.cli.device:device", "The catalog of accelerators, with sources."),
     },

@@ -15,7 +15,12 @@ NO_MEMORY_KNOWN = "its memory is not known"
 NOT_YET = "the job is not to start yet"
 """Said of every pool where the job's own file puts its start off."""
 
-AT_ONCE = {str(Reason.BUSY): "tasks:", str(Reason.HELD): "walltime:"}
+AT_ONCE = {
+    str(Reason.BUSY): "tasks:",
+    str(Reason.HELD): "walltime:",
+    str(Reason.EXCLUSIVE): "exclusive:",
+    str(Reason.SPREAD): "max_per_host:",
+}
 """Changes of these ask for less of what would do anyway, and open no more pools."""
 
 

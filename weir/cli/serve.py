@@ -51,6 +51,12 @@ from weir.wire.queues import read_queues_file
     help="Where logs and results are kept: a directory or an fsspec URL.",
 )
 @click.option(
+    "--series",
+    envvar="WEIR_SERIES",
+    default="",
+    help="The URL of a VictoriaMetrics that is fed too, and answers Prometheus' questions.",
+)
+@click.option(
     "--policy",
     metavar="NAME",
     help="The scheduling policy (`weir policies` lists them): balanced, or with --queues fair.",
@@ -92,6 +98,7 @@ def serve(
     url: str,
     database: str,
     files: str,
+    series: str,
     policy: str | None,
     queues_file: Path | None,
     lease: float,
@@ -125,6 +132,7 @@ def serve(
             code=code,
             database=database,
             files=files,
+            series=series,
             domain=domain,
         )
     )

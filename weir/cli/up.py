@@ -260,11 +260,23 @@ def _introduce(network: Network, seconds: float, say: Say) -> None:
     )
     for domain in file.domains_from_the_top():
         say(f"  {domain.name:<16} {domain.kind:<9} {network.servers[domain.name].url}")
+    _tell_console(network, say)
     say(f"Logs are in {network.folder.logs}")
     say("In another terminal, first this line:")
     say(f"  {exports(network.home)}")
     server = network.name_of(network.first().name)
     say(f"and then for instance `weir -s {server} pools`, or `weir -s {server} jobs`")
+
+
+def _tell_console(network: Network, say: Say) -> None:
+    """Each server has a console; the links to the top's and the first region's sign in once."""
+    top = network.servers[network.file.domains_from_the_top()[0].name]
+    say("Every server has a console in the browser. These links sign you in, once each:")
+    for server in {s.name: s for s in (top, network.first())}.values():
+        token = read_token(network.folder.home / "people" / f"{server.name}.token")
+        with Client(server.url, token) as client:
+            code = client.create_signin_link().code
+        say(f"  {server.name:<16} {server.url}/signin?code={code}")
 
 
 def watch(network: Network, console: Console, *, plain: bool) -> None:

@@ -51,6 +51,9 @@ from weir.wire.joining import (
 )
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
+from weir.wire.samples import SamplesAnswer
+from weir.wire.series import IndicatorsAnswer, SeriesAnswer
+from weir.wire.sessions import SignInLinkAnswer
 
 __all__ = ["Client", "FilePiece", "Unreachable"]
 
@@ -158,6 +161,32 @@ class Client(Transport):
         query = {"scope": None if scope == "domain" else scope}
         return self._ask(list[IndicatorAnswer], "GET", "/v1/indicators", query=query)
 
+    def history(
+        self,
+        *,
+        names: Sequence[str] = (),
+        under: str | None = None,
+        begin: str,
+        end: str | None = None,
+        step: str | None = None,
+    ) -> IndicatorsAnswer:
+        """Indicators over time, from `begin`: seconds since 1970, or RFC 3339."""
+        query = {"name": names, "under": under, "from": begin, "to": end, "step": step}
+        return self._ask(IndicatorsAnswer, "GET", "/v1/indicators", query=query)
+
+    def series(
+        self,
+        *,
+        metrics: Sequence[str] = (),
+        under: str | None = None,
+        begin: str | None = None,
+        end: str | None = None,
+        step: str | None = None,
+    ) -> list[SeriesAnswer]:
+        """What was measured of each subject; the last day if not told otherwise."""
+        query = {"metric": metrics, "under": under, "from": begin, "to": end, "step": step}
+        return self._ask(list[SeriesAnswer], "GET", "/v1/series", query=query)
+
     def domain(self) -> DomainAnswer:
         """Who the server is."""
         return self._ask(DomainAnswer, "GET", "/v1/domain")
@@ -192,6 +221,10 @@ class Client(Transport):
         """Make a person's token void."""
         self._send("DELETE", f"/v1/tokens/{path_part(token_id)}")
 
+    def create_signin_link(self) -> SignInLinkAnswer:
+        """A code that signs the holder of this client's token in to the console, once."""
+        return self._ask(SignInLinkAnswer, "POST", "/v1/signin-links")
+
     # Between domains.
 
     def exchange(self, request: ExchangeRequest) -> ExchangeAnswer:
@@ -206,6 +239,28 @@ class Client(Transport):
         """What has changed since; waits up to `wait_s` for something."""
         query = {"jobs_after": jobs_after, "offers_after": offers_after, "wait_s": wait_s}
         return self._ask(WatchAnswer, "GET", "/v1/watch", query=query, wait_s=wait_s)
+
+    # Checkpoints.
+
+    def read_checkpoint(self, run: str, name: str, offset: int, limit: int) -> bytes:
+        """A piece of the checkpoint that the order of a run names."""
+        query = {"name": name, "offset": offset, "limit": limit}
+        return self._send("GET", f"/v1/runs/{path_part(run)}/checkpoint", query=query).content
+
+    def leave_checkpoint(self, run: str, name: str, offset: int, data: bytes) -> int:
+        """Leave a piece of a checkpoint for a run that is about to be handed over, or, with no
+        data, ask; how much of it is there.
+        """
+        path, query = f"/v1/left/{path_part(run)}/checkpoint", {"name": name, "offset": offset}
+        response = self._send("PUT", path, content=data, query=query)
+        size = response.headers.get("X-Weir-Size", "")
+        if not size.isdecimal():
+            raise NotUnderstood(f"{self.url} answered {path} without a size")
+        return int(size)
+
+    def samples(self, after: int) -> SamplesAnswer:
+        """Buckets of samples that have come or changed after a number, for the domain above."""
+        return self._ask(SamplesAnswer, "GET", "/v1/samples", query={"after": after})
 
     # Health.
 
