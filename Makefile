@@ -12,7 +12,8 @@ export WEIR_HOME
 # What is type-checked, as far as it is there.
 CODE := $(wildcard weir tests benchmarks)
 BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_speed \
-	simulator_speed optimal across_centers console
+	simulator_speed optimal across_centers ingest national_query server_round console \
+	slurm_jobs slurm_agent slurm_federation
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -56,7 +57,7 @@ test-real: dev ## Run the tests against real servers, installing these first (De
 	scripts/build-kubernetes
 	$(BIN)/python -m pytest -m real --no-skips
 
-bench: install ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
+bench: dev ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
 	@set -e; for name in $(BENCHMARKS); do \
 		echo "==> benchmarks.$$name"; \
 		$(BIN)/python -m benchmarks.$$name; \
@@ -73,8 +74,8 @@ upgrade: ## Pin the newest releases of everything
 	@$(MAKE) --no-print-directory lock LOCKFLAGS=--upgrade
 
 clean: ## Remove .venv, the demo's data and every cache
-	rm -rf $(VENV) .weir build dist weir/console/static/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache
+	rm -rf $(VENV) .weir build dist weir/console/static/vendor .mypy_cache .pytest_cache \
+		.ruff_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, in steps that each leave a stamp: the interpreter, the locked packages, Weir itself.

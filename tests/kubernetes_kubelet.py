@@ -338,7 +338,13 @@ class Kubelet:
         status = {"phase": phase, "containerStatuses": statuses, "startTime": _now()}
         if reason:
             status |= {"reason": reason, "message": "Pod was active longer than it may be"}
-        self._client.patch(f"{pod.path}/status", json={"status": status}, headers=MERGE)
+        while not self._stopped.is_set():  # as a kubelet does, until the server has it
+            with suppress(httpx2.HTTPError):
+                where = f"{pod.path}/status"
+                answer = self._client.patch(where, json={"status": status}, headers=MERGE)
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return
+            self._stopped.wait(0.2)
 
 
 def _state(
@@ -361,7 +367,8 @@ def _keep_memory(container: _Container) -> None:
         return
     with suppress(psutil.Error):
         first = psutil.Process(pid)
-        sizes = {p: p.memory_info().rss for p in [first, *first.children(recursive=True)]}
+        family = [first, *first.children(recursive=True)]
+        sizes = {p: p.memory_full_info().uss for p in family}  # what others share is not theirs
         if sum(sizes.values()) > container.limit:
             container.reason = "OOMKilled"
             max(sizes, key=sizes.__getitem__).kill()

@@ -135,6 +135,16 @@ def test_while_outputs_come_a_run_goes_on() -> None:
     assert end_of(wanted, views_of(wanted, [busy]), {}, NOW) is None
 
 
+def test_a_task_killed_before_it_began_leaves_nobody_waiting_for_its_files() -> None:
+    killed = pod({"code": 137, "ended": 950.0, "reason": "OOMKilled"})
+    waits = replace(killed, containers=(Container("files", started=900.0), killed.containers[1]))
+    views = views_of(run(), [waits])
+
+    end = end_of(run(), views, {}, NOW)
+    assert end is not None
+    assert (end.event, end.reason.split(":")[0]) == (RunEvent.FAILED, "out of memory")
+
+
 def test_a_gang_fails_with_who_failed_first_by_itself() -> None:
     wanted = run(3)
     views = views_of(

@@ -277,7 +277,8 @@ def start_agents(network: Network, name: str, agents: Sequence[AgentSettings]) -
 
 def _wait_for_pools(network: Network) -> None:
     """Until every domain that can see a pool at all sees all of the network's."""
-    pools = sum(len(c.pools) for s in network.file.sites for c in s.clusters)
+    clusters = [c for s in network.file.sites for c in s.clusters]
+    pools = sum(len(c.pools) + len(c.manager.shares if c.manager else ()) for c in clusters)
     for name in network.servers:
 
         def seen(domain: str = name) -> bool:

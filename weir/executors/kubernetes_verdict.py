@@ -89,8 +89,15 @@ class TaskView:
 
     @property
     def settled(self) -> bool:
-        """Whether also what is done beside it has: now all of its files are to be had."""
-        return self.pod is not None and (self.pod.over or all(c.over for c in self.pod.containers))
+        """Whether also what is done beside it has: now all of its files are to be had.
+
+        A task that was killed before it began has no files; who would bring them may then wait for
+        it without end.
+        """
+        if self.pod is None:
+            return False
+        never = self.pod.task.over and "started" not in self.words
+        return never or self.pod.over or all(c.over for c in self.pod.containers)
 
     @property
     def words(self) -> list[str]:
