@@ -1,10 +1,9 @@
 """How a hot spot, say of a weld, spreads in a plate: the 2-D heat equation, explicit in time.
 
 The plate is a square meter of steel, its edges kept at 20 degrees Celsius. Every SAVE_EVERY steps
-the field is saved to the file that HEAT_CHECKPOINT names (checkpoint.npz in the job's own folder,
-if it names none), and a start that finds one goes on from there. A retry has a fresh folder, so
-only a file outside of it, on a center's shared storage, is found again. The end goes to
-result.json, and a picture in characters to field.txt.
+the field is saved into the folder that the job file declares as its checkpoint (WEIR_CHECKPOINT;
+the job's own without one), and a start that finds one there goes on from it: Weir brings the newest
+along, also to another center. The end goes to result.json, and a picture to field.txt.
 """
 
 import json
@@ -65,7 +64,7 @@ def picture(field: Field, rows: int = 24, columns: int = 48) -> str:
 
 
 def main() -> None:
-    checkpoint = Path(os.environ.get("HEAT_CHECKPOINT", "checkpoint.npz"))
+    checkpoint = Path(os.environ.get("WEIR_CHECKPOINT", "."), "checkpoint.npz")
     steps = int(os.environ.get("HEAT_STEPS", STEPS))
     began = time.perf_counter()
     field, first = load(checkpoint)

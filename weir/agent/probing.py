@@ -64,7 +64,7 @@ class Probing:
         for probe in self._probes:
             try:
                 probe.close()
-            except Exception:
+            except Exception:  # one that can't end keeps no other from ending
                 log.exception("the probe %s does not close", probe.name)
 
     def look(self, probe: Probe, at: float) -> bool:
@@ -76,7 +76,7 @@ class Probing:
         except (WeirError, OSError) as error:
             self._fails(probe, str(error))
             return False
-        except Exception:
+        except Exception:  # whatever a source does to its probe, the other probes go on
             if self._stopped.is_set():
                 return False
             log.exception("the probe %s has a fault", probe.name)
@@ -131,7 +131,7 @@ class Probing:
         while not self._stopped.wait(TELL_S - self._now() % TELL_S):
             try:
                 self._keep("probes", Look(self.states()), self._now())
-            except Exception:
+            except Exception:  # it is told again at the next turn
                 if not self._stopped.is_set():
                     log.exception("whether the probes answer can't be told")
 

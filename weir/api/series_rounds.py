@@ -44,7 +44,7 @@ class SeriesRounds:
                 self.turn()
             except WeirError as error:
                 log.warning("samples wait: %s", error.detail)
-            except Exception:
+            except Exception:  # a fault of ours; nothing half-done is stored, and jobs go on
                 log.exception("rolling samples up has failed; it is tried again")
                 self._stopped.wait(30.0)
 

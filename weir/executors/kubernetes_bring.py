@@ -1,7 +1,7 @@
 """The files of a run, brought from its pods' logs into the run's folder here.
 
     <folder>/<group>-<index>.stdout, .stderr    what a task printed
-            /work/<output>                      an output, as `local_files` looks for it
+             work/<output>                      an output, as `local_files` looks for it
 
 What the container beside a task prints is the task's standard error; after a line with the run's
 word come the outputs: `file N SIZE`, base64 and a point, or `long N SIZE` for one that is longer
