@@ -56,7 +56,7 @@ def test_the_container_file_copies_what_there_is_and_runs_the_agent() -> None:
 
 
 def test_the_comments_name_commands_that_there_are() -> None:
-    for file in DEPLOY.iterdir():
+    for file in (file for file in DEPLOY.rglob("*") if file.is_file()):
         for line in re.findall(
             r"\bweir (agent [a-z].*?)(?: <.*)?$", file.read_text(), re.MULTILINE
         ):
