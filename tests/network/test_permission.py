@@ -14,7 +14,10 @@ from weir.api.routes import OPEN, ROUTES, Route
 from weir.core.lifecycle import JobState
 from weir.wire.joining import JoinTokenRequest, TokenRequest
 
-WRITES = [r for r in ROUTES if r.method != "GET" and r.path != "/v1/find"]
+ASKS = ("/v1/find", "/api/v1/")
+"""What is asked by POST and writes nothing: a job's places, and as Prometheus is asked."""
+
+WRITES = [r for r in ROUTES if r.method != "GET" and not r.path.startswith(ASKS)]
 READS = [r for r in ROUTES if r not in WRITES and r.path not in OPEN]
 FOR_AGENTS = {"/v1/exchange"}
 
@@ -28,7 +31,7 @@ def http(country: Network) -> Iterator[httpx.Client]:
 def call(http: httpx.Client, route: Route, token: str | None) -> httpx.Response:
     """Call a route with an empty body: who calls is looked at first."""
     path = route.path.replace("{name:path}", "stdout")
-    path = path.format(job="j1", token="t1", identifier="x", cluster="c")
+    path = path.format(job="j1", token="t1", identifier="x", cluster="c", run="r1", label="l")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return http.request(route.method, path, headers=headers)
 
