@@ -21,8 +21,8 @@ from tests import kubernetes
 from tests.kubernetes import Server
 from weir.executors.base import Executor
 
-LOST, DROPPED, GARBAGE, SLOW, STRANGE, FORGETFUL = (
-    *("lost", "dropped", "garbage", "slow", "strange", "forgetful"),
+LOST, DROPPED, GARBAGE, SLOW, STRANGE, FORGETFUL, AWAY = (
+    *("lost", "dropped", "garbage", "slow", "strange", "forgetful", "away"),
 )
 SLOW_S = 2
 
@@ -98,6 +98,9 @@ class _Between(BaseHTTPRequestHandler):
             if fault == LOST:
                 self._real(body)
             self.close_connection = True  # and no answer
+            return
+        if fault == AWAY:  # as what stands before a server that is down answers for it
+            self._answer(503, b"no upstream")
             return
         if fault == SLOW:
             time.sleep(SLOW_S)

@@ -50,13 +50,13 @@ def bench(faults: Faults, tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_a_run_submitted_while_it_is_away_runs_once_it_is_back(
-    bench: Bench, server: Server, tmp_path: Path, run: str
+    bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
-    server.stop_api()
+    faults.fault = kubernetes_faults.AWAY
     bench.submit(order(run, shell(f"echo ran >> {tmp_path}/effects")))
     time.sleep(1.5)
     assert bench.events(run) == []
-    server.start_api()
+    faults.fault = ""
 
     assert bench.end(run).event is SUCCEEDED
     assert (tmp_path / "effects").read_text() == "ran\n"

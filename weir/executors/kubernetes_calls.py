@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,10 +73,6 @@ class Version:
         return (self.major, self.minor) >= (1, 22)
 
 
-STARTING_S = 15.0
-"""A server that has just started does not know yet who may do what, and denies it to everybody."""
-
-
 class Kubernetes:
     """One API server. Safe for the executor's few threads; each call is one request."""
 
@@ -85,7 +80,6 @@ class Kubernetes:
         self._settings = settings
         self._guard = threading.Lock()
         self._client: httpx2.Client | None = None
-        self._away_at = float("-inf")
 
     def close(self) -> None:
         """Close the connections."""
@@ -220,7 +214,6 @@ class Kubernetes:
         try:
             answer = self._connected().request(method, where, params=dict(query), json=body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            self._away_at = time.monotonic()
             raise Away(f"Kubernetes can't be reached: {error}") from error
         except (httpx2.HTTPError, ConfigError, OSError) as error:
             # What only reads has surely changed nothing.
@@ -228,11 +221,7 @@ class Kubernetes:
             raise kind(f"Kubernetes did not answer: {_why(error)}") from error
         if answer.status_code < 300:
             return answer
-        said = _failure(answer)
-        starts = time.monotonic() - self._away_at < STARTING_S
-        if isinstance(said, Rejected) and said.number == 403 and starts:
-            raise Away(f"Kubernetes has just started: {said.detail}")
-        raise said
+        raise _failure(answer)
 
     def _connected(self) -> httpx2.Client:
         with self._guard:
