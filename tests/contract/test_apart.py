@@ -9,17 +9,21 @@ from weir.core.lifecycle import RunEvent
 from weir.wire.exchange import RunOrder
 
 
+def tell(folder: Path, count: int) -> str:
+    """Each task writes where it is, and stays until all have: what has ended keeps nobody away."""
+    write = f'echo "$WEIR_DEVICES" >{folder}/place-$WEIR_TASK_INDEX'
+    return f'{write}; until [ "$(ls {folder}/place-* | wc -l)" -ge {count} ]; do sleep 0.1; done'
+
+
 def test_spread_tasks_are_on_as_many_hosts(bench: Bench, tmp_path: Path) -> None:
-    tell = f'echo "$WEIR_DEVICES" >{tmp_path}/place-$WEIR_TASK_INDEX'
-    task = shell(tell, devices={"count": 1}, count=4, max_per_host=1)
+    task = shell(tell(tmp_path, 4), devices={"count": 1}, count=4, max_per_host=1)
 
     assert bench.run(order("r", task)).event is RunEvent.SUCCEEDED
     assert len({(tmp_path / f"place-{i}").read_text().split(".")[0] for i in range(4)}) == 4
 
 
 def test_the_last_host_of_a_spread_group_may_have_fewer_tasks(bench: Bench, tmp_path: Path) -> None:
-    tell = f'echo "$WEIR_DEVICES" >{tmp_path}/place-$WEIR_TASK_INDEX'
-    task = shell(tell, cpu=2, devices={"count": 1}, count=7, max_per_host=2)
+    task = shell(tell(tmp_path, 7), cpu=2, devices={"count": 1}, count=7, max_per_host=2)
 
     assert bench.run(order("r", task)).event is RunEvent.SUCCEEDED
     places = [(tmp_path / f"place-{i}").read_text().strip() for i in range(7)]
