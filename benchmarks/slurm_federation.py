@@ -192,7 +192,7 @@ def by_weir(servers: list[Server], folder: Path) -> tuple[float, str]:
     large = JobSpec(
         name="large", tasks=(Tasks(command=("true",), memory=f"{MEMORY_MIB['c2'] // 2}MiB"),)
     )
-    with network(network_text(servers)) as up:
+    with network(network_text(servers, ahead=2 * CPUS)) as up:
         client = up.servers["region"].client
         until_pools(client, len(servers))
         begun = time.time()

@@ -26,7 +26,7 @@ from tests.slurm import Server
 from weir.client.http import Client
 from weir.wire.jobspec import JobSpec, Tasks
 
-TIMES, JOBS, ROUNDS = 15, 300, 3
+TIMES, JOBS, ROUNDS, AHEAD = 15, 300, 3, 128
 AIM_ADDED_S, AIM_SHARE = 0.5, 0.9
 
 
@@ -123,7 +123,7 @@ def by_sbatch(server: Server, jobs: int) -> float:
 def through_weir(server: Server, jobs: int, fold: bool, name: str) -> float:
     """Seconds for so many jobs submitted at the region, until it knows that all have succeeded."""
     spec = JobSpec(name=name, tasks=(Tasks(command=("true",), memory="16MiB"),))
-    with network(network_text([server], fold=fold)) as up:
+    with network(network_text([server], fold=fold, ahead=AHEAD)) as up:
         client: Client = up.servers["region"].client
         until_pools(client, 1)
         begun = time.perf_counter()

@@ -33,7 +33,7 @@ _SITE = """
           folder: {folder}
           config: {config}{more}
           fold: {fold}
-          shares: [{{partition: debug, pool: {site}-pool, emulated: true}}]
+          shares: [{{partition: debug, pool: {site}-pool, emulated: true, queue_ahead: {ahead}}}]
 """
 
 
@@ -44,11 +44,12 @@ def running(name: str = "c1", **settings: object) -> Iterator[Server]:
 
 
 def network_text(
-    servers: Sequence[Server], *, fold: bool = True, commands: Path | None = None
+    servers: Sequence[Server], *, fold: bool = True, commands: Path | None = None, ahead: int = 0
 ) -> str:
     """A nation and a region with one site for each Slurm, as a network file.
 
-    `commands` is a folder of Slurm's programs, instead of those on the PATH.
+    `commands` is a folder of Slurm's programs, instead of those on the PATH; `ahead` runs may wait
+    in each Slurm's own queue.
     """
     more = "" if commands is None else f"\n          commands: {commands}"
     sites = [
@@ -57,6 +58,7 @@ def network_text(
             folder=server.home / f"weir-{'folded' if fold else 'each'}",
             config=server.config,
             more=more,
+            ahead=ahead,
             fold=str(fold).lower(),
         )
         for server in servers
