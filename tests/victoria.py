@@ -17,10 +17,12 @@ START_S = 30.0
 
 
 @contextmanager
-def victoria_up(home: Path) -> Iterator[str]:
-    """The URL of a VictoriaMetrics that keeps its data under `home`."""
+def victoria_up(home: Path, *options: str) -> Iterator[str]:
+    """The URL of a VictoriaMetrics that keeps its data under `home`; `options` are more of its."""
     program = shutil.which("victoria-metrics")
     if program is None:
+        # For `pytest -m real` elsewhere; `make test-real` installs it and takes a skip for a
+        # failure.
         pytest.skip("there is no victoria-metrics on this machine")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,6 +38,7 @@ def victoria_up(home: Path) -> Iterator[str]:
                 "-search.latencyOffset=0s",
                 "-dedup.minScrapeInterval=10s",
                 "-memory.allowedBytes=64MB",
+                *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -117,6 +117,8 @@ class Seen:
 def chromium() -> Iterator[Any]:
     """The browser; skips where there is none."""
     if not CHROMIUM.exists():
+        # For `pytest -m real` elsewhere; `make test-real` installs it and takes a skip for a
+        # failure.
         pytest.skip("there is no Chromium; `make test-real` installs it")
     from playwright.sync_api import sync_playwright
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +19,7 @@ from tests.scheduling.flat import flat_snapshots
 from tests.scheduling.test_queues import shared
 from weir.core.plan import Plan
 from weir.scheduling import schedule as rounds
+from weir.scheduling.compiled import MODULES, stamp_of
 from weir.scheduling.policies import POLICIES, policy
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Lease, Snapshot
@@ -143,3 +146,15 @@ def test_very_large_amounts_are_numbers_like_others() -> None:
     wanted = demand(group(3, devices=4, cpu=10**11, memory=2**30))
     same(replace(Snapshot(NOW, (state(huge),)), jobs=(job("j", wanted),)), policy("easy"))
     assert GIB * 2**31 < 2**62
+
+
+def test_what_was_compiled_is_found_again_by_every_process() -> None:
+    """Its names are the same wherever it runs: a server compiles for a minute once, not always."""
+    show = (
+        "from weir.scheduling.compiled import MODULES, stamp_of; import numba, sys;"
+        "held = [sys.intern(str(n)) for n in range(999)]; print(stamp_of(*MODULES))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", show], capture_output=True, text=True, check=True
+    ).stdout
+    assert {int(told)} | {stamp_of(*MODULES) for _ in range(3)} == {int(told)}

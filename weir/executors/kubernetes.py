@@ -15,7 +15,6 @@ Laws beside those of every executor:
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -34,10 +33,11 @@ from weir.executors.kubernetes_calls import Kubernetes
 from weir.executors.kubernetes_hand import Hand, litter_of
 from weir.executors.kubernetes_home import give_lock_back, take_lock
 from weir.executors.kubernetes_pools import Pools
-from weir.executors.kubernetes_runs import Notes, Run, object_name, seen_of
+from weir.executors.kubernetes_runs import Notes, Run, object_name
 from weir.executors.kubernetes_settings import KubernetesSettings
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
+from weir.executors.run_notes import seen_of
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
 from weir.executors.staging_settings import SoftwareSettings
@@ -50,7 +50,7 @@ STAGING_THREADS = 4
 FIRST_LOOK_S = 10.0
 """How long `open` waits for Kubernetes to be seen for the first time; it goes on without."""
 
-AGENT, POOLS = "agent", "pools"
+AGENT = "agent"
 """Facts that are kept: the word that marks our pods, and pools' names by identifier."""
 
 
@@ -98,8 +98,7 @@ class KubernetesExecutor:
         self._notes = Notes(self._home / "kubernetes.db", self._now())
         agent = self._agent = self._notes.fact(AGENT) or self._word()
         self._notes.keep_fact(AGENT, agent)
-        names = json.loads(self._notes.fact(POOLS) or "{}")
-        self._pools = Pools(self._settings.shares, names, agent)
+        self._pools = Pools(self._settings.shares, self._notes.identifiers(), agent)
         self._hand = Hand(
             self._settings,
             self._kubernetes,
@@ -143,7 +142,7 @@ class KubernetesExecutor:
     def name_pools(self, identifiers: Mapping[str, str]) -> None:
         """The identifiers of the pools, by name: what orders call them. Kept over restarts."""
         with self._lock:
-            self._notes.keep_fact(POOLS, json.dumps(self._pools.name(identifiers)))
+            self._notes.keep_identifiers(self._pools.name(identifiers))
 
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         left_out = {order.run for order in without}
@@ -219,7 +218,7 @@ class KubernetesExecutor:
                 if run is None or run.end is None:
                     continue
                 litter = litter_of(run) if run.sent_at is not None else []
-                self._notes.forget(run, self._now(), litter)
+                self._notes.forget_with(run, self._now(), litter)
                 del self._runs[name]
                 self._hand.poke()
             shutil.rmtree(run.folder, ignore_errors=True)

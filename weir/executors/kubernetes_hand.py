@@ -235,7 +235,7 @@ class Hand:
             run = self._ready.popleft()
             try:
                 self._send(run)
-            except Exception:
+            except Exception:  # not swallowed: the run only keeps its turn
                 self._ready.appendleft(run)
                 raise
             self._poll_soon()

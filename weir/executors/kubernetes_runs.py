@@ -1,39 +1,29 @@
 """Runs as this executor knows them, and what of them must be remembered over a restart.
 
-SQLite, one file. Laws:
-- A run is noted before its first object is made: from then on it may be there, whatever was said.
-- How a forgotten run ended is remembered for a week: it is not run again.
-- A run's objects are named after it: a second object of a name can't be made.
+A run's objects are named after it: a second object of a name can't be made. `run_notes` has the
+laws of the file; what is forgotten and what is to be deleted for it are written down together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sqlite3
-import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Seen
-from weir.executors.durable import open_durable, transaction
+from weir.executors.durable import transaction
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop
+from weir.executors.run_notes import RunNotes, forget, seen_of
 from weir.wire.exchange import RunOrder
 
-REMEMBER_S = 7 * 86400.0
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (run TEXT PRIMARY KEY, body TEXT NOT NULL, forgotten_at REAL);
-CREATE INDEX IF NOT EXISTS run_forgotten ON run (forgotten_at);
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS litter (place TEXT PRIMARY KEY);
-"""
+LITTER = "CREATE TABLE IF NOT EXISTS litter (place TEXT PRIMARY KEY);"
 
 
 @dataclass(slots=True)
@@ -110,48 +100,24 @@ def object_name(run: str, agent: str) -> str:
     return "-".join(filter(None, ("weir", plain, own)))
 
 
-def seen_of(run: str, end: End) -> Seen:
-    """The end of a run as it is told."""
-    return Seen(run, end.event, end.at, end.exit_code, end.reason)
-
-
-class Notes:
-    """The file. Safe for the executor's few threads."""
+class Notes(RunNotes[Run]):
+    """The executor's file of runs, and of objects that are still to be deleted."""
 
     def __init__(self, path: Path, now: float) -> None:
-        self._guard = threading.Lock()
-        self._db = open_durable(path, SCHEMA, synchronous="NORMAL")
-        self._db.execute("DELETE FROM run WHERE forgotten_at < ?", (now - REMEMBER_S,))
+        super().__init__(path, now, LITTER)
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._guard:
-            self._db.close()
+    def own(self, run: Run) -> dict[str, Any]:
+        return {name: getattr(run, name) for name in (*_PLAIN, *_TUPLES)}
 
-    def runs(self) -> list[Run]:
-        """All runs that were not forgotten."""
-        query = "SELECT body FROM run WHERE forgotten_at IS NULL ORDER BY rowid"
-        with self._guard:
-            rows = self._db.execute(query).fetchall()
-        return [_run(json.loads(body)) for (body,) in rows]
+    def made(self, record: Mapping[str, Any], **common: Any) -> Run:
+        own: dict[str, Any] = {name: record[name] for name in _PLAIN}
+        own |= {name: tuple(record[name]) for name in _TUPLES}
+        return Run(**common, **own)
 
-    def keep(self, runs: Iterable[Run]) -> None:
-        """Write down these runs as they are now."""
-        rows = [(run.id, json.dumps(_record(run))) for run in runs]
-        if rows:
-            query = (
-                "INSERT INTO run (run, body) VALUES (?, ?)"
-                " ON CONFLICT (run) DO UPDATE SET body = excluded.body"
-            )
-            with self._guard, transaction(self._db) as db:
-                db.executemany(query, rows)
-
-    def forget(self, run: Run, now: float, litter: Iterable[str]) -> None:
+    def forget_with(self, run: Run, now: float, litter: Iterable[str]) -> None:
         """Keep of this run how it ended, and where its objects are that are to be deleted."""
-        body = json.dumps(asdict(run.end) if run.end else None)
         with self._guard, transaction(self._db) as db:
-            query = "UPDATE run SET body = ?, forgotten_at = ? WHERE run = ?"
-            db.execute(query, (body, now, run.id))
+            forget(db, [run], now)
             _drop(db, litter)
 
     def drop(self, litter: Iterable[str]) -> None:
@@ -170,24 +136,6 @@ class Notes:
         with self._guard, transaction(self._db) as db:
             db.execute("DELETE FROM litter WHERE place = ?", (place,))
 
-    def forgotten(self, run: str) -> End | None:
-        """How a forgotten run ended; None if it is not remembered."""
-        query = "SELECT body FROM run WHERE run = ? AND forgotten_at IS NOT NULL"
-        with self._guard:
-            row = self._db.execute(query, (run,)).fetchone()
-        return _end(json.loads(row[0])) if row else None
-
-    def fact(self, name: str) -> str | None:
-        """Something that was kept under a name."""
-        with self._guard:
-            row = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else None
-
-    def keep_fact(self, name: str, value: str) -> None:
-        """Keep something under a name."""
-        with self._guard, transaction(self._db) as db:
-            db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
-
 
 def _drop(db: sqlite3.Connection, litter: Iterable[str]) -> None:
     db.executemany("INSERT OR IGNORE INTO litter VALUES (?)", [(place,) for place in litter])
@@ -198,25 +146,3 @@ _PLAIN = (
     *("deleted_at",),
 )
 _TUPLES = ("jobs", "secrets", "nodes", "pods")
-
-
-def _record(run: Run) -> dict[str, Any]:
-    record: dict[str, Any] = {name: getattr(run, name) for name in (*_PLAIN, *_TUPLES)}
-    record["order"] = run.order.model_dump(mode="json", exclude_defaults=True)
-    record["stop"] = asdict(run.stop) if run.stop else None
-    record["end"] = asdict(run.end) if run.end else None
-    return record
-
-
-def _run(record: Mapping[str, Any]) -> Run:
-    stop = record["stop"]
-    return Run(
-        order=RunOrder.model_validate(record["order"]),
-        stop=Stop(**{**stop, "event": RunEvent(stop["event"])}) if stop else None,
-        end=_end(record["end"]),
-        **{name: record[name] for name in _PLAIN} | {name: tuple(record[name]) for name in _TUPLES},
-    )
-
-
-def _end(record: Mapping[str, Any] | None) -> End | None:
-    return End(**{**record, "event": RunEvent(record["event"])}) if record else None

@@ -35,8 +35,9 @@ from weir.executors.local_run import End, Stop, is_run_name
 from weir.executors.ray_calls import Ray
 from weir.executors.ray_hand import Hand
 from weir.executors.ray_pools import Pools
-from weir.executors.ray_runs import Notes, Run, seen_of
+from weir.executors.ray_runs import Notes, Run
 from weir.executors.ray_settings import RaySettings
+from weir.executors.run_notes import seen_of
 from weir.executors.slurm_opening import lock_file, make_folder
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
@@ -212,7 +213,7 @@ class RayExecutor:
                 run = self._runs.get(name)
                 if run is None or run.end is None:
                     continue
-                self._notes.forget(run, self._now())
+                self._notes.forget([run], self._now())
                 del self._runs[name]
                 self._hand.forget(run)
             self._data.forget([name])

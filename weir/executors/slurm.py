@@ -32,12 +32,13 @@ from weir.executors import local_files
 from weir.executors.base import RunFile, Seen
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
+from weir.executors.run_notes import seen_of
 from weir.executors.slurm_bells import FOLDER as BELLS
 from weir.executors.slurm_calls import Slurm, Usage
 from weir.executors.slurm_hand import Hand
 from weir.executors.slurm_opening import connect, lock_file, make_folder
 from weir.executors.slurm_pools import Pools
-from weir.executors.slurm_runs import Notes, Run, seen_of
+from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_settings import SlurmSettings
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError

@@ -1,38 +1,24 @@
 """Runs as this executor knows them, and what of them must be remembered over a restart.
 
-SQLite, one file. Laws:
-- A run is noted before it is first sent to Slurm: from then on it may be there, whatever was said.
-- How a forgotten run ended is remembered for a week: it is not run again.
-- What is lost of this with the machine is made good by the claim in the run's folder: a second job
-  of a run finds it and does nothing.
+What is lost of this with the machine is made good by the claim in the run's folder: a second job of
+a run finds it and does nothing. `run_notes` has the laws of the file.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Seen
-from weir.executors.durable import open_durable, transaction
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop
+from weir.executors.run_notes import RunNotes, seen_of
 from weir.executors.slurm_layout import Layout, Part, Span
 from weir.executors.slurm_script import task_files
 from weir.wire.exchange import RunOrder
-
-REMEMBER_S = 7 * 86400.0
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (run TEXT PRIMARY KEY, body TEXT NOT NULL, forgotten_at REAL);
-CREATE INDEX IF NOT EXISTS run_forgotten ON run (forgotten_at);
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
 
 
 @dataclass(slots=True)
@@ -125,88 +111,19 @@ def job_name(run: str) -> str:
     return f"weir-{run}"
 
 
-def seen_of(run: str, end: End) -> Seen:
-    """The end of a run as it is told."""
-    return Seen(run, end.event, end.at, end.exit_code, end.reason)
+class Notes(RunNotes[Run]):
+    """The executor's file of runs."""
 
+    def own(self, run: Run) -> dict[str, Any]:
+        layout = asdict(run.layout) if run.layout else None
+        return {"layout": layout, **{name: getattr(run, name) for name in _PLAIN}}
 
-class Notes:
-    """The file. Safe for the executor's few threads."""
-
-    def __init__(self, path: Path, now: float) -> None:
-        self._guard = threading.Lock()
-        self._db = open_durable(path, SCHEMA, synchronous="NORMAL")
-        self._db.execute("DELETE FROM run WHERE forgotten_at < ?", (now - REMEMBER_S,))
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._guard:
-            self._db.close()
-
-    def runs(self) -> list[Run]:
-        """All runs that were not forgotten."""
-        query = "SELECT body FROM run WHERE forgotten_at IS NULL ORDER BY rowid"
-        with self._guard:
-            rows = self._db.execute(query).fetchall()
-        return [_run(json.loads(body)) for (body,) in rows]
-
-    def keep(self, runs: Iterable[Run]) -> None:
-        """Write down these runs as they are now."""
-        rows = [(run.id, json.dumps(_record(run))) for run in runs]
-        if rows:
-            query = (
-                "INSERT INTO run (run, body) VALUES (?, ?)"
-                " ON CONFLICT (run) DO UPDATE SET body = excluded.body"
-            )
-            with self._guard, transaction(self._db) as db:
-                db.executemany(query, rows)
-
-    def forget(self, runs: Iterable[Run], now: float) -> None:
-        """Keep of these runs how they ended, and nothing else."""
-        rows = [(_body(run.end), now, run.id) for run in runs]
-        with self._guard, transaction(self._db) as db:
-            db.executemany("UPDATE run SET body = ?, forgotten_at = ? WHERE run = ?", rows)
-
-    def forgotten(self, run: str) -> End | None:
-        """How a forgotten run ended; None if it is not remembered."""
-        query = "SELECT body FROM run WHERE run = ? AND forgotten_at IS NOT NULL"
-        with self._guard:
-            row = self._db.execute(query, (run,)).fetchone()
-        return _end(json.loads(row[0])) if row else None
-
-    def identifiers(self) -> dict[str, str]:
-        """Pools' names by identifier."""
-        with self._guard:
-            row = self._db.execute("SELECT value FROM fact WHERE name = 'pools'").fetchone()
-        return json.loads(row[0]) if row else {}
-
-    def keep_identifiers(self, names: Mapping[str, str]) -> None:
-        """Pools' names by identifier."""
-        with self._guard, transaction(self._db) as db:
-            db.execute("INSERT OR REPLACE INTO fact VALUES ('pools', ?)", (json.dumps(names),))
+    def made(self, record: Mapping[str, Any], **common: Any) -> Run:
+        layout = _layout(record["layout"]) if record["layout"] else None
+        return Run(layout=layout, **common, **{name: record[name] for name in _PLAIN})
 
 
 _PLAIN = ("pool", "folder", "at", "sent_at", "job", "array", "index", "own", "started")
-
-
-def _record(run: Run) -> dict[str, Any]:
-    record: dict[str, Any] = {name: getattr(run, name) for name in _PLAIN}
-    record["order"] = run.order.model_dump(mode="json", exclude_defaults=True)
-    record["layout"] = asdict(run.layout) if run.layout else None
-    record["stop"] = asdict(run.stop) if run.stop else None
-    record["end"] = asdict(run.end) if run.end else None
-    return record
-
-
-def _run(record: Mapping[str, Any]) -> Run:
-    stop, layout = record["stop"], record["layout"]
-    return Run(
-        order=RunOrder.model_validate(record["order"]),
-        layout=_layout(layout) if layout else None,
-        stop=Stop(**{**stop, "event": RunEvent(stop["event"])}) if stop else None,
-        end=_end(record["end"]),
-        **{name: record[name] for name in _PLAIN},
-    )
 
 
 def _layout(record: Mapping[str, Any]) -> Layout:
@@ -214,11 +131,3 @@ def _layout(record: Mapping[str, Any]) -> Layout:
         tuple(Part(**part) for part in record["parts"]),
         tuple(Span(**span) for span in record["spans"]),
     )
-
-
-def _body(end: End | None) -> str:
-    return json.dumps(asdict(end) if end else None)
-
-
-def _end(record: Mapping[str, Any] | None) -> End | None:
-    return End(**{**record, "event": RunEvent(record["event"])}) if record else None

@@ -7,11 +7,10 @@ large, and not before.
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Callable, Mapping
 from functools import cache
 from inspect import getmodule
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from zlib import crc32
 
@@ -34,12 +33,8 @@ def compile_modules(*modules: ModuleType) -> SimpleNamespace:
     import numba
 
     jit: Callable[[Any], Any] = numba.njit(cache=True, nogil=True)
-    sources = {n: f for module in modules for n, f in functions(module).items()}
-    # Numba looks at one file to see whether what it kept is stale; callees may be in another.
-    stamp = crc32(b"".join(marshal.dumps(f.__code__) for f in sources.values()))
-    space: dict[str, Any] = {}
-    for module in modules:
-        space |= vars(module)
+    sources, space = _sources(modules), _space(modules)
+    stamp = stamp_of(*modules)
     twins = {name: _within(f, space, stamp) for name, f in sources.items()}
     try:
         compiled = {name: jit(twin) for name, twin in twins.items()}
@@ -49,6 +44,28 @@ def compile_modules(*modules: ModuleType) -> SimpleNamespace:
     return SimpleNamespace(**compiled)
 
 
+def stamp_of(*modules: ModuleType) -> int:
+    """A number for what these functions do together, the same in every process.
+
+    Numba looks at one file to see whether what it kept is stale; callees may be in another.
+    """
+    numbers = {n: v for n, v in _space(modules).items() if isinstance(v, int | float)}
+    said = [_said(f.__code__) for f in _sources(modules).values()]
+    return crc32(repr((sorted(numbers.items()), said)).encode())
+
+
+def _sources(modules: tuple[ModuleType, ...]) -> dict[str, FunctionType]:
+    return {n: f for module in modules for n, f in functions(module).items()}
+
+
+def _space(modules: tuple[ModuleType, ...]) -> dict[str, Any]:
+    """All their names: where each function finds its callees and constants."""
+    space: dict[str, Any] = {}
+    for module in modules:
+        space |= vars(module)
+    return space
+
+
 def functions(module: ModuleType) -> Mapping[str, FunctionType]:
     """The functions that a module defines itself."""
     return {
@@ -56,6 +73,13 @@ def functions(module: ModuleType) -> Mapping[str, FunctionType]:
         for name, value in vars(module).items()
         if isinstance(value, FunctionType) and getmodule(value) is module
     }
+
+
+def _said(code: CodeType) -> str:
+    """What a function does, in words that are the same in every process; `marshal`'s are not."""
+    values = [_said(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    names = (*code.co_names, *code.co_varnames, *code.co_freevars)
+    return f"{code.co_code.hex()} {' '.join(values)} {' '.join(names)}"
 
 
 def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> FunctionType:

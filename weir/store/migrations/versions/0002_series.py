@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # a list of tables: there is nothing in it to give a name to
     """Forward."""
     op.create_index(op.f("ix_job_started_at"), "job", ["started_at"])
     op.create_index(op.f("ix_job_ended_at"), "job", ["ended_at"])
