@@ -9,6 +9,7 @@ import pytest
 from tests import kubernetes as kubernetes_server
 from tests import ray_cluster
 from tests import slurm as slurm_server
+from tests.contract import table
 from tests.contract.bench import KINDS, Bench
 from tests.kubernetes import kubernetes
 from tests.ray_cluster import ray
@@ -46,3 +47,11 @@ def kind(request: pytest.FixtureRequest) -> str:
 def bench(kind: str, tmp_path: Path) -> Iterator[Bench]:
     with Bench(KINDS[kind], tmp_path) as bench:
         yield bench
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """At the end: executor by case."""
+    if found := table.outcomes(terminalreporter.stats):
+        terminalreporter.section("the executors' contract")
+        for line in table.lines(found):
+            terminalreporter.line(line)
