@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from tests import kubernetes, ray_cluster, slurm
+from tests.contract import federated
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Executor, Seen
 from weir.executors.local import LocalExecutor
@@ -50,6 +51,7 @@ def local_settings(**changes: Any) -> LocalSettings:
 
 
 KINDS: Mapping[str, Callable[[Path], Executor]] = {
+    "federated": federated.executor,
     "kubernetes": kubernetes.executor,
     "local": local,
     "ray": ray_cluster.executor,
@@ -115,8 +117,9 @@ class Bench:
         self.executor.submit(orders)
 
     def events(self, run: str) -> list[RunEvent]:
-        """What has been seen of a run so far, in order."""
-        return [s.event for s in self.seen if s.run == run]
+        """What has been seen of a run so far, in order; the same told again is no news."""
+        told = [s.event for s in self.seen if s.run == run]
+        return [event for n, event in enumerate(told) if n == 0 or event is not told[n - 1]]
 
     def wait(self, run: str, *events: RunEvent) -> Seen:
         """The first of these events that is seen of a run."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,17 @@ import pytest
 from tests import kubernetes as kubernetes_server
 from tests import ray_cluster
 from tests import slurm as slurm_server
-from tests.contract import table
-from tests.contract.bench import KINDS, Bench
+from tests.contract import federated, table
+from tests.contract.bench import KINDS, Bench, data
 from tests.kubernetes import kubernetes
+from tests.network.harness import Network
 from tests.ray_cluster import ray
 from tests.slurm import slurm
 
 __all__ = ["kubernetes", "ray", "slurm"]
 
 SERVERS: Mapping[str, tuple[str, Callable[[Any], None]]] = {
+    "federated": ("peer", federated.publish),
     "kubernetes": ("kubernetes", kubernetes_server.publish),
     "ray": ("ray", ray_cluster.publish),
     "slurm": ("slurm", slurm_server.publish),
@@ -32,20 +34,49 @@ SLOW_S = {"ray": 300}
 
 def _marks(kind: str) -> list[pytest.MarkDecorator]:
     slow = [pytest.mark.timeout(SLOW_S[kind])] if kind in SLOW_S else []
-    return [pytest.mark.real, *slow] if kind in SERVERS else slow
+    return [pytest.mark.real, *slow] if kind in SERVERS and kind not in PROCESSES else slow
 
 
-@pytest.fixture(params=[pytest.param(k, marks=_marks(k)) for k in sorted(KINDS)])
-def kind(request: pytest.FixtureRequest) -> str:
+PROCESSES = {"federated"}
+"""Kinds whose server is Weir itself: it is started wherever there is Python."""
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """Another Weir server, with a site; jobs there may read and write what the tests make."""
+    with federated.peer_up(
+        tmp_path_factory.mktemp("peer"), data(tmp_path_factory.getbasetemp())
+    ) as network:
+        yield network
+
+
+def _params(kinds: Iterable[str]) -> list[Any]:
+    return [pytest.param(k, marks=_marks(k)) for k in sorted(kinds)]
+
+
+def _started(request: pytest.FixtureRequest) -> str:
+    """The kind that the test is for; its server is up and can be found."""
     if request.param in SERVERS:
         fixture, publish = SERVERS[request.param]
         publish(request.getfixturevalue(fixture))
     return str(request.param)
 
 
+@pytest.fixture(params=_params(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return _started(request)
+
+
 @pytest.fixture
 def bench(kind: str, tmp_path: Path) -> Iterator[Bench]:
     with Bench(KINDS[kind], tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture(params=_params(set(KINDS) - {"federated"}))
+def judge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """An executor that judges itself what fits; a link leaves that to the server behind it."""
+    with Bench(KINDS[_started(request)], tmp_path) as bench:
         yield bench
 
 

@@ -32,26 +32,26 @@ def test_the_last_host_of_a_spread_group_may_have_fewer_tasks(bench: Bench, tmp_
     assert len(set(places)) == 7
 
 
-def test_a_gang_that_can_not_be_spread_so_far_is_refused(bench: Bench) -> None:
+def test_a_gang_that_can_not_be_spread_so_far_is_refused(judge: Bench) -> None:
     far = order("far", shell("true", count=5, max_per_host=1))
     near = order("near", shell("true", count=5, max_per_host=2))
 
-    assert bench.executor.admit([far, near], []).keys() == {"far"}
+    assert judge.executor.admit([far, near], []).keys() == {"far"}
 
 
-def test_nothing_is_put_beside_an_exclusive_group(bench: Bench) -> None:
+def test_nothing_is_put_beside_an_exclusive_group(judge: Bench) -> None:
     alone = order("alone", shell("exec sleep 1000", exclusive=True))
     whole = [order(f"whole-{i}", shell("true", cpu=8)) for i in range(4)]
     small = order("small", shell("true", count=25))
 
-    assert bench.executor.admit(whole, [alone]).keys() == {"whole-3"}
-    bench.submit(alone)
-    bench.started("alone")
-    _is_alone(bench, alone, whole, small)
-    bench.restart()
-    bench.submit(alone)
-    bench.started("alone")
-    _is_alone(bench, alone, whole, small)
+    assert judge.executor.admit(whole, [alone]).keys() == {"whole-3"}
+    judge.submit(alone)
+    judge.started("alone")
+    _is_alone(judge, alone, whole, small)
+    judge.restart()
+    judge.submit(alone)
+    judge.started("alone")
+    _is_alone(judge, alone, whole, small)
 
 
 def _is_alone(bench: Bench, alone: RunOrder, whole: list[RunOrder], small: RunOrder) -> None:
@@ -64,13 +64,13 @@ def _is_alone(bench: Bench, alone: RunOrder, whole: list[RunOrder], small: RunOr
     assert sum(f.hosts * f.cpu_milli for f in pool.free) == 32_000
 
 
-def test_an_exclusive_group_takes_only_hosts_with_nothing_on_them(bench: Bench) -> None:
-    bench.submit(*(order(f"r{i}", shell("exec sleep 1000", cpu=5)) for i in range(2)))
+def test_an_exclusive_group_takes_only_hosts_with_nothing_on_them(judge: Bench) -> None:
+    judge.submit(*(order(f"r{i}", shell("exec sleep 1000", cpu=5)) for i in range(2)))
     for i in range(2):
-        bench.started(f"r{i}")
+        judge.started(f"r{i}")
     three = order("three", shell("true", cpu=1, count=3, max_per_host=1, exclusive=True))
     two = order("two", shell("true", cpu=1, count=2, max_per_host=1, exclusive=True))
 
-    assert bench.executor.admit([three], []).keys() == {"three"}
-    assert bench.executor.admit([two], []) == {}
-    assert bench.run(two).event is RunEvent.SUCCEEDED
+    assert judge.executor.admit([three], []).keys() == {"three"}
+    assert judge.executor.admit([two], []) == {}
+    assert judge.run(two).event is RunEvent.SUCCEEDED

@@ -169,6 +169,13 @@ def test_files_are_complete_at_the_end_and_readable_until_forgotten(bench: Bench
     assert bench.executor.read("r", "stdout", 0, 100) == b""
 
 
+def test_an_empty_result_is_one(bench: Bench) -> None:
+    bench.run(order("r", shell(": > done"), outputs=[{"path": "done", "required": True}]))
+
+    assert ("output/done", 0) in {(f.name, f.size) for f in bench.executor.files("r")}
+    assert bench.executor.read("r", "output/done", 0, 100) == b""
+
+
 def test_what_is_not_a_file_of_the_run_reads_as_nothing(bench: Bench) -> None:
     bench.run(order("r", shell("echo x > secret")))
 
@@ -184,11 +191,11 @@ def test_a_required_output_that_is_missing_fails_the_run(bench: Bench) -> None:
 
 
 def test_an_output_that_is_too_large_fails_the_run(bench: Bench) -> None:
-    script = "head -c 2048 /dev/zero > big"
+    script = "echo out; echo err >&2; head -c 2048 /dev/zero > big"
     end = bench.run(order("r", shell(script), outputs=[{"path": "big", "max_size": "1KiB"}]))
 
     assert (end.event, end.reason) == (FAILED, "output big: 2 KiB is more than 1 KiB")
-    assert [f.name for f in bench.executor.files("r")] == ["stdout", "stderr"]
+    assert sorted(f.name for f in bench.executor.files("r")) == ["stderr", "stdout"]
 
 
 def test_inputs_are_there_before_the_command(bench: Bench, tmp_path: Path) -> None:
@@ -239,29 +246,29 @@ def test_memory_is_kept(bench: Bench) -> None:
     assert end.reason.endswith(" of 32 MiB")
 
 
-def test_pools_count_only_runs_that_are_asked_for(bench: Bench) -> None:
-    (before,) = bench.executor.pools([])
+def test_pools_count_only_runs_that_are_asked_for(judge: Bench) -> None:
+    (before,) = judge.executor.pools([])
     wanted = order("r", shell("exec sleep 1000", cpu=2, memory="1GiB"))
-    bench.submit(wanted)
-    bench.started("r")
-    (counted,), (left_out,) = bench.executor.pools([]), bench.executor.pools([wanted])
+    judge.submit(wanted)
+    judge.started("r")
+    (counted,), (left_out,) = judge.executor.pools([]), judge.executor.pools([wanted])
 
     assert left_out == before
     assert _cpu(counted.free) == _cpu(before.free) - 2000
-    bench.executor.cancel(["r"])
-    bench.end("r")
-    assert bench.executor.pools([]) == [before]
+    judge.executor.cancel(["r"])
+    judge.end("r")
+    assert judge.executor.pools([]) == [before]
 
 
-def test_an_order_is_admitted_while_it_fits(bench: Bench) -> None:
-    (pool,) = bench.executor.pools([])
+def test_an_order_is_admitted_while_it_fits(judge: Bench) -> None:
+    (pool,) = judge.executor.pools([])
     half = pool.shape.memory_bytes // 2 + 1
     task = shell("exec sleep 1000", memory=half, count=pool.hosts)
     first, second = order("first", task), order("second", task)
 
-    assert not bench.executor.admit([first], [])
-    assert "room" in bench.executor.admit([second], [first])[second.run]
-    assert "pool" in bench.executor.admit([order("r", pool="elsewhere")], [])["r"]
+    assert not judge.executor.admit([first], [])
+    assert "room" in judge.executor.admit([second], [first])[second.run]
+    assert "pool" in judge.executor.admit([order("r", pool="elsewhere")], [])["r"]
 
 
 HOG = """

@@ -28,6 +28,9 @@ MAX_OBSERVATIONS = 1000
 MAX_BYTES = 2 * 2**20
 """Bytes of files in one call."""
 
+RESULTS = "output/"
+"""What the names of a job's results begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -141,7 +144,12 @@ class News:
     def _pieces_of(self, entry: Entry, file: RunFile, pieces: _Pieces) -> bool:
         """Add what the parent lacks of one file; whether that is all of it."""
         run = entry.order.run
-        offset = self._journal.sent(run).get(file.name, 0)
+        sent = self._journal.sent(run)
+        offset = sent.get(file.name, 0)
+        if file.size == 0 and file.name.startswith(RESULTS) and file.name not in sent:
+            # A result that is empty is one, too: often it only marks that something is done.
+            pieces.chunks.append(FileChunk(run=run, name=file.name, offset=0, data=""))
+            pieces.sizes[(run, file.name)] = 0
         while offset < file.size and pieces.budget > 0:
             data = self._executor.read(run, file.name, offset, MAX_CHUNK_BYTES)
             if not data:

@@ -187,9 +187,14 @@ class FederatedExecutor:
         return [RunFile(f.name, f.size) for f in self._client.files(job).files]
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
-        """Bytes of a file of the peer's job."""
+        """Bytes of a file of the peer's job; none of what the peer does not have."""
         job = self._notes.job_of(run)
-        return b"" if job is None else self._client.read_file(job, name, offset, limit).data
+        if job is None:
+            return b""
+        try:
+            return self._client.read_file(job, name, offset, limit).data
+        except NotFound:
+            return b""
 
     def archive(self, run: str) -> str:
         """Where the agent puts the checkpoint that a run begins with; the peer is left it."""
