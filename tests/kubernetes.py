@@ -297,9 +297,9 @@ def started(server: Server) -> Iterator[Server]:
         shutil.rmtree(server.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kubernetes() -> Iterator[Server]:
-    """A Kubernetes for this session."""
+    """A Kubernetes for the tests of one file: those of others keep the machine busy."""
     yield from started(make())
 
 

@@ -192,9 +192,9 @@ def started(cluster: Cluster, nodes: int = NODES) -> Iterator[Cluster]:
         shutil.rmtree(cluster.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray() -> Iterator[Cluster]:
-    """A Ray of four nodes for this session."""
+    """A Ray of four nodes for the tests of one file: those of others keep the machine busy."""
     yield from started(make())
 
 

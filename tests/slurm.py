@@ -268,9 +268,9 @@ def started(server: Server) -> Iterator[Server]:
         shutil.rmtree(server.home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm() -> Iterator[Server]:
-    """A Slurm for this session."""
+    """A Slurm for the tests of one file: those of others keep the machine busy."""
     yield from started(make())
 
 

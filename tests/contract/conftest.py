@@ -11,12 +11,7 @@ from tests import ray_cluster
 from tests import slurm as slurm_server
 from tests.contract import federated, table
 from tests.contract.bench import KINDS, Bench, data
-from tests.kubernetes import kubernetes
 from tests.network.harness import Network
-from tests.ray_cluster import ray
-from tests.slurm import slurm
-
-__all__ = ["kubernetes", "ray", "slurm"]
 
 SERVERS: Mapping[str, tuple[str, Callable[[Any], None]]] = {
     "federated": ("peer", federated.publish),
@@ -41,7 +36,25 @@ PROCESSES = {"federated"}
 """Kinds whose server is Weir itself: it is started wherever there is Python."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def kubernetes() -> Iterator[kubernetes_server.Server]:
+    """A Kubernetes for this suite."""
+    yield from kubernetes_server.started(kubernetes_server.make())
+
+
+@pytest.fixture(scope="package")
+def ray() -> Iterator[ray_cluster.Cluster]:
+    """A Ray for this suite."""
+    yield from ray_cluster.started(ray_cluster.make())
+
+
+@pytest.fixture(scope="package")
+def slurm() -> Iterator[slurm_server.Server]:
+    """A Slurm for this suite."""
+    yield from slurm_server.started(slurm_server.make())
+
+
+@pytest.fixture(scope="package")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """Another Weir server, with a site; jobs there may read and write what the tests make."""
     with federated.peer_up(

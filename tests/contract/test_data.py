@@ -12,11 +12,9 @@ import pytest
 from tests.contract.bench import KINDS, Bench, order, shell
 from tests.contract.test_killed import child_of
 from tests.executors.web import Web, web_up
-from tests.slurm import publish, slurm
+from tests.slurm import publish
 from weir.core.lifecycle import RunEvent
 from weir.wire.checkpoint import parse
-
-__all__ = ["slurm"]
 
 SUCCEEDED, FAILED = RunEvent.SUCCEEDED, RunEvent.FAILED
 
