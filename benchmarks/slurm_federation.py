@@ -3,6 +3,11 @@
 The federation is the real one: slurmdbd on MariaDB, both clusters under one key. Two clusters of 4
 CPUs and 60 jobs of 2 s: nothing can be quicker than 15 s. Then a job that only fits the sibling of
 the cluster where it is submitted.
+
+How soon a Slurm starts what waits in its queue is a matter of its settings, which are the same for
+both sides: `python -m benchmarks.slurm_federation WHICH`. `center`, as without a word: when
+something ends. `plain`: Slurm's own defaults, and an epilog. `ticking`: without an epilog, and
+deferred: what waits starts when Slurm looks at all of its queue, every second.
 """
 
 from __future__ import annotations
@@ -10,13 +15,24 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.networks import network
-from benchmarks.slurms import LIMIT_S, network_text, stamped, starts, submit, until_pools
+from benchmarks.slurms import (
+    CENTER,
+    EPILOG,
+    LIMIT_S,
+    call_each,
+    network_text,
+    stamped,
+    starts,
+    submit,
+    until_pools,
+)
 from benchmarks.tables import Row, show
 from tests import slurm
 from tests.slurm import Server
@@ -26,6 +42,11 @@ from weir.wire.jobspec import JobSpec, Tasks
 JOBS, JOB_S, CPUS = 60, 2.0, 4
 IDEAL_S = JOBS * JOB_S / (2 * CPUS)
 MEMORY_MIB = {"c1": 4096, "c2": 16384}
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "center": CENTER,
+    "plain": {"scheduling": "sched_interval=60", "more": EPILOG},
+    "ticking": {},
+}
 NEEDED = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr", "slurmctld")
 
 DBD = """
@@ -59,12 +80,17 @@ def main() -> None:
             f"{', '.join(path)} missing: apt-get install --no-install-recommends slurm-wlm "
             "slurmdbd slurm-wlm-jwt-plugin slurmrestd munge mariadb-server"
         )
+    which = sys.argv[1] if len(sys.argv) > 1 else "center"
+    if which not in SETTINGS:
+        raise SystemExit(f"{which!r} is none of {', '.join(SETTINGS)}")
+    more = SETTINGS[which]
     with tempfile.TemporaryDirectory(prefix="weir-bench-", dir="/tmp") as home:
         ports = slurm.free_ports(8)
-        with federation(Path(home), ports) as servers:
+        with federation(Path(home), ports, more) as servers:
             native = by_federation(servers[0], made(Path(home) / "native"))
             refused = sibling_by_federation(servers[0])
-        with pair(Path(home) / "apart", "accounting_storage/none", ports) as servers:
+        apart = Path(home) / "apart"
+        with pair(apart, "accounting_storage/none", ports, more) as servers:
             weir, state = by_weir(servers, made(Path(home) / "weir"))
     rows = [
         Row("the least that is possible", f"{IDEAL_S:.1f} s"),
@@ -74,18 +100,21 @@ def main() -> None:
         Row("a job that only the sibling can hold: Weir", state, "accepted",
             state == "succeeded"),
     ]  # fmt: skip
-    show(f"{JOBS} jobs of {JOB_S:g} s on two Slurms of {CPUS} CPUs, first call to last end", rows)
+    jobs = f"{JOBS} jobs of {JOB_S:g} s on two Slurms of {CPUS} CPUs ({which})"
+    show(f"{jobs}, first call to last end", rows)
 
 
 @contextlib.contextmanager
-def pair(home: Path, accounting: str, ports: Sequence[int]) -> Iterator[list[Server]]:
+def pair(
+    home: Path, accounting: str, ports: Sequence[int], more: Mapping[str, str]
+) -> Iterator[list[Server]]:
     """Two clusters with one key and one CPU count; only the second has much memory."""
     with contextlib.ExitStack() as ending:
         servers: list[Server] = []
         for number, (name, memory) in enumerate(MEMORY_MIB.items()):
             first = ports[3 * number]
             told = accounting.format(home=home / name, port=ports[-2])
-            settings = {"cpus": CPUS, "memory": memory, "accounting": told}
+            settings = {"cpus": CPUS, "memory": memory, "accounting": told, **more}
             server = Server(made(home / name), first, first + 2, name, settings, nodes=1)
             if servers:
                 shutil.copy2(servers[0].home / "munge.key", server.home / "munge.key")
@@ -95,7 +124,7 @@ def pair(home: Path, accounting: str, ports: Sequence[int]) -> Iterator[list[Ser
 
 
 @contextlib.contextmanager
-def federation(home: Path, ports: Sequence[int]) -> Iterator[list[Server]]:
+def federation(home: Path, ports: Sequence[int], more: Mapping[str, str]) -> Iterator[list[Server]]:
     """The two clusters in a federation, with a database of their own; on eight ports."""
     port, database = ports[-2:]
     first = made(home / "c1" / "run").parent
@@ -103,7 +132,7 @@ def federation(home: Path, ports: Sequence[int]) -> Iterator[list[Server]]:
         ending.enter_context(running_database(home / "database", database))
         slurm.secret(first / "munge.key", 1024)
         ending.enter_context(running_dbd(home, port, database))
-        servers = ending.enter_context(pair(home, ACCOUNTING, ports))
+        servers = ending.enter_context(pair(home, ACCOUNTING, ports, more))
         add = ("sacctmgr", "-i", "add", "federation", "pair", "clusters=c1,c2")
         servers[0].run(*add, check=True)
         servers[0].until(
@@ -173,8 +202,7 @@ def by_federation(server: Server, folder: Path) -> float:
     script = folder.parent / "job.sh"
     script.write_text("#!/bin/sh\n" + stamped(folder, JOB_S)[-1] + "\n")
     begun = time.time()
-    line = f"sbatch -n1 -c1 --mem=64M -o /dev/null {script} >/dev/null"
-    server.run("sh", "-c", f"for i in $(seq {JOBS}); do {line}; done", check=True)
+    call_each(server, JOBS, f"sbatch -n1 -c1 --mem=64M -o /dev/null {script}")
     return until_all(folder) - begun
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.networks import network
 from benchmarks.slurms import (
     LIMIT_S,
+    call_each,
     network_text,
     running,
     stamped,
@@ -114,8 +115,7 @@ def timed(folder: Path, act: Callable[[], object]) -> float:
 def by_sbatch(server: Server, jobs: int) -> float:
     """Seconds for so many jobs by a script that calls sbatch for each, until Slurm has none."""
     begun = time.perf_counter()
-    line = "sbatch -n1 -c1 --mem=16M -o /dev/null --wrap true >/dev/null"
-    server.run("sh", "-c", f"for i in $(seq {jobs}); do {line}; done", check=True)
+    call_each(server, jobs, "sbatch -n1 -c1 --mem=16M -o /dev/null --wrap true")
     drain(server)
     return time.perf_counter() - begun
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests import slurm
-from tests.slurm import Server
+from tests.slurm import OFTEN, Server
 from weir.client.http import Client
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import Submission, SubmitRequest
 from weir.wire.jobspec import JobSpec
 
 LIMIT_S = 300
+
+EPILOG = "Epilog=/bin/true"
+CENTER = {"scheduling": OFTEN, "more": EPILOG}
+"""A Slurm that starts what waits as soon as something ends. Without an epilog, or with `defer`, it
+does so only when it next looks at its queue: up to a second later, whoever submits.
+"""
 
 _DOMAINS = """
 network: {name}
@@ -40,7 +47,7 @@ _SITE = """
 @contextlib.contextmanager
 def running(name: str = "c1", **settings: object) -> Iterator[Server]:
     """A Slurm; gone with all that it wrote at the end. Needs root and the packages of the tests."""
-    yield from slurm.started(slurm.make(name, **settings))
+    yield from slurm.started(slurm.make(name, **CENTER, **settings))
 
 
 def network_text(
@@ -66,6 +73,12 @@ def network_text(
     return _DOMAINS.format(name="slurms") + "".join(sites)
 
 
+def call_each(server: Server, jobs: int, line: str) -> None:
+    """Run a line of shell so many times, one after the other, with Slurm's environment."""
+    each = f"for i in $(seq {jobs}); do {line} >/dev/null; done"
+    subprocess.run(["sh", "-c", each], env=server.environment, check=True, timeout=LIMIT_S)
+
+
 def until_pools(client: Client, count: int) -> None:
     """Wait until a domain sees so many pools with something free."""
     until = time.monotonic() + 60
@@ -88,7 +101,7 @@ def until_over(client: Client, name: str) -> None:
     while client.jobs(state=unfinished, name=name, limit=1).jobs:
         if time.monotonic() > until:
             raise SystemExit(f"jobs of {name!r} have not ended within {LIMIT_S} s")
-        time.sleep(0.02)
+        time.sleep(0.1)  # asking costs the server, too
     failed = client.jobs(state=[JobState.FAILED, JobState.CANCELED], name=name, limit=1).jobs
     if failed:
         raise SystemExit(f"job {failed[0].id} {failed[0].state}: {failed[0].reason}")

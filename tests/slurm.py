@@ -30,6 +30,9 @@ NEEDED = ("slurmctld", "slurmd", "slurmrestd", "munged", "sbatch")
 START_S = 30.0
 NODES, CPUS, MEMORY_MIB, DEVICES = 4, 8, 16384, 2
 
+OFTEN = "sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sched_delay=0"
+"""Slurm looks at its queue every second, and not every minute and half-minute."""
+
 CONFIG = """
 ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
@@ -69,13 +72,14 @@ MaxJobCount=50000
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerType=sched/backfill
-SchedulerParameters=defer_batch,sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sched_delay=0
+SchedulerParameters={scheduling}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 PlugStackConfig=/dev/null
 GresTypes=gpu,npu
+{more}
 Licenses=solver:2
 NodeName={name}-n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] \
 CPUs={cpus} Sockets=1 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} \
@@ -123,6 +127,8 @@ class Server:
             **{"slurmd_timeout": 60, "min_job_age": 300, "nodes": self.nodes, "cpus": CPUS},
             **{
                 "accounting": "accounting_storage/none",
+                "scheduling": f"defer_batch,{OFTEN}",
+                "more": "",
                 "memory": MEMORY_MIB,
                 "devices": DEVICES,
                 "home": self.home,

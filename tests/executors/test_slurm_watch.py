@@ -89,6 +89,16 @@ def test_what_only_slurm_can_tell_waits_for_slurm_also_when_it_rings(tmp_path: P
     assert looked.seen[-1].reason.startswith("out of memory")
 
 
+def test_a_job_that_an_answer_lacks_is_asked_about_again_soon(tmp_path: Path) -> None:
+    looked = Looked(tmp_path)
+    looked.slurm_says("RUNNING")
+    assert not looked.watch.work.doubt
+
+    looked.watch.take([], 1000.0, None)
+    assert looked.watch.work.doubt
+    assert [seen.event for seen in looked.seen] == [RunEvent.STARTED], "one answer proves nothing"
+
+
 def test_a_bell_is_heard_once(tmp_path: Path) -> None:
     bells = Bells(tmp_path)
     assert bells.rung() == []

@@ -1,8 +1,8 @@
 """Runs as jobs of a Slurm, driven by its commands or by slurmrestd, beside the center's own jobs.
 
-What is asked of the executor is done on its own memory, at once; one thread (`slurm_hand`) talks to
-Slurm. A run's files are in a folder that this machine and the nodes share; `slurm_script` says what
-is in it.
+What is asked of the executor is done on its own memory, at once; `slurm_hand` talks to Slurm, in
+threads of its own. A run's files are in a folder that this machine and the nodes share;
+`slurm_script` says what is in it.
 
 Laws beside those of every executor:
 - A run is one job (one element of an array where equal runs are folded), named after the run.

@@ -1,9 +1,11 @@
-"""The one thread that talks to Slurm: cancels, submits, asks how the jobs are, looks at the nodes.
+"""The thread that talks to Slurm: cancels, submits, asks how the jobs are, looks at the nodes.
 
 Laws:
 - How the jobs are is one call a round, whatever their number; a round comes every `poll_s`, and
-  less often where the call takes long, so that asking never is a load.
-- A run whose job rings is looked at by itself, at once, without asking Slurm.
+  less often where the call takes long, so that asking never is a load. Only when a job was not
+  shown that was there before, the next one does not wait for that.
+- A run whose job rings is looked at by itself, at once, without asking Slurm, and also while Slurm
+  is asked about others or takes them in.
 - Nothing is concluded from an answer that did not come, or that can't be understood.
 - What can't be done now is done when Slurm is back; reading, cancels and submissions do not keep
   each other waiting for longer than one call.
@@ -45,12 +47,17 @@ PARTITIONS_S = 30.0
 SOON_S = 0.3
 """After a submission jobs are asked about so soon: most start at once, if they can."""
 
+GATHER_S = 0.01
+"""Runs that become ready within this are submitted together."""
+
 SHARE = 60
 """Asking takes at most one part in so many of the time."""
 
 
 class Hand:
-    """The thread. Its public methods are called with `lock` held, but for those of its life."""
+    """The thread, and one that listens for bells. Its public methods are called with `lock` held,
+    but for those of its life.
+    """
 
     def __init__(
         self,
@@ -68,8 +75,8 @@ class Hand:
         self._settings, self._slurm, self._pools = settings, slurm, pools
         self._lock, self._now, self._flush = lock, now, flush
         self._watch = Watch(settings, slurm, pools, notes, runs, lock, now, tell, leave)
-        self._sender = Sender(settings, slurm, pools, notes, runs, lock, now, self._watch.end)
         self._bells = Bells(settings.folder)
+        self._sender = Sender(settings, slurm, pools, notes, runs, lock, now, self._watch.end)
         self._to_cancel: dict[str, Run] = {}
         self._look_taken: _Look | None = None  # that waits for the next poll
         self._leftovers: list[str] = []  # jobs of runs that are over here
@@ -80,8 +87,10 @@ class Hand:
         self._partitions_at = self._look_at = self._poll_at = float("-inf")
         self._spells: dict[str, Spell] = {}
         self._poked, self._stopped = threading.Event(), threading.Event()
+        self._out = threading.Event()  # runs are at Slurm: they may ring
         self.looked = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="weir-slurm", daemon=True)
+        self._ears = threading.Thread(target=self._listen, name="weir-slurm-bells", daemon=True)
 
     # -- for the executor ------------------------------------------------------------------------
 
@@ -92,6 +101,7 @@ class Hand:
 
     def start(self) -> None:
         self._thread.start()
+        self._ears.start()
 
     def stop(self) -> None:
         """End; called without the lock. A call that is under way is waited for, for a while."""
@@ -99,6 +109,9 @@ class Hand:
         self._sender.stopping = True
         self._poked.set()
         self._thread.join(self._settings.timeout_s + 1)
+        self._out.set()
+        self._ears.join(self._settings.timeout_s + 1)
+        self._sender.close()
 
     def send(self, run: Run) -> None:
         """This run is ready to be submitted."""
@@ -126,6 +139,7 @@ class Hand:
     def _loop(self) -> None:
         while not self._stopped.is_set():
             self._poked.clear()
+            self._note_out()
             waits = [
                 self._try("cancels no jobs", self._cancel_some),
                 self._try("takes no jobs", self._send_some),
@@ -137,18 +151,28 @@ class Hand:
             if failed is not None:
                 self._stopped.wait(failed)
             elif not self._sender.busy:
-                self._rest(max(0.0, self._idle_s()))
+                self._poked.wait(max(0.0, self._idle_s()))
 
-    def _rest(self, seconds: float) -> None:
-        """Wait so long, or until there is something to do; runs that are out are listened for."""
-        until = self._now() + seconds
-        while (left := until - self._now()) > 0:
-            listens = bool(self._watch.sent())
-            if self._poked.wait(min(left, LISTEN_S) if listens else left):
-                return
-            if listens and (names := self._bells.rung()):
-                self._watch.hear(names)
-                self._flush(False)
+    def _note_out(self) -> None:
+        """Whether there is anybody to listen for."""
+        if self._watch.sent():
+            self._out.set()
+        else:
+            self._out.clear()
+
+    def _listen(self) -> None:
+        """While runs are out, see what those that ring have to tell. Runs in a thread of its own:
+        calls to Slurm take their time.
+        """
+        while not self._stopped.is_set():
+            self._out.wait()
+            try:
+                if names := self._bells.rung():
+                    self._watch.hear(names)
+                    self._flush(False)
+            except Exception:  # Slurm is asked all the same
+                log.exception("what rang could not be looked at")
+            self._stopped.wait(LISTEN_S)
 
     def _try(self, what: str, act: Callable[[], None]) -> float | None:
         """Do it; if that fails, say so once and give how long to wait."""
@@ -225,6 +249,8 @@ class Hand:
 
     def _send_some(self) -> None:
         if self._sender.busy:
+            self._stopped.wait(GATHER_S)
+            self._out.set()
             self._sender.send_some()
             self._poll_soon()
 
@@ -261,7 +287,9 @@ class Hand:
                 self._sender.add(run)
             self._to_cancel |= work.to_cancel
             self._leftovers += work.leftovers
-            work.again, work.to_cancel, work.leftovers = [], {}, []
+            if work.doubt:
+                self._poll_at = self._now() + self._settings.poll_s
+            work.again, work.to_cancel, work.leftovers, work.doubt = [], {}, [], False
         if self._to_cancel or self._leftovers:
             self._poked.set()
 

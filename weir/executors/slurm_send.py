@@ -4,6 +4,9 @@ Laws:
 - A run is noted as sent before Slurm is called: from then on it may be there.
 - Equal runs that are ready at the same time become one array, each with a folder, a script and a
   claim of its own: they end, fail and are canceled one by one.
+- A few submissions are under way at the same time, of different runs: the next ones begin in order,
+  and what Slurm has taken in may be out of order by so many. None begins after one for which Slurm
+  was away.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from shlex import quote
@@ -36,6 +40,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Submissions between two looks at other things."""
+
+UNDER_WAY = 4
+"""Submissions under way at the same time: most of one is waiting, for munge and for the network."""
 
 MOST_FOLDED = 200
 """Runs that are prepared together, and elements of one array; Slurm takes 1,000 at least."""
@@ -65,6 +72,7 @@ class Sender:
     ) -> None:
         self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
         self._runs, self._lock, self._now, self._end = runs, lock, now, end
+        self._threads = ThreadPoolExecutor(UNDER_WAY, "weir-slurm-submit")
         self._ready: deque[Run] = deque()
         self._alone: set[str] = set()  # runs of arrays that were refused as a whole
         self.stopping = False
@@ -78,20 +86,34 @@ class Sender:
         """This run is ready."""
         self._ready.append(run)
 
+    def close(self) -> None:
+        """No more submissions; those under way are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def send_some(self) -> None:
         """Submit some of what is ready. Raises `Away` if Slurm can't be reached."""
         if not self.busy:
             return
-        parcels = self._pack()
-        for number, parcel in enumerate(parcels):
-            if self.stopping:
-                self._put_back(parcels[number:])
-                return
-            try:
-                self._submit(parcel)
-            except Away:
-                self._put_back(parcels[number:])
-                raise
+        left = deque(self._pack())
+        calls: dict[Future[str], _Parcel] = {}
+        back: list[_Parcel] = []
+        failed: Exception | None = None
+        while calls or (left and failed is None and not self.stopping):
+            while left and len(calls) < UNDER_WAY and failed is None and not self.stopping:
+                parcel = left.popleft()
+                calls[self._threads.submit(self._slurm.submit, parcel.job)] = parcel
+            for call in wait(calls, return_when=FIRST_COMPLETED).done:
+                parcel = calls.pop(call)
+                try:
+                    self._settle(parcel, call)
+                except Away as error:
+                    back.append(parcel)
+                    failed = failed or error
+                except Exception as error:  # what came of this one is found out as after silence
+                    failed = error
+        self._put_back([*back, *left])
+        if failed is not None:
+            raise failed
 
     def _pack(self) -> list[_Parcel]:
         """Lay out what is next, write its scripts, and note that it is sent."""
@@ -99,38 +121,52 @@ class Sender:
         alike: dict[Submission, list[Run]] = {}
         with self._lock:
             live = [run for run in self._runs.values() if run.end is None]
-            while self._ready and most > 0 and len(alike) < AT_ONCE:
-                run = self._ready.popleft()
-                most -= 1
-                if run.end is None and run.stop is None:
-                    self._lay(run, live, alike)
+        while self._ready and most > 0 and len(alike) < AT_ONCE:
+            run = self._ready.popleft()
+            most -= 1
+            job = self._laid(run, live)
+            if job is not None:
+                alike.setdefault(job, []).append(run)
+        with self._lock:
             parcels = [self._parcel(job, runs) for job, runs in alike.items()]
             self._notes.keep([run for parcel in parcels for run in parcel.runs])
         return parcels
 
-    def _lay(self, run: Run, live: Sequence[Run], alike: dict[Submission, list[Run]]) -> None:
-        """Lay out one run and put it with those that are submitted alike."""
-        now = self._now()
-        kind = self._pools.get(run.pool)
-        run.layout = self._pools.layout(run, live)
-        if kind is None or run.layout is None:
-            reason = f"there is no pool {run.order.pool} here any more"
-            self._end(run, End(RunEvent.REFUSED, now, None, reason))
-            return
-        if now > run.start_by:
-            self._end(run, End(RunEvent.REFUSED, now, None, "it did not start in time"))
-            return
-        try:
-            self._write(run, kind)
-        except OSError as error:
-            self._end(run, End(RunEvent.FAILED, now, None, f"can't start: {error}"))
-            return
-        run.sent_at, run.nodes = now, ()
-        job = self._submission(run, kind)
-        alone = not self._settings.fold or len(job.components) > 1 or run.id in self._alone
-        if alone or run.job or run.array:
-            job = replace(job, name=run.name)  # no other has its name
-        alike.setdefault(job, []).append(run)
+    def _laid(self, run: Run, live: Sequence[Run]) -> Submission | None:
+        """Lay out one run; what Slurm is to be asked for it, if it is still wanted.
+
+        Its script is written without the lock: files are slow, and others have news to tell.
+        """
+        with self._lock:
+            if run.end is not None or run.stop is not None:
+                return None
+            now = self._now()
+            kind = self._pools.get(run.pool)
+            run.layout = self._pools.layout(run, live)
+            end: End | None = None
+            if kind is None or run.layout is None:
+                reason = f"there is no pool {run.order.pool} here any more"
+                end = End(RunEvent.REFUSED, now, None, reason)
+            elif now > run.start_by:
+                end = End(RunEvent.REFUSED, now, None, "it did not start in time")
+        if end is None and kind is not None:
+            try:
+                self._write(run, kind)
+            except OSError as error:
+                end = End(RunEvent.FAILED, now, None, f"can't start: {error}")
+        with self._lock:
+            if run.end is not None or run.stop is not None:  # meanwhile
+                return None
+            if end is not None:
+                self._end(run, end)
+                return None
+            assert kind is not None, "else it has just ended"
+            run.sent_at, run.nodes = now, ()
+            job = self._submission(run, kind)
+            alone = not self._settings.fold or len(job.components) > 1 or run.id in self._alone
+            if alone or run.job or run.array:
+                job = replace(job, name=run.name)  # no other has its name
+            return job
 
     def _parcel(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
         if len(runs) == 1:
@@ -171,11 +207,12 @@ class Sender:
         )
         return _Parcel(tuple(runs), job)
 
-    def _submit(self, parcel: _Parcel) -> None:
+    def _settle(self, parcel: _Parcel, call: Future[str]) -> None:
+        """What a submission came to. Raises `Away` if nothing of it is there."""
         job: str | None = None
         refusal = ""
         try:
-            job = self._slurm.submit(parcel.job)
+            job = call.result()
         except Rejected as error:
             if parcel.job.array:  # fewer may be taken, or each by itself
                 self._alone |= {run.id for run in parcel.runs}
@@ -189,12 +226,9 @@ class Sender:
         with self._lock:
             now = self._now()
             for run in parcel.runs:
-                if run.end is not None:
-                    continue
-                if refusal:
+                run.job = job or run.job  # also of one that has rung before Slurm had answered
+                if refusal and run.end is None:
                     self._end(run, End(RunEvent.REFUSED, now, None, f"Slurm says: {refusal}"))
-                elif job is not None:
-                    run.job = job
             if job is not None:
                 self._notes.keep(run for run in parcel.runs if run.end is None)
 

@@ -39,15 +39,18 @@ ENDING_S = 30.0
 
 @dataclass(slots=True)
 class Work:
-    """What is left to do at Slurm: runs to submit again, runs to stop, jobs that nobody wants."""
+    """What is left to do at Slurm: runs to submit again, runs to stop, jobs that nobody wants; and
+    whether to ask again soon, as a job was not shown that was there before.
+    """
 
     again: list[Run] = field(default_factory=list)
     to_cancel: dict[str, Run] = field(default_factory=dict)
     leftovers: list[str] = field(default_factory=list)
+    doubt: bool = False
 
 
 class Watch:
-    """What is known of our jobs. All of it is called from one thread, but for `forget`."""
+    """What is known of our jobs. All is called from one thread, but for `forget` and `hear`."""
 
     def __init__(
         self,
@@ -103,6 +106,8 @@ class Watch:
         started = any(job.holds or job.over for job in jobs)
         if run.job is None or run.missed or (run.own is None and started):
             with self._lock:
+                if run.end is not None:  # it has rung meanwhile
+                    return
                 run.missed = 0
                 run.job = run.job or jobs[0].array or jobs[0].leader or jobs[0].id
                 if run.own is None and started:
@@ -176,6 +181,7 @@ class Watch:
             return False
         if run.job is not None or run.own is not None:
             run.missed += 1
+            self.work.doubt |= run.missed == 1
             return run.missed > 1
         if asked - run.sent_at < self._settings.settle_s:
             return False
