@@ -137,13 +137,13 @@ class ScriptedParent(Client):
             raise BadInput("a pool has a mistake")
         with self._guard:
             self.requests.append(request)
+            for c in request.chunks:
+                assert c.offset <= self.files.get((c.run, c.name), 0), "a gap in a file"
+                self.files[(c.run, c.name)] = c.offset + len(base64.b64decode(c.data))
             for o in request.observations:
                 if o.seq > self.observed:
                     self.heard.append((o.seq, o.run, o.event))
                     self.observed = o.seq
-            for c in request.chunks:
-                assert c.offset <= self.files.get((c.run, c.name), 0), "a gap in a file"
-                self.files[(c.run, c.name)] = c.offset + len(base64.b64decode(c.data))
             if self.lose_answers and request.observations:
                 self.lose_answers -= 1
                 raise Unreachable("the answer was lost")

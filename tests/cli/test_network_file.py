@@ -199,3 +199,36 @@ def test_what_a_resource_manager_has_can_t_be_simulated_from_the_file() -> None:
     text += "clusters: [{name: c, slurm: {folder: /shared}}]}]"
     with pytest.raises(BadInput, match="What s/c has is known to its resource manager only"):
         pools_of(read_network(text, "net.yaml"))
+
+
+PROBED = """\
+network: n
+domains: [{name: top, kind: national}]
+sites:
+  - name: s
+    domains: [top]
+    clusters:
+      - name: c
+        pools: [{name: gpu, detect: true}]
+        probes: [%s]
+"""
+
+
+def test_a_cluster_says_where_its_samples_come_from() -> None:
+    text = PROBED % "{kind: executor}, {kind: host, pool: gpu, interval_s: 5}"
+    [cluster] = read_network(text, "net.yaml").sites[0].clusters
+    assert cluster.probes is not None
+    assert [probe.kind for probe in cluster.probes] == ["executor", "host"]
+    [bare] = read_network(text.replace("probes:", "#"), "net.yaml").sites[0].clusters
+    assert bare.probes is None, "an agent's own probes then"
+
+
+def test_mistakes_of_probes_are_told_together_with_their_line() -> None:
+    prom = "{kind: prometheus, url: http://x, pools: [{pool: npu, mappings: [dgcm]}]}"
+    [(line, field, message)] = mistakes(PROBED % f"{prom}, {{kind: host}}, {{kind: host}}")
+    assert (line, field) == (7, "sites[0].clusters[0]")
+    assert "2 probes are named 'host'" in message
+    assert "'dgcm' is none of dcgm, ascend" in message
+    assert "of the pool 'npu'; there are gpu" in message
+    [(line, field, _)] = mistakes(PROBED % "{kind: hots}")
+    assert (line, field) == (9, "sites[0].clusters[0].probes[0]")

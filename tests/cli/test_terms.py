@@ -29,6 +29,8 @@ def test_each_term_is_in_its_unit() -> None:
     assert [term_value(t) for t in TERMS] == [
         "64 CNY/h", "0s", "1h30m", "2.5 kW", "unknown", "120 GB", "25 %",
     ]  # fmt: skip
+    guessed = TermAnswer(name="run", value=5400.0, unit="s (estimated)", cost=0.75)
+    assert term_value(guessed) == "1h30m (estimated)"
 
 
 def test_why_shows_every_term_that_says_something() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from playwright.sync_api import expect
 
 from tests.builders import spec
 from tests.console.browser import AXE, DESK, PHONE, Live, Seen, chromium, serious, served, signed_in
+from weir.control.show import list_jobs
 from weir.store.engine import open_store
 from weir.store.migrate import migrate
+from weir.wire.usage import RunUse
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -25,7 +28,10 @@ PAGES = (
     "/jobs",
     "/jobs?view=timeline",
     "/monitoring",
+    "/monitoring/alerts",
     "/monitoring/devices_allocated",
+    "/monitoring/links",
+    "/monitoring/links?show=loss",
     "/operations",
     "/operations?tab=tokens",
     "/operations?tab=queues",
@@ -59,12 +65,21 @@ def test_every_page_is_whole_and_accessible(
     browser: Any, live: Live, look: str, options: dict[str, Any]
 ) -> None:
     live.domain.submit(spec("runs"))
-    live.run("accepted", "started")
-    live.domain.submit(spec("waits", count=999))
+    run = live.run("accepted", "started")
+    waits = live.domain.submit(spec("waits", count=999))
+    for cpu_ms in (1_000, 9_000):
+        use = RunUse(run=run, at=time.time(), cpu_ms=cpu_ms, memory_bytes=2**30)
+        live.center.exchange(rtt_us=2500, uses=(use,), want=False)
+    [job] = [found.id for found in list_jobs(live.domain.ctx, name="runs").jobs]
     seen, wrong = Seen(), list[str]()
     page = signed_in(browser, live, seen, live.token("root", "operator", "user"), **options)
     gpu = next(iter(live.domain.pools().values()))
-    more = (f"/resources/pools/{gpu.id}", f"/resources/sites/{gpu.site}")
+    more = (
+        f"/resources/pools/{gpu.id}",
+        f"/resources/sites/{gpu.site}",
+        f"/jobs/{job}",
+        f"/jobs/{waits}",
+    )
     for path in (*PAGES, *more, f"/resources/compare?pool={gpu.id}"):
         before = len(seen.complaints)
         page.goto(live.url + path)

@@ -18,6 +18,7 @@ FORMS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/operations/tokens", {"subject": "wang"}),
     ("/operations/tokens/revoke", {"token": "t00000001"}),
     ("/operations/remove", {"cluster": "CN.S1.C1-X"}),
+    ("/monitoring/alerts/acknowledge", {"rule": "site-silent", "subject": ""}),
 )
 
 

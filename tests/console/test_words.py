@@ -9,6 +9,7 @@ from jinja2 import nodes
 
 from weir.console import figures, form, render
 from weir.console.directory import FACETS, SORTS
+from weir.console.drawing import matrix, usage
 from weir.console.pages import find, jobs, monitoring, operations, overview
 from weir.console.words import LANGUAGES, words
 from weir.console.words_zh import ZH
@@ -50,8 +51,10 @@ def tables() -> Iterator[str]:
     for table in (overview.VIEWS, overview.SIZES, overview.COLORS, jobs.VIEWS, operations.TABS):
         yield from table.values()
     yield from monitoring.SPANS.values()
+    yield from (*matrix.SHOWS.values(), *matrix.CIRCLES.values())
     yield from (f.label for f in form.FIELDS)
     yield from figures.TERMS.values()
+    yield from usage.TITLES
     yield from JobState
     yield from RunState
     yield from (f"{kind} domain" for kind in ("national", "regional", "industry"))

@@ -92,7 +92,7 @@ def test_rates_are_by_the_hour_and_history_is_compared_with_itself() -> None:
 
 def test_every_subject_is_judged_by_itself_and_a_gone_one_is_unknown() -> None:
     rule = replace(PUE, for_s=0)
-    readings = {("pue", ""): {"a": Reading(1.4), "b": Reading(1.2)}}
+    readings = {"pue": {"a": Reading(1.4), "b": Reading(1.2)}}
     alerts, told = judge((rule,), readings, {}, (), 10.0)
     assert [(n.subject, n.what) for n in told] == [("a", "fires")]
     assert set(alerts) == {("pue", "a")}
@@ -104,7 +104,7 @@ def test_every_subject_is_judged_by_itself_and_a_gone_one_is_unknown() -> None:
 def test_what_is_silenced_is_judged_and_not_told() -> None:
     rule = replace(PUE, for_s=0)
     quiet = Silence("pue", "", 100.0, "ann")
-    readings = {("pue", ""): {"a": Reading(1.4)}}
+    readings = {"pue": {"a": Reading(1.4)}}
     alerts, told = judge((rule,), readings, {}, (quiet,), 10.0)
 
     assert (alerts[("pue", "a")].fires, told) == (True, ())
@@ -113,6 +113,30 @@ def test_what_is_silenced_is_judged_and_not_told() -> None:
     taken = replace(quiet, subject="a", acknowledged=True)
     assert still_quiet((taken,), alerts, 20.0) == (taken,)
     assert still_quiet((taken,), {}, 20.0) == ()
+
+
+def test_what_still_fires_when_the_silence_ends_is_told_then_and_once() -> None:
+    rule = replace(PUE, for_s=0, clear_s=0)
+    quiet = Silence("pue", "", 100.0, "ann")
+    readings = {"pue": {"a": Reading(1.4)}}
+    said = []
+    alerts, _ = judge((rule,), readings, {}, (quiet,), 10.0)
+    for now in (90.0, 100.0, 110.0):
+        alerts, told = judge((rule,), readings, alerts, (quiet,), now)
+        said += [(n.what, n.at) for n in told]
+    assert said == [("fires", 100.0)]
+
+
+def test_the_end_is_told_to_whom_the_beginning_was_told() -> None:
+    rule = replace(PUE, for_s=0, clear_s=0)
+    quiet = Silence("pue", "a", 1e9, "ann")
+    high, low = {"pue": {"a": Reading(1.4)}}, {"pue": {"a": Reading(1.2)}}
+    open_, _ = judge((rule,), high, {}, (), 10.0)
+    _, told = judge((rule,), low, open_, (quiet,), 20.0)
+    assert [n.what for n in told] == ["resolved"], "it was acknowledged after it was told"
+
+    never, _ = judge((rule,), high, {}, (quiet,), 10.0)
+    assert judge((rule,), low, never, (quiet,), 20.0)[1] == (), "nobody knows that it fired"
 
 
 @given(st.lists(st.tuples(st.floats(1, 500), st.sampled_from([1.0, 1.4, None]))))
@@ -133,3 +157,19 @@ def test_it_is_told_to_fire_and_to_be_resolved_by_turns(
 def test_the_table_names_every_state_and_event() -> None:
     assert {state for state, _ in TRANSITIONS} | set(TRANSITIONS.values()) == set(State)
     assert {event for _, event in TRANSITIONS} == set(Event)
+
+
+@given(st.lists(st.tuples(st.floats(1, 500), st.sampled_from([1.0, 1.4, None]), st.booleans())))
+def test_whatever_is_silenced_beginnings_and_ends_are_told_by_turns(
+    looks: Sequence[tuple[float, float | None, bool]],
+) -> None:
+    at, alerts, said = 0.0, dict[tuple[str, str], Alert](), list[str]()
+    for gap, value, quiet in looks:
+        at += gap
+        silences = (Silence("pue", "", at + 1, "ann"),) if quiet else ()
+        alerts, told = judge((PUE,), {"pue": {"a": Reading(value)}}, alerts, silences, at)
+        assert not (quiet and any(n.what != "resolved" for n in told))
+        said += [n.what for n in told if n.what != "is flapping"]
+    assert said == ["fires", "resolved"] * (len(said) // 2) + ["fires"] * (len(said) % 2)
+    stands = alerts.get(("pue", "a"))
+    assert (stands is not None and stands.told) == bool(len(said) % 2)

@@ -131,3 +131,47 @@ def test_what_runs_until_the_lease_begins_is_not_in_its_way() -> None:
     seen = replace(snapshot(busy, jobs=(wide("j", 8, 10),)), leases=(lease(8, 50, 100),))
     waiting = schedule(seen, policy("easy")).waiting["j"]
     assert waiting.start_s == (100, 100)
+
+
+# Holders
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_holder_fills_its_lease_and_others_do_not(name: str) -> None:
+    own = replace(wide("own", 6, 50, at=9.0), queue="q")
+    held = replace(lease(6, -10, 100), queue="q")
+    seen = seen_with(held, wide("other", 3, 50), own, wide("small", 2, 50, at=1.0))
+    placed = places(schedule(seen, policy(name)))
+    assert placed.keys() - {"small"} == {"own"}, "a policy that closes pools may keep small out"
+
+
+def test_what_does_not_fit_into_a_lease_takes_its_turn_with_the_others() -> None:
+    big, little = (replace(wide(n, d, 50), user="li") for n, d in (("big", 5), ("little", 4)))
+    held = replace(lease(4, -10, 100), user="li")
+    seen = seen_with(held, big, little, devices=16)
+    assert places(schedule(seen, policy("easy"))) == {"big": "a", "little": "a"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.sampled_from(("", "q", "r"))), max_size=8),
+    st.integers(1, 8),
+    st.sampled_from(("balanced", "easy", "conservative", "fifo", "cheapest")),
+)
+def test_a_lease_is_never_overfilled_and_never_given_away(
+    wanted: list[tuple[int, str]], devices: int, name: str
+) -> None:
+    jobs = [
+        replace(wide(f"j{n}", each, 50, at=float(n)), queue=queue)
+        for n, (each, queue) in enumerate(wanted)
+    ]
+    held = replace(lease(devices, -10, 100), queue="q")
+    placed = places(schedule(seen_with(held, *jobs), policy(name)))
+    took = dict.fromkeys(("", "q", "r"), 0)
+    for one, (each, queue) in zip(jobs, wanted, strict=True):
+        took[queue] += each if one.id in placed else 0
+    assert sum(took.values()) <= 8
+    assert took[""] + took["r"] <= 8 - devices, "nobody else is in it"
+    own = [(one.id, each) for one, (each, q) in zip(jobs, wanted, strict=True) if q == "q"]
+    if own and own[0][1] <= devices:
+        assert own[0][0] in placed, "whoever comes first of its holder goes in"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.scheduling.builders import (
     CLAIMS,
+    H100,
     NOW,
     claim,
     demand,
@@ -23,12 +25,13 @@ from tests.scheduling.builders import (
     state,
 )
 from weir.core.plan import Plan
+from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.line import Key, Line
 from weir.scheduling.packing import Claim
 from weir.scheduling.planner import Change, Planner
 from weir.scheduling.policies import policy
 from weir.scheduling.schedule import schedule
-from weir.scheduling.snapshot import Queue, RunningJob, Snapshot, WaitingJob
+from weir.scheduling.snapshot import Lease, Queue, RunningJob, Snapshot, WaitingJob
 
 pytestmark = pytest.mark.timeout(300)  # the kernel may have to be compiled first
 
@@ -207,6 +210,61 @@ def test_every_round_is_the_one_from_nothing(
 ) -> None:
     seen = replace(data.draw(snapshots()), queues=data.draw(st.sampled_from(QUEUES)))
     by_two_ways(name, seen, told, data)
+
+
+@st.composite
+def surroundings(draw: st.DrawFn) -> dict[str, Any]:
+    """Energy, links, speeds, leases and the past, as a server knows them for a while."""
+    pools = st.sampled_from("abcdef")
+    forecasts = [Forecast(NOW - 60, 60, np.array(values)) for values in ((9.0, 1.0), (1.0, 9.0))]
+    energy = {
+        f"site-{name}": Energy(
+            device_w=draw(st.sampled_from((None, 100.0))),
+            pue=1.5,
+            carbon=draw(st.sampled_from(forecasts)),
+            watts_of={H100: 700.0},
+        )
+        for name in draw(st.sets(pools))
+    }
+    promised = st.builds(
+        Lease,
+        pools,
+        st.sampled_from(((claim(1, 1),), (claim(2, 2), claim(0, 1, 3)))),
+        st.sampled_from((NOW - 9, NOW + 5, NOW + 40)),
+        st.sampled_from((NOW + 3, NOW + 20, NOW + 99)),
+    ).filter(lambda lease: lease.starts_at < lease.ends_at)
+    return {
+        "energy": energy,
+        "priced_at": NOW - 7,
+        "past": {f"site-{name}": 0.3 for name in draw(st.sets(pools))},
+        "leases": tuple(draw(st.lists(promised, max_size=3))),
+    }
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.data(),
+    surroundings(),
+    st.sampled_from(("balanced", "easy", "even", "greenest", "cheapest", "conservative")),
+)
+def test_rounds_go_on_while_energy_leases_and_the_past_stay(
+    data: st.DataObject, around: dict[str, Any], name: str
+) -> None:
+    by_two_ways(name, replace(data.draw(snapshots()), **around), (True, False, True), data)
+
+
+def test_a_lease_does_not_make_the_round_start_from_nothing() -> None:
+    rules, wanted = planner("easy"), demand(group(devices=8))
+    leased = Lease("a", (claim(8, 1, 1, 1),), NOW + 50, NOW + 90)
+    seen = replace(snapshot(pool("a", hosts=1), jobs=jobs(1, wanted)), leases=(leased,))
+    same(rules.plan(seen), schedule(seen, policy("easy")))
+    short = replace(job("short", demand(group(devices=8), walltime_s=20)), priority=90)
+    change = Change(NOW + 10, [short])
+    plan = rules.go_on(change)
+    assert (rules.incremental, [p.job for p in plan.placements]) == (True, ["short"])
+    over = Change(NOW + 95)
+    assert [p.job for p in rules.go_on(over).placements]
+    assert not rules.incremental, "the lease is over, so room is other than it was"
 
 
 KEYS = st.tuples(

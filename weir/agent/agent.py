@@ -20,6 +20,7 @@ from weir.agent.probing import Names, Probing, places
 from weir.agent.restore import Restorer
 from weir.agent.spool import Spool
 from weir.agent.uplink import PACE, Pace, Uplink
+from weir.agent.using import Using, Waiting
 from weir.client.http import Client
 from weir.core.errors import NotReady, WeirError
 from weir.core.lifecycle import RunEvent, RunState
@@ -95,6 +96,7 @@ class Agent:
         ]
         probes = make_probes(self._domain_at) if make_probes else []
         self._probing = Probing(probes, self._spools, self._names, now, self._tell_all)
+        self._using = Using(executor, self._journal, self._uses_of, now, self._tell_all)
 
     def run(self) -> WeirError | None:
         """Work until stopped."""
@@ -105,12 +107,14 @@ class Agent:
             for uplink in self._uplinks:
                 uplink.start()
             self._probing.start()
+            self._using.start()
             while not self._stopped.is_set():
                 self._wanted.wait(TURN_S if self._journal.open_runs() else IDLE_S)
                 self._wanted.clear()
                 self._turn()
         finally:
             self._probing.stop()
+            self._using.stop()
             for uplink in self._uplinks:
                 uplink.stop()
             for spool in self._spools:
@@ -139,6 +143,10 @@ class Agent:
     def _tell_all(self) -> None:
         for uplink in self._uplinks:
             uplink.tell()
+
+    def _uses_of(self, key: str) -> Waiting | None:
+        """Where readings wait for the parent with this key."""
+        return next((u.uses for u in self._uplinks if u.key and u.key == key), None)
 
     def _domain_at(self, url: str) -> str | None:
         """What the parent at a URL is called, once it has answered."""

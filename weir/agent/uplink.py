@@ -20,10 +20,11 @@ from weir.agent.journal import Journal
 from weir.agent.news import News
 from weir.agent.spool import Spool
 from weir.agent.stock import Stock, named
+from weir.agent.using import Waiting
 from weir.client.http import Client
 from weir.client.spells import Spell
 from weir.core.errors import BadInput, InventoryConflict, NotReady, Superseded, WeirError
-from weir.executors.base import Executor
+from weir.executors.base import Executor, Neighbors
 from weir.executors.settings import Uplink as UplinkSettings
 from weir.probes.measured import Kept
 from weir.wire.exchange import MAX_WAIT_S, ExchangeAnswer, ExchangeRequest
@@ -34,6 +35,9 @@ LOOK_S = 1.0
 """How often the files of running jobs are looked at."""
 
 PING_S = 60.0
+UNREAD_S = 3600.0
+"""A parent that can't read what runs use, or names of domains, is told none for so long."""
+
 FIRST_PING_S = 5.0
 
 
@@ -79,6 +83,9 @@ class Uplink:
         self.key = ""
         self.domain: str | None = None
         self._spool, self._samples_at = spool, float("-inf")
+        self._names: Mapping[str, str] = {}
+        self._names_at = float("-inf")
+        self.uses, self._uses_at = Waiting(), float("-inf")
         self._measured = measured
         self._refusals: set[str] = set()
         self._executor, self._journal, self._now = executor, journal, now
@@ -210,6 +217,8 @@ class Uplink:
             pass
         self._report_stock()
         self._tell_samples()
+        self._tell_uses()
+        self._tell_names()
         self._ping()
 
     def _report_once(self, look: bool) -> bool:
@@ -280,6 +289,29 @@ class Uplink:
         self._spool.told(batch)
         if batch.more:
             self._news.set()
+
+    def _tell_uses(self) -> None:
+        """Tell what runs use. What can't be told is not kept: later readings tell the totals."""
+        uses = self.uses.take()
+        if not uses or time.monotonic() < self._uses_at:
+            return
+        try:
+            self._client.exchange(self._request(uses=uses))
+        except BadInput as error:
+            self._uses_at = time.monotonic() + UNREAD_S
+            log.info("%s does not read what runs use: %s", self._url, error)
+
+    def _tell_names(self) -> None:
+        """Tell how the domains behind this link are called, when that is new."""
+        names = self._executor.domain_names if isinstance(self._executor, Neighbors) else {}
+        if names == self._names or time.monotonic() < self._names_at:
+            return
+        try:
+            self._client.exchange(self._request(domains=dict(names)))
+            self._names = names
+        except BadInput as error:
+            self._names_at = time.monotonic() + UNREAD_S
+            log.info("%s does not read the names of domains: %s", self._url, error)
 
     def _note_refusals(self, refused: Sequence[str]) -> None:
         for said in refused:

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from weir.api import problems, routes
+from weir.api.alert_rounds import AlertRounds
+from weir.api.replays import Replays
 from weir.api.rounds import Rounds
 from weir.api.series_rounds import SeriesRounds
 from weir.api.wakeups import Wakeups
-from weir.control.context import SCHEDULE, Context
+from weir.control.context import SCHEDULE, Context, replay_key
 
 MAX_BODY_BYTES = 64 * 2**20
 """Largest request: an inventory of some ten thousand pools, a batch of jobs with their scripts."""
@@ -23,14 +25,21 @@ def make_app(ctx: Context, wakeups: Wakeups) -> FastAPI:
     every = max(0.2, min(4.0, ctx.settings.lease_s / 6))
     rounds = Rounds(ctx, every_s=every)
     series = SeriesRounds(ctx)
+    replays = Replays(ctx)
+    alerts = AlertRounds(ctx)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         wakeups.start(asyncio.get_running_loop())
         wakeups.call(SCHEDULE, rounds.wake)
+        wakeups.call(replay_key(), replays.wake)
         rounds.start()
         series.start()
+        replays.start()
+        alerts.start()
         yield
+        alerts.stop()
+        replays.stop()
         series.stop()
         rounds.stop()
         ctx.store.close()

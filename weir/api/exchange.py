@@ -13,6 +13,7 @@ from weir.api.wakeups import pause
 from weir.control.authorize import Action, Principal
 from weir.control.context import WATCH, orders_for
 from weir.control.exchange import exchange as exchange_once
+from weir.control.job_usage import uses_after
 from weir.control.watch import watch as watch_once
 from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
 from weir.wire.jobs import WatchAnswer
@@ -25,7 +26,7 @@ async def exchange(
     ctx, begun = context(request), time.monotonic()
     until = begun + body.wait_s
     said = {"hello": False, "inventory": None, "changed": (), "observations": (), "chunks": ()}
-    said |= {"samples": (), "gaps": ()}
+    said |= {"samples": (), "gaps": (), "uses": (), "domains": None}
     waiting, asked = wakeups(request), body
     with waiting.listening([orders_for(body.cluster)]) as event:
         while True:
@@ -66,3 +67,12 @@ async def watch(
 
 def _changed(answer: WatchAnswer) -> bool:
     return bool(answer.jobs or answer.offers or answer.gone or answer.complete)
+
+
+def uses(
+    request: Request,
+    after: Annotated[int, Query(ge=0)] = 0,
+    who: Principal = allowed(Action.WATCH),
+) -> Response:
+    """For a link: what the jobs that it handed over have used, from a number on."""
+    return reply(uses_after(context(request), who, after))

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from weir.api.calls import allowed, context, reply, wakeups
 from weir.api.wakeups import pause
+from weir.control import job_usage as usage
 from weir.control import show
 from weir.control.authorize import Action, Principal
 from weir.control.cancel import cancel
@@ -62,6 +63,11 @@ def show_job(request: Request, job: str, who: Principal = allowed(Action.READ)) 
 def why_job(request: Request, job: str, _who: Principal = allowed(Action.READ)) -> Response:
     """Why it waits, with counted reasons; or why it is where it is, with the terms."""
     return reply(why(context(request), job))
+
+
+def job_usage(request: Request, job: str, _who: Principal = allowed(Action.READ)) -> Response:
+    """What its runs hold, what they used over their time as far as it was measured, and in all."""
+    return reply(usage.job_usage(context(request), job))
 
 
 def cancel_job(request: Request, job: str, who: Principal = allowed(Action.CANCEL)) -> Response:

@@ -8,8 +8,25 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from weir.api import checkpoints, exchange, health, jobs, joining, network, prometheus, series
+from weir.api import (
+    alerts,
+    checkpoints,
+    exchange,
+    health,
+    jobs,
+    joining,
+    leases,
+    network,
+    operations,
+    prometheus,
+    replays,
+    reports,
+    series,
+)
+from weir.core.report import MonthReport
+from weir.wire.alert_answers import AlertAnswer, NoticesAnswer, QuietAnswer, RuleAnswer
 from weir.wire.balance import BalanceAnswer
+from weir.wire.downtimes import AvailabilityAnswer, DowntimeAnswer
 from weir.wire.exchange import ExchangeAnswer
 from weir.wire.jobs import (
     ClusterAnswer,
@@ -27,15 +44,21 @@ from weir.wire.jobs import (
 from weir.wire.joining import (
     DomainAnswer,
     JoinAnswer,
+    JoinRecord,
+    JoinsAnswer,
     JoinTokenAnswer,
     TokenAnswer,
     UplinkAnswer,
 )
+from weir.wire.leases import LeaseAnswer
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
+from weir.wire.replays import ReplayAnswer, ReplaysAnswer
 from weir.wire.samples import SamplesAnswer
+from weir.wire.scheduling import SchedulingAnswer
 from weir.wire.series import IndicatorsAnswer, SeriesAnswer
 from weir.wire.sessions import SignInLinkAnswer, TokensAnswer
+from weir.wire.usage import JobUsageAnswer, UsesAnswer
 
 Indicators = list[IndicatorAnswer] | IndicatorsAnswer
 """Now, or over time."""
@@ -58,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs", jobs.list_jobs, JobsAnswer, "jobs"),
     Route("GET", "/v1/jobs/{job}", jobs.show_job, JobDetailAnswer, "jobs"),
     Route("GET", "/v1/jobs/{job}/why", jobs.why_job, WhyAnswer, "jobs"),
+    Route("GET", "/v1/jobs/{job}/usage", jobs.job_usage, JobUsageAnswer, "jobs"),
     Route("POST", "/v1/jobs/{job}/cancel", jobs.cancel_job, JobAnswer, "jobs"),
     Route("GET", "/v1/jobs/{job}/files", jobs.list_files, FilesAnswer, "jobs"),
     Route("GET", "/v1/jobs/{job}/files/{name:path}", jobs.read_file, None, "jobs"),
@@ -68,8 +92,31 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/clusters/{cluster}", network.remove_cluster, None, "network", 204),
     Route("GET", "/v1/balance", network.show_balance, BalanceAnswer, "network"),
     Route("GET", "/v1/queues", network.show_queues, list[QueueAnswer], "network"),
+    Route("POST", "/v1/leases", leases.make_lease, LeaseAnswer, "network", 201),
+    Route("GET", "/v1/leases", leases.list_leases, list[LeaseAnswer], "network"),
+    Route("DELETE", "/v1/leases/{lease}", leases.end_lease, None, "network", 204),
+    Route("PUT", "/v1/queues", operations.set_queues, SchedulingAnswer, "operations"),
+    Route("PUT", "/v1/policy", operations.set_policy, SchedulingAnswer, "operations"),
+    Route("GET", "/v1/scheduling", operations.show_scheduling, SchedulingAnswer, "operations"),
+    Route("POST", "/v1/replays", replays.ask_replay, ReplayAnswer, "operations", 201),
+    Route("GET", "/v1/replays", replays.list_replays, ReplaysAnswer, "operations"),
+    Route("GET", "/v1/replays/{replay_id}", replays.show_replay, ReplayAnswer, "operations"),
     Route("GET", "/v1/indicators", series.list_indicators, Indicators, "network"),
     Route("GET", "/v1/series", series.list_series, list[SeriesAnswer], "network"),
+    Route("GET", "/v1/reports/{month}", reports.show_report, MonthReport, "network"),
+    Route(
+        "GET", "/v1/availability", reports.list_availability, list[AvailabilityAnswer], "network"
+    ),
+    Route("GET", "/v1/downtimes", reports.list_downtimes, list[DowntimeAnswer], "network"),
+    Route("POST", "/v1/downtimes", reports.declare_downtime, DowntimeAnswer, "network", 201),
+    Route("POST", "/v1/downtimes/{downtime}/end", reports.end_downtime, DowntimeAnswer, "network"),
+    Route("GET", "/v1/alerts", alerts.list_alerts, list[AlertAnswer], "alerts"),
+    Route("GET", "/v1/alerts/rules", alerts.list_rules, list[RuleAnswer], "alerts"),
+    Route("GET", "/v1/alerts/notices", alerts.list_notices, NoticesAnswer, "alerts"),
+    Route("GET", "/v1/alerts/silences", alerts.list_silences, list[QuietAnswer], "alerts"),
+    Route("PUT", "/v1/alerts/silences", alerts.put_silence, QuietAnswer, "alerts"),
+    Route("DELETE", "/v1/alerts/silences", alerts.end_silence, None, "alerts", 204),
+    Route("PUT", "/v1/alerts/acknowledged", alerts.put_acknowledgement, QuietAnswer, "alerts"),
     Route(
         "GET",
         "/v1/identifiers/{identifier}",
@@ -81,6 +128,9 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", "/v1/domain/identity", joining.set_identity, DomainAnswer, "joining"),
     Route("POST", "/v1/join-tokens", joining.make_join_token, JoinTokenAnswer, "joining", 201),
     Route("POST", "/v1/join", joining.join, JoinAnswer, "joining", 201),
+    Route("GET", "/v1/joins", operations.list_joins, JoinsAnswer, "joining"),
+    Route("POST", "/v1/joins/{token}/approve", operations.approve_join, JoinRecord, "joining"),
+    Route("POST", "/v1/joins/{token}/reject", operations.reject_join, None, "joining", 204),
     Route("POST", "/v1/uplinks", joining.make_uplink, UplinkAnswer, "joining", 201),
     Route("POST", "/v1/tokens", joining.make_token, TokenAnswer, "joining", 201),
     Route("GET", "/v1/tokens", joining.list_tokens, TokensAnswer, "joining"),
@@ -90,6 +140,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/runs/{run}/checkpoint", checkpoints.read_checkpoint, None, "agents"),
     Route("PUT", "/v1/left/{run}/checkpoint", checkpoints.leave_checkpoint, None, "agents", 204),
     Route("GET", "/v1/watch", exchange.watch, WatchAnswer, "agents"),
+    Route("GET", "/v1/uses", exchange.uses, UsesAnswer, "agents"),
     Route("GET", "/v1/samples", series.offered_samples, SamplesAnswer, "agents"),
     Route("GET", "/", health.root, None, "health"),
     Route("GET", "/healthz", health.healthz, None, "health"),

@@ -9,9 +9,12 @@ import logging
 import threading
 
 from weir.control.context import Context
+from weir.control.downtimes_noted import note_sites
+from weir.control.job_usage import forget_uses
 from weir.control.series_feed import feed
 from weir.control.series_roll import forget_old, note_jobs, roll_up, write_down
 from weir.core.errors import WeirError
+from weir.core.series import WIDTHS, start_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class SeriesRounds:
         self._ctx, self._every_s = ctx, every_s
         self._stopped = threading.Event()
         self._noted_at = self._forgot_at = float("-inf")
+        self._sites_at = 0
         self._thread = threading.Thread(target=self._run, name="series", daemon=True)
 
     def start(self) -> None:
@@ -51,6 +55,9 @@ class SeriesRounds:
     def turn(self) -> None:
         """One turn, by the domain's clock."""
         now = self._ctx.now()
+        if start_of(now, WIDTHS[0]) != self._sites_at:
+            self._sites_at = start_of(now, WIDTHS[0])
+            note_sites(self._ctx)
         if now - self._noted_at >= NOTE_S:
             self._noted_at = now
             write_down(self._ctx)
@@ -60,3 +67,4 @@ class SeriesRounds:
         if now - self._forgot_at >= FORGET_S:
             self._forgot_at = now
             forget_old(self._ctx)
+            forget_uses(self._ctx)

@@ -14,9 +14,11 @@ from weir import __version__
 from weir.api.app import make_app
 from weir.api.wakeups import Wakeups
 from weir.bootstrap.ids import IdMaker
+from weir.bootstrap.replays import simulate_apart
 from weir.console import app as console
 from weir.control.begin import begin
 from weir.control.context import Context, DomainSettings
+from weir.control.policies import settle_scheduling
 from weir.store.engine import open_store
 from weir.store.files import Files
 from weir.store.migrate import migrate
@@ -57,11 +59,13 @@ def make_server(settings: ServerSettings) -> FastAPI:
         wake=wakeups.wake,
         settings=settings.domain,
         version=__version__,
+        simulate=simulate_apart,
         victoria=VictoriaSeries(settings.series) if settings.series else None,
     )
     token = begin(ctx, settings.name, settings.kind, settings.code)
     if token is not None:
         write_secret(home / "operator.token", token)
+    settle_scheduling(ctx)
     app = make_app(ctx, wakeups)
     console.install(app)
     return app

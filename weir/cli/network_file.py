@@ -18,11 +18,13 @@ from weir.cli.policies import no_queues, policy_for
 from weir.cli.pool_entries import OfferEntry, PoolEntry, Some
 from weir.core.errors import BadInput, Mistake
 from weir.executors.settings import KubernetesSettings, RaySettings, SlurmSettings
+from weir.probes.checks import wrong_of
 from weir.scheduling.policies import policy
 from weir.wire.base import Wire
 from weir.wire.jobspec import Name
 from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import line_of, read_yaml, show_path, validated
+from weir.wire.probes import ProbeSettings
 from weir.wire.queues import QueueEntry, cross_checked
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -80,6 +82,9 @@ class ClusterEntry(Wire):
     slurm: SlurmSettings | None = None
     kubernetes: KubernetesSettings | None = None
     ray: RaySettings | None = None
+    probes: tuple[ProbeSettings, ...] | None = Field(
+        None, description="where its agent's samples come from; left out: what an agent does alone"
+    )
 
     @property
     def manager(self) -> Managed | None:
@@ -98,6 +103,13 @@ class ClusterEntry(Wire):
         if len(given) != 1:
             found = f"both {' and '.join(given)}" if given else "none"
             raise ValueError(f"needs one of pools, {', '.join(MANAGERS)}; there is {found}")
+        return self
+
+    @model_validator(mode="after")
+    def _probed(self) -> Self:
+        wrong = wrong_of(self.probes or (), [pool.name for pool in self.pools])
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
 

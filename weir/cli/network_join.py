@@ -127,16 +127,17 @@ def join_site(
     for cluster in site.clusters:
         joins = _join_cluster(folder, site, cluster, servers, known)
         known = joins[0].identifier
-        agents.append(
-            AgentSettings(
-                name=f"{site.name}-{cluster.name}",
-                executor=_executor(site, cluster, machine, path),
-                uplinks=tuple(
-                    Uplink(url=servers[name].url, token_file=j.token_file, cluster=j.cluster)
-                    for name, j in zip(site.domains, joins, strict=True)
-                ),
-            )
+        agent = AgentSettings(
+            name=f"{site.name}-{cluster.name}",
+            executor=_executor(site, cluster, machine, path),
+            uplinks=tuple(
+                Uplink(url=servers[name].url, token_file=j.token_file, cluster=j.cluster)
+                for name, j in zip(site.domains, joins, strict=True)
+            ),
         )
+        if cluster.probes is not None:
+            agent = agent.model_copy(update={"probes": cluster.probes})
+        agents.append(agent)
     return agents
 
 

@@ -14,9 +14,11 @@ import uvicorn
 from weir.bootstrap.server import ServerSettings, make_server
 from weir.cli.output import say
 from weir.cli.policies import no_queues, policy_for
+from weir.control.alerts import shipped_rules
 from weir.control.context import DomainSettings
 from weir.control.queues import queues_from
 from weir.core.errors import BadInput
+from weir.wire.alerts import read_rules_file
 from weir.wire.queues import read_queues_file
 
 
@@ -68,6 +70,12 @@ from weir.wire.queues import read_queues_file
     help="A YAML file with the queues of this domain: their weights and quotas.",
 )
 @click.option(
+    "--alerts",
+    "alerts_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A YAML file with rules of alerts, beside the shipped ones or in their place.",
+)
+@click.option(
     "--lease",
     type=click.FloatRange(0.2, 3600),
     default=30.0,
@@ -88,6 +96,11 @@ from weir.wire.queues import read_queues_file
     show_default=True,
     help="Seconds that a center has to start what it accepted.",
 )
+@click.option(
+    "--approve-joins",
+    is_flag=True,
+    help="Who joins waits until an operator approves it (`weir joins`).",
+)
 def serve(
     home: Path,
     name: str,
@@ -101,9 +114,11 @@ def serve(
     series: str,
     policy: str | None,
     queues_file: Path | None,
+    alerts_file: Path | None,
     lease: float,
     lost_after: float,
     start_within: float,
+    approve_joins: bool,
 ) -> None:
     """Run one domain's server: national, regional or industry.
 
@@ -112,6 +127,9 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     queues = () if queues_file is None else queues_from(read_queues_file(queues_file))
+    rules = shipped_rules()
+    if alerts_file is not None:
+        rules = read_rules_file(alerts_file, rules)
     chosen = policy_for(policy, bool(queues))
     if queues and not chosen.fair:
         raise BadInput(no_queues(chosen))
@@ -121,6 +139,8 @@ def serve(
         start_within_s=start_within,
         policy=chosen.name,
         queues=queues,
+        approve_joins=approve_joins,
+        alert_rules=rules,
         url=url or f"http://{host}:{port}",
     )
     first = not (home / "operator.token").exists()

@@ -21,6 +21,7 @@ from weir.cli.simulate_inputs import (
     counts_of,
     simulates,
 )
+from weir.cli.simulate_replay import replay
 from weir.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def simulate() -> None:
     The same code as in a server decides. Policies stand side by side, --out writes a report with
     plots, and the same seed gives the same numbers.
     """
+
+
+simulate.add_command(replay)
 
 
 @simulate.command(cls=Form)
@@ -249,6 +253,7 @@ def gavel(
 @click.option("--pue", metavar="SITE=1.3", multiple=True, help="A site's PUE; SITE may be *.")
 @click.option("--power-w", type=click.FloatRange(0, min_open=True), help="Watts of a busy device.")
 @click.option("--gbps", metavar="SITE,SITE=10", multiple=True, help="Gbit/s between sites, or *,*.")
+@click.option("--preemptible", is_flag=True, help="Every job may be pushed out, and starts anew.")
 @simulates
 def network(
     asked: Asked,
@@ -266,6 +271,7 @@ def network(
     pue: tuple[str, ...],
     power_w: float | None,
     gbps: tuple[str, ...],
+    preemptible: bool,
 ) -> None:
     """A network file as `weir up` takes it, with any workload.
 
@@ -295,6 +301,7 @@ def network(
         pue=numbers_of("--pue", pue, sites),
         power_w=power_w,
         links=links_of("--gbps", gbps, sites),
+        preemptible=preemptible,
     )
     settings = Options(
         mapping=mapping,

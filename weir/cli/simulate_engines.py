@@ -24,6 +24,7 @@ class OnTheClock:
     """The scheduler of a server, whenever a job comes or ends.
 
     Curves (money and g CO2e per kWh) and PUE are by site, `links` are Gbit/s between two sites.
+    With `preemptible` every job may be pushed out.
     """
 
     price: Mapping[str, Curve] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class OnTheClock:
     pue: Mapping[str, float] = field(default_factory=dict)
     power_w: float | None = None
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    preemptible: bool = False
 
     def notes(self) -> tuple[str, ...]:
         return ("The scheduler of a server made every decision, on a clock that is arithmetic.",)
@@ -48,6 +50,7 @@ class OnTheClock:
             pue=self.pue,
             power_w=self.power_w,
             links=self.links,
+            preemptible=self.preemptible,
         )
         return simulate(load, case.pools, policy(case.policy), options=options, progress=progress)
 

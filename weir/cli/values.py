@@ -156,6 +156,10 @@ def candidate_latency(found: CandidateAnswer) -> str:
     return NONE if term is None else term_value(term)
 
 
+ESTIMATED = "s (estimated)"
+"""The unit of a running time by a speed that no run has shown yet."""
+
+
 def term_value(term: TermAnswer) -> str:
     """A term in its own unit: `3.2 ms`."""
     if term.value is None:
@@ -164,8 +168,9 @@ def term_value(term: TermAnswer) -> str:
         return latency(term.value)
     if term.unit == "ms":
         return latency(term.value * 1000)
-    if term.unit == "s":
-        return took(0.0, term.value, 0.0) if term.value else "0s"
+    if term.unit in ("s", ESTIMATED):
+        said = took(0.0, term.value, 0.0) if term.value else "0s"
+        return f"{said} (estimated)" if term.unit == ESTIMATED else said
     if term.unit == "share":
         return f"{number(round(100 * term.value, 1))} %"
     return f"{number(term.value)} {term.unit}".rstrip()
@@ -181,6 +186,9 @@ TERMS = {
     "carbon": "carbon",
     "data": "data to move",
     "spare": "left idle",
+    "use": "site in use",
+    "past": "site in use of late",
+    "surplus": "devices left beside it",
 }
 """The terms of a score as people read them."""
 

@@ -19,6 +19,8 @@ from weir.cli.values import (
     term_name,
     term_value,
 )
+from weir.cli.why_translated import show_translated, translated
+from weir.scheduling.explain_words import LANGUAGES
 from weir.wire.jobs import CandidateAnswer, JobAnswer, WhyAnswer
 from weir.wire.jobspec import JobSpec
 
@@ -28,29 +30,36 @@ MOST_NUMBERS = 8
 
 @click.command()
 @click.argument("job")
+@click.option(
+    "--lang", type=click.Choice(LANGUAGES), default="en", help="The language of the answer."
+)
 @prints
-def why(session: Session, job: str, as_json: bool) -> None:
+def why(session: Session, job: str, lang: str, as_json: bool) -> None:
     """Why does JOB wait, or run where it runs? Of an array: how many of its jobs."""
     with session.client() as client:
         if is_array(job):
-            _show_array([(m, client.why(m.id)) for m in members(client, job)], as_json)
+            _show_array([(m, client.why(m.id)) for m in members(client, job)], as_json, lang)
             return
         answer = client.why(job)
         if as_json:
             print_json(answer)
             return
+        if lang != "en":
+            show_translated(answer, lang)
+            return
         spec = None if answer.chosen is None else client.job(job).spec
     show_answer(answer, spec)
 
 
-def _show_array(answers: list[tuple[JobAnswer, WhyAnswer]], as_json: bool) -> None:
+def _show_array(answers: list[tuple[JobAnswer, WhyAnswer]], as_json: bool, lang: str) -> None:
     """Print each sentence once, with the members that it is said of."""
     if as_json:
         print_json([answer for _, answer in answers], list[WhyAnswer])
         return
     said: dict[tuple[str, str], list[str]] = {}
     for member, answer in answers:
-        said.setdefault((answer.state.value, said_once(answer)), []).append(str(member.array_index))
+        text = said_once(answer) if lang == "en" else translated(answer, lang)
+        said.setdefault((answer.state.value, text), []).append(str(member.array_index))
     sheet = Sheet(
         (
             Column("STATE"),

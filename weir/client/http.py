@@ -17,9 +17,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from weir.client.operations import Operations
 from weir.client.problems import NotUnderstood, Unreachable
-from weir.client.transport import Transport, path_part
+from weir.client.transport import path_part
 from weir.core.lifecycle import JobState
+from weir.core.report import MonthReport
+from weir.wire.alert_answers import (
+    AcknowledgeRequest,
+    AlertAnswer,
+    NoticesAnswer,
+    QuietAnswer,
+    QuietRequest,
+    RuleAnswer,
+)
+from weir.wire.downtimes import AvailabilityAnswer, DowntimeAnswer, DowntimeRequest
 from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
 from weir.wire.jobs import (
     ClusterAnswer,
@@ -49,11 +60,13 @@ from weir.wire.joining import (
     UplinkAnswer,
     UplinkRequest,
 )
+from weir.wire.leases import LeaseAnswer, LeaseRequest
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
 from weir.wire.samples import SamplesAnswer
 from weir.wire.series import IndicatorsAnswer, SeriesAnswer
 from weir.wire.sessions import SignInLinkAnswer
+from weir.wire.usage import JobUsageAnswer, UsesAnswer
 
 __all__ = ["Client", "FilePiece", "Unreachable"]
 
@@ -67,7 +80,7 @@ class FilePiece:
     complete: bool
 
 
-class Client(Transport):
+class Client(Operations):
     """A connection to one server. Threads may share it; close it, or use it in a `with`.
 
     `url` is where the server answers (`http://127.0.0.1:7500`), `token` what it knows the caller
@@ -113,6 +126,10 @@ class Client(Transport):
         """Why a job stands where it stands."""
         return self._ask(WhyAnswer, "GET", f"/v1/jobs/{path_part(job)}/why")
 
+    def job_usage(self, job: str) -> JobUsageAnswer:
+        """What a job's runs hold and use."""
+        return self._ask(JobUsageAnswer, "GET", f"/v1/jobs/{path_part(job)}/usage")
+
     def files(self, job: str) -> FilesAnswer:
         """The files of a job's latest run."""
         return self._ask(FilesAnswer, "GET", f"/v1/jobs/{path_part(job)}/files")
@@ -156,6 +173,18 @@ class Client(Transport):
         """The server's queues, each below its parent."""
         return self._ask(list[QueueAnswer], "GET", "/v1/queues")
 
+    def create_lease(self, request: LeaseRequest) -> LeaseAnswer:
+        """Promise hosts of a pool to a queue or a user for a time."""
+        return self._ask(LeaseAnswer, "POST", "/v1/leases", request)
+
+    def leases(self) -> list[LeaseAnswer]:
+        """The leases that are not over."""
+        return self._ask(list[LeaseAnswer], "GET", "/v1/leases")
+
+    def end_lease(self, lease: str) -> None:
+        """Let a lease end now."""
+        self._send("DELETE", f"/v1/leases/{path_part(lease)}")
+
     def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
         """The defined quantities with their values."""
         query = {"scope": None if scope == "domain" else scope}
@@ -186,6 +215,60 @@ class Client(Transport):
         """What was measured of each subject; the last day if not told otherwise."""
         query = {"metric": metrics, "under": under, "from": begin, "to": end, "step": step}
         return self._ask(list[SeriesAnswer], "GET", "/v1/series", query=query)
+
+    def report(self, month: str, *, zone: str = "+00:00", under: str | None = None) -> MonthReport:
+        """The sheet of a month, such as `2026-10`."""
+        path, query = f"/v1/reports/{path_part(month)}", {"zone": zone, "under": under}
+        return self._ask(MonthReport, "GET", path, query=query)
+
+    def downtimes(self, begin: str | None = None) -> list[DowntimeAnswer]:
+        """Downtimes that are or will be, or that have been since `begin`, too."""
+        return self._ask(list[DowntimeAnswer], "GET", "/v1/downtimes", query={"from": begin})
+
+    def declare_downtime(self, request: DowntimeRequest) -> DowntimeAnswer:
+        """Declare that a site will be down."""
+        return self._ask(DowntimeAnswer, "POST", "/v1/downtimes", request)
+
+    def end_downtime(self, downtime: str) -> DowntimeAnswer:
+        """End a downtime now."""
+        return self._ask(DowntimeAnswer, "POST", f"/v1/downtimes/{path_part(downtime)}/end")
+
+    def availability(self, begin: str, end: str | None = None) -> list[AvailabilityAnswer]:
+        """How long each site was up within a time."""
+        query = {"from": begin, "to": end}
+        return self._ask(list[AvailabilityAnswer], "GET", "/v1/availability", query=query)
+
+    # Alerts.
+
+    def alerts(self) -> list[AlertAnswer]:
+        """Alerts that fire or are about to, the worst first."""
+        return self._ask(list[AlertAnswer], "GET", "/v1/alerts")
+
+    def alert_rules(self) -> list[RuleAnswer]:
+        """The rules that alerts are made by."""
+        return self._ask(list[RuleAnswer], "GET", "/v1/alerts/rules")
+
+    def silences(self) -> list[QuietAnswer]:
+        """Silences and acknowledgements that hold."""
+        return self._ask(list[QuietAnswer], "GET", "/v1/alerts/silences")
+
+    def silence(self, request: QuietRequest) -> QuietAnswer:
+        """Tell nobody of a rule, a subject, or both, for a while."""
+        return self._ask(QuietAnswer, "PUT", "/v1/alerts/silences", request)
+
+    def end_silence(self, rule: str, subject: str) -> None:
+        """Take a silence or an acknowledgement away."""
+        query = {"rule": rule, "subject": subject}
+        self._send("DELETE", "/v1/alerts/silences", query=query)
+
+    def acknowledge(self, request: AcknowledgeRequest) -> QuietAnswer:
+        """Say that somebody has taken care of an alert that fires."""
+        return self._ask(QuietAnswer, "PUT", "/v1/alerts/acknowledged", request)
+
+    def notices(self, after: int, limit: int = 100) -> NoticesAnswer:
+        """Notices after a number, in order."""
+        query = {"after": after, "limit": limit}
+        return self._ask(NoticesAnswer, "GET", "/v1/alerts/notices", query=query)
 
     def domain(self) -> DomainAnswer:
         """Who the server is."""
@@ -239,6 +322,10 @@ class Client(Transport):
         """What has changed since; waits up to `wait_s` for something."""
         query = {"jobs_after": jobs_after, "offers_after": offers_after, "wait_s": wait_s}
         return self._ask(WatchAnswer, "GET", "/v1/watch", query=query, wait_s=wait_s)
+
+    def uses(self, after: int = 0) -> UsesAnswer:
+        """What runs that this link handed over have used, from a number on."""
+        return self._ask(UsesAnswer, "GET", "/v1/uses", query={"after": after})
 
     # Checkpoints.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from weir.console.directory import Site, sites_of
 from weir.console.visit import Visit
@@ -10,6 +10,7 @@ from weir.control import balance as balancing
 from weir.control import find as finding
 from weir.control import measure as measuring
 from weir.control import show as reading
+from weir.control.domain_names import known_names
 from weir.wire.balance import BalanceAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope, WhyAnswer
 from weir.wire.pools import PoolAnswer
@@ -35,6 +36,24 @@ def indicators(visit: Visit, scope: Scope = "domain") -> Sequence[IndicatorAnswe
     return visit.recent(("indicators", scope), lambda: measuring.measure(visit.ctx, scope))
 
 
+def job_counts(visit: Visit) -> Mapping[str, int]:
+    """How many jobs of this domain stand in each state."""
+    return visit.recent("jobs", lambda: reading.count_jobs(visit.ctx))
+
+
+MANY_POOLS = 1000
+
+
+def warm(visit: Visit) -> None:
+    """Have ready what the first page asks for, where that takes long; who signs in sees it next."""
+    if len(visit.ctx.caches.reports) < MANY_POOLS:
+        return
+    recent = visit.request.app.state.recent
+    recent.begin("sites", lambda: sites(visit))
+    recent.begin(("indicators", "network"), lambda: measuring.measure(visit.ctx, "network"))
+    recent.begin("balance", lambda: balancing.balance(visit.ctx))
+
+
 def balance(visit: Visit) -> BalanceAnswer:
     """Supply and demand."""
     return visit.recent("balance", lambda: balancing.balance(visit.ctx))
@@ -43,3 +62,8 @@ def balance(visit: Visit) -> BalanceAnswer:
 def why(visit: Visit, job: str) -> WhyAnswer:
     """Why a job stands where it stands."""
     return visit.recent(("why", job), lambda: finding.why(visit.ctx, job))
+
+
+def domain_names(visit: Visit) -> dict[str, str]:
+    """Domains by identifier, as they are called: this one and those that links tell of."""
+    return visit.recent("domains", lambda: known_names(visit.ctx))

@@ -21,7 +21,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 DEAR_S = 0.03
-FRESH_S, STALE_S = 5.0, 30.0
+FRESH_S, STALE_S = 15.0, 120.0
 MOST = 200
 """So many answers are kept; the oldest goes first."""
 
@@ -54,6 +54,12 @@ class Recent:
             self._renew(key, make)
         value: T = found.value
         return value
+
+    def begin(self, key: Hashable, make: Callable[[], T]) -> None:
+        """Have the answer to `key` made in the background, unless it is there and not too old."""
+        found = self.kept.get(key)
+        if found is None or self.clock() - found.made_at > STALE_S:
+            self._renew(key, make)
 
     def _make(self, key: Hashable, make: Callable[[], T]) -> T:
         begun = self.clock()

@@ -17,6 +17,7 @@ from weir.console.recent import Recent
 from weir.console.words import LANGUAGES, Words, words
 from weir.control.authorize import ALLOWED, Action, Principal, check
 from weir.control.context import Context
+from weir.control.policies import now_in_force
 
 T = TypeVar("T")
 
@@ -61,6 +62,11 @@ class Visit:
     def csrf(self) -> str:
         """What this visitor's forms carry, so that no other site's form passes for one."""
         return csrf_of(self.session)
+
+    @property
+    def policy(self) -> str:
+        """The name of the policy that this domain schedules by."""
+        return now_in_force(self.ctx).policy.name
 
     @property
     def partial(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from weir.console.words_zh import ZH
+from weir.scheduling.explain_words import shown
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 TAGS: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
@@ -32,6 +33,10 @@ class Words:
         """A text in this language, with its values filled in."""
         found = self.table.get(text, text)
         return found.format(**values) if values else found
+
+    def shown(self, text: str) -> str:
+        """What is needed or what there is, as the scheduler writes it, in this language."""
+        return shown(text, self.language)
 
     def is_foreign(self, text: str) -> bool:
         """Whether a text can only be shown in English here."""

@@ -139,6 +139,9 @@ INDICATORS: Mapping[str, str] = {
     "Accelerators that waiting jobs ask for over all that resource managers report.": (
         "等待作业所需加速卡与资源管理器所报加速卡总数之比。"
     ),
+    "Time in touch over all time but downtimes that were declared before they began.": (
+        "保持联系的时间与除去事先声明的停机之外的全部时间之比。"
+    ),
     "Time in touch over all time, downtimes that were declared included.": (
         "保持联系的时间占全部时间之比，已申报的停机也计入。"
     ),

@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 
 from weir.control.context import SCHEDULE, WATCH, Context, job_key, orders_for
 from weir.control.observe import Happening, Outcome, Rules, consequences
+from weir.control.speeds import note_speeds
 from weir.control.usage import counts, note_ended
 from weir.core import units
+from weir.core.lifecycle import RunEvent
 from weir.store import clusters, jobs, runs
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow, RunRow
@@ -44,6 +46,7 @@ class _Drafts:
     cancel: set[str] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
     ended: list[tuple[str, RunRow]] = field(default_factory=list)
+    succeeded: list[tuple[JobRow, RunRow]] = field(default_factory=list)
 
 
 def apply_happenings(
@@ -90,6 +93,8 @@ def rules_of(ctx: Context, text: str) -> Rules:
 def _note(drafts: _Drafts, out: Outcome, happened: Happening) -> None:
     if out.job.queue and counts(drafts.runs[out.run.id], out.run, happened.event):
         drafts.ended.append((out.job.queue, out.run))
+    if happened.event is RunEvent.SUCCEEDED and out.run is not drafts.runs[out.run.id]:
+        drafts.succeeded.append((out.job, out.run))
     drafts.runs[out.run.id] = out.run
     drafts.jobs[out.job.id] = out.job
     for what, detail in out.history:
@@ -132,6 +137,7 @@ def _write(tx: Connection, drafts: _Drafts, now: float) -> set[str]:
     )
     jobs.add_history(tx, drafts.history)
     note_ended(tx, drafts.ended, now)
+    note_speeds(tx, drafts.succeeded, now)
     for entry in drafts.avoid:
         jobs.avoid_pool(tx, *entry)
     woken = ask_to_stop(tx, sorted(drafts.cancel), first + len(changed_jobs))

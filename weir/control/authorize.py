@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from weir.control.context import Context
-from weir.core.errors import NotAllowed, NotSignedIn
+from weir.core.errors import NotAllowed, NotReady, NotSignedIn
 from weir.store import tokens
 from weir.store.rows import JobRow, TokenRow
 
@@ -60,7 +60,9 @@ def hash_of(secret: str) -> str:
 
 
 def authenticate(ctx: Context, secret: str | None) -> Principal:
-    """The caller behind a secret. Raises `NotSignedIn` with the reason and the way out."""
+    """The caller behind a secret. Raises `NotSignedIn` with the reason and the way out, and
+    `NotReady` for one who has joined and is not approved yet.
+    """
     if not secret:
         raise NotSignedIn("send a token in the Authorization header: Bearer TOKEN")
     with ctx.store.read() as tx:
@@ -68,6 +70,12 @@ def authenticate(ctx: Context, secret: str | None) -> Principal:
     if row is None:
         raise NotSignedIn("this token is not known here; ask this domain's operator for one")
     _check_current(row, ctx.now())
+    waits = row.claims.get("pending")
+    if waits:
+        raise NotReady(
+            f"{waits['site_name']} has joined, and waits for an operator here to approve it: "
+            f"`weir joins approve {row.id}`, or in the console under Operations"
+        )
     return Principal(row.id, row.kind, row.subject, frozenset(row.roles), row.cluster, row.claims)
 
 

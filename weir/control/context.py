@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from weir.core.alerts import Rule
 from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
+from weir.core.inventory import Pool
 from weir.core.series import RETENTION_S, Key
-from weir.scheduling.policies import policy
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Queue
 from weir.store.domains import this_domain
@@ -18,6 +19,10 @@ from weir.store.files import Files
 from weir.store.rows import DomainRow
 from weir.store.series_victoria import VictoriaSeries
 from weir.wire.pools import PoolReport
+
+if TYPE_CHECKING:
+    from weir.control.replay import Study, Told
+    from weir.wire.replays import ReplayResult
 
 T = TypeVar("T")
 
@@ -38,6 +43,9 @@ class DomainSettings:
     many of them may be of one shape: behind so many equals that wait, one more tells it nothing.
     `retention_s`: how long buckets of samples are kept, by their width.
     `queues` are those that jobs submitted here may name; they matter to policies that share.
+    `alert_rules` are what alerts are made by, looked at every `alerts_every_s`.
+    Both `queues` and `policy` are what the server was started with: what counts may have been set
+    since (`weir.control.policies`). With `approve_joins` who joins waits until an operator agrees.
     """
 
     lease_s: float = 30.0
@@ -51,6 +59,20 @@ class DomainSettings:
     queues: tuple[Queue, ...] = ()
     url: str = ""
     retention_s: Mapping[int, int] = field(default_factory=lambda: dict(RETENTION_S))
+    alert_rules: tuple[Rule, ...] = ()
+    alerts_every_s: float = 15.0
+    approve_joins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What a domain schedules by now (`weir.control.policies`): change `number` of it; 0 is what
+    the server was started with.
+    """
+
+    number: int
+    policy: Policy
+    queues: tuple[Queue, ...]
 
 
 @dataclass(slots=True)
@@ -58,8 +80,13 @@ class Caches:
     """Parsed records that never change under their key. Losing them costs time only."""
 
     reports: dict[tuple[str, str], tuple[int, PoolReport]] = field(default_factory=dict)
+    pools: dict[tuple[str, str], tuple[PoolReport, str | None, int | None, Pool]] = field(
+        default_factory=dict
+    )
     demands: dict[str, Demand] = field(default_factory=dict)
     rounds: list[object] = field(default_factory=list)  # what the last round left to the next one
+    in_force: dict[int, InForce] = field(default_factory=dict)
+    measured: dict[str, object] = field(default_factory=dict)  # control.surroundings, by policy
     series: dict[Key, int] = field(default_factory=dict)
     may_write: set[tuple[str, Key]] = field(default_factory=set)
     fresh: list[tuple[str, dict[Key, int]]] = field(default_factory=list)
@@ -79,11 +106,7 @@ class Context:
     version: str
     caches: Caches = field(default_factory=Caches)
     victoria: VictoriaSeries | None = None
-
-    @property
-    def policy(self) -> Policy:
-        """The policy that this domain schedules by."""
-        return policy(self.settings.policy)
+    simulate: Callable[[Study, Told], ReplayResult] | None = None  # see weir.control.replay
 
     def domain(self) -> DomainRow:
         """Who this server is."""
@@ -120,3 +143,8 @@ def orders_for(cluster: str) -> str:
 def job_key(job: str) -> str:
     """Wake key: this job's files or state have changed."""
     return f"job {job}"
+
+
+def replay_key(replay: str = "") -> str:
+    """Wake key: there is a replay to work on, or this one has got on."""
+    return f"replay {replay}"

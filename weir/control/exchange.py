@@ -13,7 +13,9 @@ from weir.control import checkpoints
 from weir.control.apply import apply_happenings
 from weir.control.authorize import Principal, check_cluster
 from weir.control.context import SCHEDULE, WATCH, Context, again, job_key
+from weir.control.domain_names import accept_names
 from weir.control.inventory import accept_inventory
+from weir.control.job_usage import accept_uses
 from weir.control.observe import Happening
 from weir.control.series import accept_samples, learn
 from weir.core.errors import BadInput, Mistake, NotAllowed, NotFound, Superseded
@@ -65,6 +67,8 @@ def _says_something(request: ExchangeRequest) -> bool:
         or request.chunks
         or request.samples
         or request.gaps
+        or request.uses
+        or request.domains is not None
     )
 
 
@@ -142,6 +146,8 @@ def _write(ctx: Context, request: ExchangeRequest, now: float) -> tuple[set[str]
         ]
         woken |= apply_happenings(ctx, tx, happenings)
         refused = accept_samples(ctx, tx, row, request, now)
+        accept_names(tx, row, request)
+        accept_uses(tx, row, request, skew, now)
         for chunk, data in pieces:
             runs.grow_file(tx, chunk.run, chunk.name, chunk.offset + len(data))
         replaced = checkpoints.take(tx, saved, float(values["clock_skew_s"]), now)

@@ -5,24 +5,30 @@ Both ask the scheduler's own functions on a snapshot of now, so what they say is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from sqlalchemy import Connection
+
 from weir.control.context import Context
 from weir.control.line import demands_of
 from weir.control.network import load_network
+from weir.control.policies import in_force
 from weir.control.schedule import asked_about, load_snapshot
-from weir.control.words import end_sentence, waiting_sentence
+from weir.control.surroundings import fields_of, readings
+from weir.control.words import waiting_sayings
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import Candidate, Change, GroupAllocation, Reason, ReasonCount, Term
+from weir.scheduling.explain_words import Saying, end_sayings, sentences
 from weir.scheduling.find import Found, find
 from weir.scheduling.policies import policy
+from weir.scheduling.policy import Policy
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Snapshot
-from weir.store import jobs, runs
+from weir.store import clusters, jobs, runs
 from weir.store.rows import JobRow, RunRow
 from weir.wire.jobs import (
     CandidateAnswer,
@@ -31,10 +37,12 @@ from weir.wire.jobs import (
     FindRequest,
     ReasonAnswer,
     RejectionAnswer,
+    SayingAnswer,
     TermAnswer,
     WhyAnswer,
 )
 from weir.wire.jobspec import demand_of
+from weir.wire.pools import pool_from
 
 
 def find_places(ctx: Context, request: FindRequest, most: int | None = None) -> FindAnswer:
@@ -43,16 +51,18 @@ def find_places(ctx: Context, request: FindRequest, most: int | None = None) -> 
     With `most`, only so many of each are told one by one; the counts of reasons are of all.
     """
     now = ctx.now()
-    chosen = policy(request.policy) if request.policy else ctx.policy
     with ctx.store.read() as tx:
+        chosen = policy(request.policy) if request.policy else in_force(ctx, tx).policy
         network = load_network(ctx, tx, now)
-    snapshot = Snapshot(now=now, pools=network.pools(), jobs=())
+        read = readings(ctx, tx, chosen, now)
+    pools = network.pools()
+    snapshot = Snapshot(now=now, pools=pools, **fields_of(read, (s.pool for s in pools)))
     found = find(snapshot, demand_of(request.spec), chosen)
-    pools = {s.pool.id: s for s in snapshot.pools}
+    by_id = {s.pool.id: s for s in snapshot.pools}
     return FindAnswer(
         policy=chosen.name,
-        candidates=tuple(_candidate(c, pools.get(c.pool)) for c in islice(found.candidates, most)),
-        rejections=_rejections(found, pools, most),
+        candidates=tuple(_candidate(c, by_id.get(c.pool)) for c in islice(found.candidates, most)),
+        rejections=_rejections(found, by_id, most),
         reasons=tuple(_reason(r) for r in found.reasons),
         changes=tuple(_change(c) for c in found.changes),
         suited=len(found.candidates),
@@ -69,37 +79,40 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
             raise NotFound(f"there is no job {job_id} here")
         waits = row.state == JobState.WAITING
         loaded = load_snapshot(ctx, tx, now) if waits else None
-        network = loaded[1] if loaded else load_network(ctx, tx, now)
         demands_of(ctx, tx, {row.shape})
-        asked = waits and job_id in asked_about(tx, network)
+        chosen = in_force(ctx, tx).policy
+        asked = loaded is not None and job_id in asked_about(tx, loaded[1])
+        places = {} if waits else _places(tx, row)
         run = None if waits or row.run is None else runs.get(tx, row.run)
     if asked:
-        text = "Its center is heard again, and is being asked whether it still runs there."
-        return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
+        return WhyAnswer(job=row.id, state=JobState.WAITING, **_said([Saying("asked")]))
     if loaded is not None:
-        return _why_waiting(ctx, row, loaded[0], loaded[2])
-    return _why_there(row, {s.pool.id: s for s in network.pools()}, run)
+        return _why_waiting(chosen, row, loaded[0], loaded[2])
+    return _why_there(row, places, run)
+
+
+def _places(tx: Connection, row: JobRow) -> dict[str, PoolState]:
+    """The pools that a decision names, as far as they are there still."""
+    named = [c["pool"] for c in (row.decision or {}).values() if c is not None]
+    records = clusters.records_of(tx, named)
+    return {id_: PoolState(pool_from(r), r.cluster) for id_, r in records.items()}
 
 
 def _why_waiting(
-    ctx: Context, row: JobRow, snapshot: Snapshot, making_room: Mapping[str, list[str]]
+    chosen: Policy, row: JobRow, snapshot: Snapshot, making_room: Mapping[str, list[str]]
 ) -> WhyAnswer:
-    plan = schedule(snapshot, ctx.policy)
+    plan = schedule(snapshot, chosen)
     entry = plan.waiting.get(row.id)
     if entry is None:
         placed = any(p.job == row.id for p in plan.placements)
-        text = (
-            "It has just become possible to place it: the next round will."
-            if placed
-            else "It stands behind more jobs than one round looks at; it has not come up yet."
-        )
-        return WhyAnswer(job=row.id, state=JobState.WAITING, text=text)
+        said = [Saying("possible" if placed else "behind")]
+        return WhyAnswer(job=row.id, state=JobState.WAITING, **_said(said))
     served = making_room.get(row.id, ())
     will_go = 0 if served else sum(p.for_job == row.id for p in plan.preemptions)
     return WhyAnswer(
         job=row.id,
         state=JobState.WAITING,
-        text=waiting_sentence(entry, row.reason, served, will_go, row.queue),
+        **_said(waiting_sayings(entry, row.reason, served, will_go, row.queue)),
         ahead=entry.ahead,
         held_pool=entry.held_pool,
         hopeless=entry.hopeless,
@@ -115,25 +128,29 @@ def _why_there(row: JobRow, pools: dict[str, PoolState], run: RunRow | None) -> 
     chosen, second = decision.get("chosen"), decision.get("runner_up")
     state = JobState(row.state)
     if chosen is None:
-        text = end_sentence(state, row.reason) or f"It is {state}."
-        return WhyAnswer(job=row.id, state=state, text=f"{text} It was never placed.")
-    verb = "ran" if state in JOB_FINAL else "is"
-    best = "the lowest cost of all that fit" if second else "the only one that fit"
+        ended = end_sayings(state, row.reason) or [Saying("state", {"state": state.value})]
+        return WhyAnswer(job=row.id, state=state, **_said([*ended, Saying("never_placed")]))
+    code = f"{'was' if state in JOB_FINAL else 'is'}{'' if second else '_only'}_there"
     there = pools.get(chosen["pool"])
-    where = f"{there.pool.site_name} / {there.pool.name}" if there else f"pool {chosen['pool']}"
-    leaves = run is not None and run.preempted_for is not None and state not in JOB_FINAL
-    going = f"It was asked to make room for job {run.preempted_for}." if run and leaves else ""
-    said = [f"It {verb} on {where}: {best}.", going, end_sentence(state, row.reason)]
-    text = " ".join(filter(None, said))
+    where = {"where": f"{there.pool.site_name} / {there.pool.name}"} if there else None
+    said = [Saying(code, where or {"gone": chosen["pool"]})]
+    if run is not None and run.preempted_for is not None and state not in JOB_FINAL:
+        said.append(Saying("makes_room", {"job": run.preempted_for}))
     return WhyAnswer(
         job=row.id,
         state=state,
-        text=text,
+        **_said([*said, *end_sayings(state, row.reason)]),
         chosen=_candidate(_from_record(chosen), pools.get(chosen["pool"])),
         runner_up=None
         if second is None
         else _candidate(_from_record(second), pools.get(second["pool"])),
     )
+
+
+def _said(sayings: Sequence[Saying]) -> dict[str, Any]:
+    """What is said, in English and as codes."""
+    codes = tuple(SayingAnswer(code=s.code, values=dict(s.values)) for s in sayings)
+    return {"text": sentences(sayings), "said": codes}
 
 
 def _from_record(record: dict[str, Any]) -> Candidate:

@@ -6,7 +6,7 @@ made the token has said that this is the same site or domain.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -68,7 +68,8 @@ def join(ctx: Context, who: Principal, request: JoinRequest) -> JoinAnswer:
     """Let the holder of a join token in. Joining again under the same name gives the same
     identifier.
 
-    The earlier agent's token ends then: there is one agent for one cluster.
+    The earlier agent's token ends then: there is one agent for one cluster. Where joins are to be
+    approved, nothing of that is done before (`weir.control.approve`).
     """
     now = ctx.now()
     domain, here = _identified(ctx)
@@ -80,22 +81,31 @@ def join(ctx: Context, who: Principal, request: JoinRequest) -> JoinAnswer:
             row, identifier = _join_site(tx, domain, who, request, now)
         else:
             row, identifier = _join_domain(tx, domain, who, request, now)
-        known = clusters.get(tx, row.id)
-        if known is None:
-            clusters.add(tx, row)
-        else:
-            tokens.revoke_of_cluster(tx, row.id, now)
-            clusters.change(tx, row.id, executor=row.executor, peer_url=row.peer_url)
-            _take_back(tx, known)
+        pending = ctx.settings.approve_joins
+        if not pending:
+            take_in(tx, row, now)
         kind = "node" if row.peer_domain else "agent"
-        secret = _add_token(ctx, tx, kind, row.name, [kind], cluster=row.id)[1]
+        claims = {"pending": asdict(row)} if pending else None
+        secret = _add_token(ctx, tx, kind, row.name, [kind], cluster=row.id, claims=claims)[1]
     return JoinAnswer(
         identifier=identifier,
         cluster=row.id,
         token=secret,
         parent=here,
         parent_name=domain.name,
+        pending=pending,
     )
+
+
+def take_in(tx: Connection, row: ClusterRow, now: float, keep: str = "") -> None:
+    """A cluster is there from now on, or again; tokens that spoke for it end, but for `keep`."""
+    known = clusters.get(tx, row.id)
+    if known is None:
+        clusters.add(tx, row)
+        return
+    tokens.revoke_of_cluster(tx, row.id, now, keep)
+    clusters.change(tx, row.id, executor=row.executor, peer_url=row.peer_url)
+    _take_back(tx, known)
 
 
 def _identified(ctx: Context) -> tuple[DomainRow, str]:

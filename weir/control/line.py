@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -150,24 +151,35 @@ def _place(row: Any) -> Place:
 
 
 def waiting_job(
-    row: Any, demands: Mapping[str, Demand], avoided: Mapping[str, frozenset[str]]
+    row: Any,
+    demands: Mapping[str, Demand],
+    avoided: Mapping[str, frozenset[str]],
+    kinds: Mapping[tuple[str, str, str], tuple[str, float]] = MappingProxyType({}),
 ) -> WaitingJob:
     """A job in line as the scheduler sees it. The deadline of one that a link handed over is to be
-    placed at all, and no matter of its turn.
+    placed at all, and no matter of its turn. `kinds` are those that have run before, by submitter,
+    name and shape, with how long they take.
     """
+    kind, usual_s = kinds.get((row.submitter, row.name, row.shape), ("", None)) if kinds else _NEW
+    demand = demands[row.shape]
     return WaitingJob(
         id=row.id,
-        demand=demands[row.shape],
+        demand=demand,
         priority=row.priority,
         submitted_at=row.submitted_at,
         avoid=avoided.get(row.id, _NONE),
         queue=row.queue,
         start_after=row.start_after,
         deadline_at=row.expires_at if row.origin_cluster is None else None,
+        user=row.submitter if row.origin_cluster is None else "",
+        kind=kind,
+        usual_s=usual_s,
+        data=demand.data,
     )
 
 
 _NONE: frozenset[str] = frozenset()
+_NEW: tuple[str, float | None] = ("", None)
 
 
 def demands_of(ctx: Context, tx: Connection, keys: set[str]) -> Mapping[str, Demand]:

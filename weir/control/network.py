@@ -61,7 +61,7 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
     claims, for_origin, unstarted = _claims(tx, silent, now)
     ways = tuple(
         PoolState(
-            pool=seen_from_here(reports[(h.cluster, h.id)], rows[h.cluster]),
+            pool=_seen(ctx, reports[(h.cluster, h.id)], rows[h.cluster]),
             cluster=h.cluster,
             silent=h.cluster in silent,
             claims=claims.get((h.id, h.cluster), ()),
@@ -71,6 +71,17 @@ def load_network(ctx: Context, tx: Connection, now: float) -> Network:
         if not h.gone
     )
     return Network(now, rows, ways, {(h.cluster, h.id): h for h in heads}, silent, for_origin)
+
+
+def _seen(ctx: Context, report: PoolReport, row: ClusterRow) -> Pool:
+    """`seen_from_here`, as it was the last time if nothing that it is made of has changed."""
+    place = (row.id, report.id)
+    known = ctx.caches.pools.get(place)
+    if known is not None and known[0] is report and known[1:3] == (row.peer_domain, row.rtt_us):
+        return known[3]
+    pool = seen_from_here(report, row)
+    ctx.caches.pools[place] = (report, row.peer_domain, row.rtt_us, pool)
+    return pool
 
 
 def seen_from_here(report: PoolReport, row: ClusterRow) -> Pool:

@@ -7,12 +7,14 @@ beside the topmost queues, with weight 1 and no quota.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from weir.control.context import Context
+from weir.control.authorize import Principal
+from weir.control.context import Context, InForce
 from weir.control.held import Held, load_held
 from weir.control.network import load_network
+from weir.control.policies import QUEUES, change_scheduling, in_force, last_changes, now_in_force
 from weir.control.usage import Averages, average_past, speed_of_pools
 from weir.core.errors import BadInput, Mistake
 from weir.core.lifecycle import JobState
@@ -21,7 +23,8 @@ from weir.scheduling.snapshot import Queue, Snapshot
 from weir.store import jobs
 from weir.wire.jobs import Submission
 from weir.wire.mistakes import count_of
-from weir.wire.queues import QueueAnswer, QueueEntry, unknown_queue
+from weir.wire.queues import QueueAnswer, QueueEntry, entry_of, unknown_queue
+from weir.wire.scheduling import SchedulingAnswer, SchedulingChange
 
 NOTHING: Averages = (0.0, 0.0, 0.0)
 
@@ -34,9 +37,48 @@ def queues_from(entries: Iterable[QueueEntry]) -> tuple[Queue, ...]:
     )
 
 
+def entries_of(queues: Iterable[Queue]) -> tuple[QueueEntry, ...]:
+    """The queues as people write them."""
+    return tuple(entry_of(q.name, q.parent or None, q.weight, q.nominal, q.borrow) for q in queues)
+
+
+def set_queues(
+    ctx: Context, who: Principal, entries: Sequence[QueueEntry], seen: int | None = None
+) -> InForce:
+    """These queues instead of those that there are, from the next scheduling round on.
+
+    What waits in a queue that is gone stands beside the topmost queues then (see above). The caller
+    has checked the entries (`weir.wire.queues.queues_in`). Raises `BadInput` if the domain's policy
+    knows no queues, and `Conflict` if something was changed since change `seen`.
+    """
+    wanted = queues_from(entries)
+    return change_scheduling(ctx, who, QUEUES, seen, lambda rules: replace(rules, queues=wanted))
+
+
+def show_scheduling(ctx: Context) -> SchedulingAnswer:
+    """What the domain schedules by, and who has changed it of late."""
+    rules = now_in_force(ctx)
+    return SchedulingAnswer(
+        number=rules.number,
+        policy=rules.policy.name,
+        queues=entries_of(rules.queues),
+        changes=tuple(
+            SchedulingChange(
+                number=row.number,
+                set_at=row.set_at,
+                set_by=row.set_by,
+                what=row.what,
+                policy=row.policy,
+                queues=tuple(str(q["name"]) for q in row.queues),
+            )
+            for row in last_changes(ctx)
+        ),
+    )
+
+
 def check_queues(ctx: Context, submissions: Iterable[Submission]) -> None:
     """Raise `BadInput` for every job that names a queue that this domain does not have."""
-    known = {q.name for q in ctx.settings.queues}
+    known = {q.name for q in now_in_force(ctx).queues}
     mistakes = []
     for number, submission in enumerate(submissions):
         name = submission.spec.queue
@@ -82,16 +124,18 @@ def _up(queues: Iterable[Queue]) -> dict[str, list[str]]:
 
 def list_queues(ctx: Context) -> list[QueueAnswer]:
     """Every queue of this domain, each below its parent."""
-    now, queues = ctx.now(), ctx.settings.queues
-    if not queues:
-        return []
+    now = ctx.now()
     with ctx.store.read() as tx:
+        rules = in_force(ctx, tx)
+        queues = rules.queues
+        if not queues:
+            return []
         held = load_held(tx, everything=True)
         past = average_past(tx, ((h.queue, h.began, h.counted) for h in held), now)
         counted = jobs.by_queue(tx)
         network = load_network(ctx, tx, now)
     snapshot = Snapshot(now, network.pools())
-    speed = speed_of_pools(snapshot, ctx.policy)
+    speed = speed_of_pools(snapshot, rules.policy)
     pools = [state.pool for state in snapshot.routes]
     total = totals(pools, [speed.get(p.id, 1000) for p in pools])
     up = _up(queues)

@@ -8,13 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from weir.control.context import WATCH, Context, again, job_key, orders_for
+from weir.control.context import WATCH, Context, InForce, again, job_key, orders_for
+from weir.control.decision import decision_record
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
+from weir.control.leases import leases_now
 from weir.control.line import demands_of, waiting_job
 from weir.control.network import Network, load_network
+from weir.control.policies import in_force
 from weir.control.preempt import Order, still_good, to_order, write_orders
 from weir.control.queues import with_past
 from weir.control.standing import Standing, begin, go_on
+from weir.control.surroundings import Readings, fields_of, readings
 from weir.control.usage import average_past, counted, speed_of_pools
 from weir.core.demand import Demand, TaskGroup
 from weir.core.errors import Conflict
@@ -31,12 +35,16 @@ from weir.store.rows import JobRow
 
 @dataclass(slots=True)
 class Remembered:
-    """What a process keeps between its rounds; `speed` is as in `Loaded`."""
+    """What a process keeps between its rounds; `speed` is as in `Loaded`, `rules` the change of the
+    policy and the queues that the planner was made for.
+    """
 
     planner: Planner
+    rules: int = 0
     standing: Standing | None = None
     now: float = 0.0
     speed: Mapping[str, int] | None = None
+    read: Readings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +73,36 @@ def load_snapshot(
     """What the scheduler sees now, all of it read: every pool once, and the waiting jobs; and with
     it the network, and the jobs that room is being made for.
     """
+    rules = in_force(ctx, tx)
     network = load_network(ctx, tx, now)
     rows = jobs.waiting(tx, ctx.settings.max_waiting, now, of_a_shape)
     asked = asked_about(tx, network) if rows else frozenset()
     rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})
     avoided = jobs.avoided(tx, now) if rows else {}
-    waiting = tuple(waiting_job(row, demands, avoided) for row in rows)
-    held = load_held(tx, bool(ctx.settings.queues)) if rows and looks_at_runs(ctx) else []
+    read = readings(ctx, tx, rules.policy, now)
+    kinds = read.measured.names
+    waiting = tuple(waiting_job(row, demands, avoided, kinds) for row in rows)
+    held = load_held(tx, bool(rules.queues)) if rows and looks_at_runs(rules) else []
     pools = network.pools()
     running, queues, served = around(
-        ctx, tx, held, {s.pool.id: s.cluster for s in pools}, network.silent, now
+        rules, tx, held, {s.pool.id: s.cluster for s in pools}, network.silent, now
     )
-    snapshot = Snapshot(now=now, pools=pools, jobs=waiting, running=running, queues=queues)
+    fields = fields_of(read, (s.pool for s in pools))
+    leases = leases_now(tx, {s.pool.id: s.pool.shape for s in pools}, now)
+    snapshot = Snapshot(
+        now=now, pools=pools, jobs=waiting, running=running, queues=queues, leases=leases, **fields
+    )
     return snapshot, network, served
 
 
-def looks_at_runs(ctx: Context) -> bool:
+def looks_at_runs(rules: InForce) -> bool:
     """Whether it matters who runs: where the policy may push runs out, or shares are counted."""
-    return ctx.policy.preempt or bool(ctx.settings.queues)
+    return rules.policy.preempt or bool(rules.queues)
 
 
 def around(
-    ctx: Context,
+    rules: InForce,
     tx: Connection,
     held: Sequence[Held],
     routes: Mapping[str, str],
@@ -95,8 +110,8 @@ def around(
     now: float,
 ) -> tuple[tuple[RunningJob, ...], tuple[Queue, ...], Mapping[str, list[str]]]:
     """What runs, the queues with their past, and the jobs for which room is being made."""
-    queues = ctx.settings.queues
-    if queues and held and ctx.policy.fair:
+    queues = rules.queues
+    if queues and held and rules.policy.fair:
         began = ((h.queue, h.began, h.counted) for h in held)
         queues = with_past(queues, average_past(tx, began, now))
     served = room_is_made_for(tx, silent, now) if any(h.stopping for h in held) else {}
@@ -106,25 +121,33 @@ def around(
 
 def load_round(ctx: Context, tx: Connection, now: float, known: Remembered) -> Loaded:
     """What the scheduler sees now, as far as it has changed since what is `known`."""
-    told = None
+    rules, told = in_force(ctx, tx), None
+    read = readings(ctx, tx, rules.policy, now)
+    kinds = read.measured.names
     if known.standing is not None and now >= known.now:
-        told = go_on(ctx, tx, known.standing, now)
+        told = go_on(ctx, tx, known.standing, now, kinds)
     if told is None:
         known.standing = begin(ctx, tx, now)
-        told = go_on(ctx, tx, known.standing, now)
+        told = go_on(ctx, tx, known.standing, now, kinds)
     assert told is not None, "what was just read is not short"
     known.now, there = now, known.standing
     assert there is not None
-    shared = bool(ctx.settings.queues)
-    held = there.holders.held(shared) if there.jobs and looks_at_runs(ctx) else []
-    running, queues, served = around(ctx, tx, held, there.routes, there.silent, now)
+    shared = bool(rules.queues)
+    held = there.holders.held(shared) if there.jobs and looks_at_runs(rules) else []
+    running, queues, served = around(rules, tx, held, there.routes, there.silent, now)
+    leases = leases_now(tx, there.shapes, now)
     snapshot = change = None
+    fields: Mapping[str, Any] = {}
+    if told.whole or known.read is not read:
+        fields, known.read = fields_of(read, (s.pool for s in there.pools)), read
     if told.whole:
         waiting = tuple(there.jobs.values())
-        snapshot = Snapshot(now, there.pools, waiting, running=running, queues=queues)
-        known.speed = speed_of_pools(snapshot, ctx.policy) if shared else None
+        snapshot = Snapshot(
+            now, there.pools, waiting, running=running, queues=queues, leases=leases, **fields
+        )
+        known.speed = speed_of_pools(snapshot, rules.policy) if shared else None
     else:
-        change = Change(now, told.come, told.gone, told.pools, running, queues)
+        change = Change(now, told.come, told.gone, told.pools, running, queues, leases, fields)
     return Loaded(
         snapshot,
         change,
@@ -152,8 +175,10 @@ def schedule_round(ctx: Context) -> int:
 
 def _round(ctx: Context) -> int:
     now = ctx.now()
-    known = _taken(ctx)
+    kept = _taken(ctx)
     with ctx.store.read() as tx:
+        rules = in_force(ctx, tx)
+        known = kept if kept is not None and kept.rules == rules.number else _fresh(rules)
         if not jobs.any_waiting(tx):
             ctx.caches.rounds.append(known)
             return 0
@@ -176,7 +201,12 @@ def _round(ctx: Context) -> int:
     return len(placed) + len(refused)
 
 
-def _taken(ctx: Context) -> Remembered:
+def _fresh(rules: InForce) -> Remembered:
+    """Nothing is remembered: at the first round, and whenever policy or queues are others."""
+    return Remembered(Planner(rules.policy), rules.number)
+
+
+def _taken(ctx: Context) -> Remembered | None:
     """What the last round has left. Nobody else can take it until it is put back; whoever finds
     nothing reads everything, and so does who comes after a round that failed.
     """
@@ -184,7 +214,7 @@ def _taken(ctx: Context) -> Remembered:
     try:
         found = kept.pop()
     except IndexError:
-        return Remembered(Planner(ctx.policy))
+        return None
     kept.clear()  # what others left at the same time says the same
     assert isinstance(found, Remembered)
     return found
@@ -360,26 +390,3 @@ def _counted_milli(
     if speed is None:
         return None
     return counted(claims, None)[2] * speed.get(chosen.pool, 1000) // 1000
-
-
-def decision_record(placement: Placement) -> dict[str, Any]:
-    """The terms of the winner and of the runner-up, to be read back by `why`."""
-    second = placement.runner_up
-    return {
-        "chosen": _candidate_record(placement.chosen),
-        "runner_up": None if second is None else _candidate_record(second),
-    }
-
-
-def _candidate_record(c: Candidate) -> dict[str, Any]:
-    # By hand: `asdict` copies deeply, and this runs for every job that is placed.
-    return {
-        "pool": c.pool,
-        "cluster": c.cluster,
-        "groups": [{"group": g.group, "count": g.count, "stack": g.stack} for g in c.groups],
-        "price_micro_per_hour": c.price_micro_per_hour,
-        "terms": [
-            {"name": t.name, "value": t.value, "unit": t.unit, "cost": t.cost} for t in c.terms
-        ],
-        "now": c.now,
-    }

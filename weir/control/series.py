@@ -29,6 +29,9 @@ SUBJECT = re.compile(r"[A-Z0-9.-]{4,120}((/[A-Za-z0-9_.:-]{1,63})|(>[A-Z0-9.-]{4
 OFFERED = 60
 """Buckets of this width and wider travel up from domain to domain."""
 
+NOTED_HERE = frozenset({"site_seconds", "site_up_seconds", "site_downtime_seconds"})
+"""Metrics by which a site is judged: it has no say on them itself."""
+
 MAX_SERIES = 100_000
 """Series that one cluster or link may bring."""
 
@@ -161,6 +164,8 @@ def _allowed(tx: Connection, row: ClusterRow, keys: Sequence[Key], refused: Refu
         reason = refusal(key.metric, key.part)
         if reason is None and not _is_subject(key.subject):
             reason = f"{key.subject[:80]!r} is no subject"
+        if reason is None and row.peer_domain is None and key.metric in NOTED_HERE:
+            reason = f"{key.metric} is noted by the domain that a site reports to"
         if reason is None and not _speaks_for(row, sites, key.subject):
             reason = f"{row.id} has no say on {key.subject[:80]}"
         if reason is None:

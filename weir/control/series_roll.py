@@ -12,6 +12,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from weir.control.context import Context
+from weir.control.demand import devices_wanted
 from weir.control.measure import view_of
 from weir.control.series import OFFERED, closed_before
 from weir.core.indicator_readings import Total, flat, readings_of
@@ -105,22 +106,22 @@ def note_jobs(ctx: Context) -> None:
     if domain is None:
         return
     with ctx.store.read() as tx:
-        values = {
+        values: dict[tuple[int, Key], float] = {
             (until, Key(domain, "jobs_now", state)): n
             for state, n in by_state(tx).items()
             if state in JOB_ACTIVE
         }
+        values[(until, Key(domain, "demand_devices"))] = devices_wanted(ctx, tx)
         for at in range(until - LATE_MINUTES * OFFERED, until + OFFERED, OFFERED):
             for state, n in ended_within(tx, at, at + OFFERED).items():
                 values[(at, Key(domain, "jobs_ended", state))] = n
             for number, n in sketch(waits_within(tx, at, at + OFFERED)).items():
                 values[(at, Key(domain, "job_waits", str(number)))] = n
-    if values:
-        with ctx.store.write() as tx:
-            _put_own(tx, values)
+    with ctx.store.write() as tx:
+        _put_own(tx, values)
 
 
-def _put_own(tx: Connection, values: Mapping[tuple[int, Key], int]) -> None:
+def _put_own(tx: Connection, values: Mapping[tuple[int, Key], float]) -> None:
     """Write one's own samples of minutes; what stands there already is no news."""
     numbers = rows_of.add(tx, sorted({key for _, key in values}), "")
     times = {at for at, _ in values}

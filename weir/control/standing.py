@@ -11,8 +11,9 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -29,6 +30,11 @@ from weir.store.domains import count
 from weir.store.rows import ClusterRow
 
 NOTHING: frozenset[str] = frozenset()
+
+Kinds = Mapping[tuple[str, str, str], tuple[str, float]]
+"""What jobs of a submitter, a name and a shape are called, and how long they take."""
+
+NO_KINDS: Kinds = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class Told:
 class Standing:
     """See the module. `jobs` are those that a round looks at, `pinned` those of them that a peer
     has chosen a pool for. `pools` is each pool once, as it was when the ways to pools last changed,
-    `routes` the cluster by which each is reached, `shapes` what its hosts are like.
+    `routes` the cluster by which each is reached, `shapes` what its hosts are like. `kinds` are
+    the kinds of jobs that have run before; another mapping says that others may have.
     """
 
     seq: int
@@ -61,6 +68,7 @@ class Standing:
     pools: tuple[PoolState, ...] = ()
     routes: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, HostShape] = field(default_factory=dict)
+    kinds: Kinds = field(default_factory=lambda: NO_KINDS)
     begun: bool = False
     _heads: dict[Way, PoolHead] = field(default_factory=dict)
     _known: dict[Way, Pool] = field(default_factory=dict)
@@ -80,7 +88,9 @@ def begin(ctx: Context, tx: Connection, now: float) -> Standing:
     return Standing(count(tx, "seq"), line, Holders(runs.live(tx)))
 
 
-def go_on(ctx: Context, tx: Connection, known: Standing, now: float) -> Told | None:
+def go_on(
+    ctx: Context, tx: Connection, known: Standing, now: float, kinds: Kinds = NO_KINDS
+) -> Told | None:
     """Read what has changed since; None where too much has gone from the line to go on."""
     first, since, known.begun = not known.begun, known.seq, True
     known.seq = count(tx, "seq")
@@ -95,6 +105,8 @@ def go_on(ctx: Context, tx: Connection, known: Standing, now: float) -> Told | N
     if known.line.short:
         return None
     whole, pools = _pools(ctx, tx, known, since, ways, now)
+    if kinds != known.kinds:
+        maybe, known.kinds = maybe | known.jobs.keys(), kinds
     told = _jobs(ctx, tx, known, maybe | come | gone, now)
     return Told(*told, pools, whole or first)
 
@@ -193,7 +205,7 @@ def _jobs(
     demands = demands_of(ctx, tx, {known.line.row(job).shape for job in wanted})
     come = []
     for job in wanted:
-        made = waiting_job(known.line.row(job), demands, avoided)
+        made = waiting_job(known.line.row(job), demands, avoided, known.kinds)
         if known.jobs.get(job) != made:
             known.jobs[job] = made
             come.append(made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from weir.control.authorize import Principal
 from weir.control.context import Context
+from weir.control.domain_names import names_for
 from weir.control.network import Network, load_network
 from weir.core.errors import NotFound
 from weir.core.inventory import FreeShape
@@ -32,6 +33,7 @@ def watch(ctx: Context, who: Principal, jobs_after: int, offers_after: int) -> W
         seq = count(tx, "seq")
         changed = jobs.changed_since(tx, link, jobs_after, MAX_CHANGES)
         network = load_network(ctx, tx, now)
+        names = names_for(tx, link)
     if link not in network.clusters:
         raise NotFound(f"there is no link {link} here")
     offers, gone = _offers(network, link, offers_after)
@@ -44,6 +46,7 @@ def watch(ctx: Context, who: Principal, jobs_after: int, offers_after: int) -> W
         offers=offers,
         gone=gone,
         complete=offers_after == 0,
+        domains=names,
         server_time=now,
     )
 

@@ -6,7 +6,8 @@ Laws:
 - The state of a rule at a subject follows `TRANSITIONS` and nothing else.
 - An alert is told when it begins to fire and when it is resolved, once each. One that goes on and
   off is flapping: it is told to be so once, and then goes on firing until it has been calm.
-- What is silenced or acknowledged is judged all the same; it is only told to nobody.
+- What is silenced or acknowledged is judged all the same; that it fires is told when it no longer
+  is, if it still fires then. That it is over is told to whom it was told that it fires.
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ class Condition(StrEnum):
     RISES = "rises"
     FALLS = "falls"
     DEVIATES = "deviates"
+
+
+class Each(StrEnum):
+    """Of what a rule is judged, one by one. A source is whatever tells a sample, a host too."""
+
+    DOMAIN = "domain"
+    SITE = "site"
+    CLUSTER = "cluster"
+    POOL = "pool"
+    LINK = "link"
+    SOURCE = "source"
 
 
 class State(StrEnum):
@@ -86,7 +98,9 @@ class Rule:
     in an hour (rises, falls), or in standard deviations of its own history (deviates).
 
     `part` is which part of the indicator counts (a precision, a model ...), empty for the whole.
-    It fires once it was met for `for_s`, and is resolved once it was not met for `clear_s`.
+    The value is that of the last `over_s`, 0: the newest; for rises, falls and deviates that is how
+    far back its history goes. It fires once it was met for `for_s`, and is resolved once it was
+    not met for `clear_s`.
     """
 
     name: str
@@ -94,6 +108,8 @@ class Rule:
     condition: Condition
     threshold: float = 0.0
     part: str = ""
+    each: Each = Each.DOMAIN
+    over_s: float = 0.0
     for_s: float = 0.0
     clear_s: float = 0.0
     severity: Severity = Severity.WARNING
@@ -114,7 +130,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A rule at a subject. `since` is when the condition last turned, `fired_at` when it began to
-    fire; `resolved` are the times of its last resolutions.
+    fire; `resolved` are the times of its last resolutions; `told` is whether it was told to fire.
     """
 
     rule: str
@@ -125,6 +141,7 @@ class Alert:
     value: float | None = None
     resolved: tuple[float, ...] = ()
     flapping: bool = False
+    told: bool = False
 
     @property
     def fires(self) -> bool:
@@ -243,30 +260,46 @@ def _notice(rule: Rule, alert: Alert, what: str, now: float) -> Notice:
 
 def judge(
     rules: Sequence[Rule],
-    readings: Mapping[tuple[str, str], Mapping[str, Reading]],
+    readings: Mapping[str, Mapping[str, Reading]],
     alerts: Mapping[tuple[str, str], Alert],
     silences: Sequence[Silence],
     now: float,
 ) -> tuple[dict[tuple[str, str], Alert], tuple[Notice, ...]]:
     """One look at everything: the alerts that are not calm or were not, and what is to be told.
 
-    `readings` is by (indicator, part) and subject, `alerts` by (rule, subject). A subject that has
-    gone (it is in `alerts` only) is read as unknown.
+    `readings` is by rule and subject, `alerts` by (rule, subject). A subject that has gone (it is
+    in `alerts` only) is read as unknown.
     """
     after: dict[tuple[str, str], Alert] = {}
     told: list[Notice] = []
+    known: dict[str, list[str]] = {}
+    for name, subject in alerts:
+        known.setdefault(name, []).append(subject)
     for rule in rules:
-        found = readings.get((rule.indicator, rule.part), {})
-        known = [subject for name, subject in alerts if name == rule.name]
-        for subject in sorted({*found, *known}):
+        found = readings.get(rule.name, {})
+        for subject in sorted({*found, *known.get(rule.name, ())}):
             key = rule.name, subject
             before = alerts.get(key, Alert(rule.name, subject))
             alert, notices = step(rule, before, found.get(subject, Reading(None)), now)
-            if alert.state is not State.CALM or key in alerts:
-                after[key] = alert
+            if alert.state is State.CALM and key not in alerts:
+                continue
             quiet = any(silence.covers(alert, now) for silence in silences)
-            told += [] if quiet else notices
+            after[key], said = _telling(rule, alert, notices, quiet, now)
+            told += said
     return after, tuple(told)
+
+
+def _telling(
+    rule: Rule, alert: Alert, notices: Sequence[Notice], quiet: bool, now: float
+) -> tuple[Alert, tuple[Notice, ...]]:
+    """What is told of an alert: its end to whom its beginning was told, the rest unless quiet."""
+    if not alert.fires:
+        return replace(alert, told=False), tuple(notices) if alert.told else ()
+    if quiet:
+        return alert, ()
+    if not alert.told:
+        return replace(alert, told=True), (_notice(rule, alert, "fires", now),)
+    return alert, tuple(notices)
 
 
 def still_quiet(

@@ -59,7 +59,8 @@ class Demand:
 
     `pinned_pool` is set by a parent that has already chosen; `excluded_domains` are the identifiers
     of domains that the job has been through. A pool needs all of `traits`. Empty tuples and None
-    mean "no such wish".
+    mean "no such wish". `data` is what the job reads, as (site, bytes): it is part of what a place
+    costs, and no pool is ruled out by it.
     """
 
     groups: tuple[TaskGroup, ...]
@@ -74,11 +75,14 @@ class Demand:
     excluded_domains: tuple[str, ...] = ()
     pinned_pool: str | None = None
     traits: tuple[str, ...] = ()
+    data: tuple[tuple[str, int], ...] = ()
 
 
 def to_record(demand: Demand) -> dict[str, Any]:
     """JSON-ready; `from_record` gives the equal value back."""
     record = {name: getattr(demand, name) for name in _PLAIN}
+    if not demand.data:
+        del record["data"]  # a shape's key is made of its record: the keys that are kept stay good
     record["groups"] = [
         {
             "name": g.name,
@@ -100,6 +104,7 @@ def from_record(record: Mapping[str, Any]) -> Demand:
     """The value that `to_record` was given; what an older record does not say is no wish."""
     values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
     values["groups"] = tuple(_group(g) for g in record["groups"])
+    values["data"] = tuple((str(site), int(size)) for site, size in record.get("data", ()))
     return Demand(**values)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any
 
 from weir.core.device_table import (
@@ -136,6 +137,7 @@ def _figure(figure: Figure | None) -> dict[str, Any] | None:
     }
 
 
+@lru_cache(maxsize=4096)
 def _key(name: str) -> str:
     """What of a name counts: its letters and digits, in lower case."""
     return "".join(c for c in name.casefold() if c.isalnum())

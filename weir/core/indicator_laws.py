@@ -190,6 +190,23 @@ def ratio_of(top: str, bottom: str, scale: float = 1.0, by_site: bool = False) -
     return measure
 
 
+def ratio_less(top: str, bottom: str, less: str, scale: float) -> Measure:
+    """Sum of `top` over the sum of `bottom` without `less`, of those that tell the first two.
+
+    A subject that says nothing of `less` has none of it.
+    """
+
+    def measure(view: View) -> Measured:
+        tops, bottoms, rest = (_by_place(view, m, False) for m in (top, bottom, less))
+        both = tops.keys() & bottoms.keys()
+        under = math.fsum(bottoms[s] - rest.get(s, 0.0) for s in both)
+        if not under:
+            return NOTHING
+        return Measured(scale * math.fsum(tops[s] for s in both) / under, {})
+
+    return measure
+
+
 def ratio_of_totals(top: str, bottom: str, scale: float) -> Measure:
     """Sum over sum times `scale`, where the two are told by different things of the network."""
 

@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 from weir.core.lifecycle import RunEvent
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
+from weir.wire.usage import RunUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,38 @@ class Restores(Protocol):
 
     def archive(self, run: str) -> str:
         """Where the agent puts the checkpoint that a run begins with, before it submits it."""
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """An executor that can tell what its runs use (`weir.core.usage`)."""
+
+    def used(self, runs: Sequence[str]) -> Sequence[RunUse]:
+        """What these runs have used by now, of those of which that is known. It may block, and
+        raise a `WeirError` where its source is away. It may tell of other runs too.
+        """
+
+
+@runtime_checkable
+class Neighbors(Protocol):
+    """An executor behind which there are domains: their names by identifier."""
+
+    domain_names: Mapping[str, str]
+
+
+class Account(Protocol):
+    """What accounting has of a run: seconds of CPU time, and bytes at its peak."""
+
+    @property
+    def used_cpu_s(self) -> float | None: ...
+
+    @property
+    def peak_memory_bytes(self) -> int | None: ...
+
+
+@runtime_checkable
+class Accounts(Protocol):
+    """An executor whose resource manager keeps accounts of runs, during them or after their end."""
+
+    def usage(self, runs: Sequence[str]) -> Mapping[str, Account]:
+        """The accounts of these runs, of those of which something is on record."""

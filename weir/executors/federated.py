@@ -35,6 +35,7 @@ from weir.executors.settings import FederatedSettings
 from weir.wire.exchange import RunOrder
 from weir.wire.jobs import JobChange, SubmitRequest, WatchAnswer
 from weir.wire.pools import PoolReport
+from weir.wire.usage import RunUse
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class FederatedExecutor:
         self._live: dict[str, str] = {}  # run -> the peer's job, as the watch last showed it
         self._ghosts: set[str] = set()  # live jobs of runs that have ended here
         self._doubtful: set[str] = set()  # runs that a peer with other data may not know
+        self._uses_after = 0
+        self.domain_names: Mapping[str, str] = {}
         self._work = threading.Event()
         self._stopped = threading.Event()
         self._wake: Callable[[], None] = lambda: None
@@ -195,6 +198,13 @@ class FederatedExecutor:
             return self._client.read_file(job, name, offset, limit).data
         except NotFound:
             return b""
+
+    def used(self, runs: Sequence[str]) -> Sequence[RunUse]:
+        """What the peer has read of our runs since the last call, by our clock."""
+        answer = self._client.uses(self._uses_after)
+        self._uses_after = answer.after
+        skew = answer.server_time - self._now()
+        return [u.model_copy(update={"at": u.at - skew}) for u in answer.uses]
 
     def archive(self, run: str) -> str:
         """Where the agent puts the checkpoint that a run begins with; the peer is left it."""
@@ -319,6 +329,7 @@ class FederatedExecutor:
             for change in answer.jobs:
                 self._seen += seen_of(change, skew, self._now())
             self._cursor = answer.job_seq
+        self.domain_names = answer.domains
         if answer.jobs or answer.offers or answer.gone:
             self._wake()
 

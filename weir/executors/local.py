@@ -33,12 +33,14 @@ from weir.executors.local_ended import Ended
 from weir.executors.local_pools import Pools
 from weir.executors.local_run import End, Run, Stop
 from weir.executors.local_supervisor import Supervisor
+from weir.executors.local_use import Uses
 from weir.executors.settings import LocalSettings
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
 from weir.executors.staging_leaving import Leaving
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
+from weir.wire.usage import RunUse
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class LocalExecutor:
         self._staging = ThreadPoolExecutor(STAGING_THREADS, "weir-staging")
         data, software = settings.data, settings.software
         self._data = Staging(data, software, self._home, now, self._software_in_use)
+        self._uses = Uses()
         self._leaving = Leaving(self._data, now, self._conclude)
         self._supervisor = Supervisor(
             settings,
@@ -176,6 +179,13 @@ class LocalExecutor:
             return self._data.read(known.order, known.folder, name, offset, limit)
         outputs = known.order.spec.outputs if known.end is not None else ()
         return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
+
+    def used(self, runs: Sequence[str]) -> Sequence[RunUse]:
+        """What the processes of these runs use now."""
+        with self._lock:
+            known = [run for name in runs if (run := self._runs.get(name)) is not None]
+            self._uses.keep(set(self._runs))
+        return self._uses.read(known, self._now())
 
     def forget(self, runs: Sequence[str]) -> None:
         for name in runs:

@@ -33,7 +33,7 @@ _DEFAULT_SIGNALS = tuple(
         *("SIGALRM", "SIGCHLD", "SIGXFSZ", "SIGTSTP", "SIGTTIN", "SIGTTOU"),
     )
 )
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,16 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What /proc says of a process: its parent and session, start in ticks, and memory in use."""
+    """What /proc says of a process: its parent and session, start in ticks, memory in use, and CPU
+    time in ticks, with that of its children that have ended.
+    """
 
     state: str
     parent: int
     session: int
     start: int
     rss_bytes: int
+    cpu_ticks: int = 0
 
 
 def boot_id() -> str:
@@ -156,7 +159,12 @@ def stat_of(pid: int) -> Stat | None:
         os.close(fd)
     words = line[line.rfind(b")") + 2 :].split()
     return Stat(
-        words[0].decode(), int(words[1]), int(words[3]), int(words[19]), int(words[21]) * _PAGE
+        words[0].decode(),
+        int(words[1]),
+        int(words[3]),
+        int(words[19]),
+        int(words[21]) * _PAGE,
+        sum(map(int, words[11:15])),
     )
 
 
@@ -197,6 +205,22 @@ def memory_by_session(sessions: Iterable[int]) -> dict[int, tuple[int, list[int]
             total, members = used[owner]
             members.append(pid)
             used[owner] = total + stat.rss_bytes, members
+    return used
+
+
+def use_by_session(sessions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """For each session that has processes: milliseconds of CPU time so far, and resident bytes, of
+    it and of all that descends from it.
+    """
+    stats = {pid: stat for pid in _pids() if (stat := stat_of(pid)) is not None}
+    wanted = dict.fromkeys(sessions, 0)
+    used: dict[int, tuple[int, int]] = {}
+    for pid, stat in stats.items():
+        owner = _session(pid, stats, wanted)
+        if owner is not None:
+            cpu_ms, rss_bytes = used.get(owner, (0, 0))
+            cpu_ms += stat.cpu_ticks * 1000 // _TICKS
+            used[owner] = (cpu_ms, rss_bytes + stat.rss_bytes)
     return used
 
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import frexp, inf, nan
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from weir.scheduling.packing import Claim
 from weir.scheduling.policy import Policy
 from weir.scheduling.rank import Merits, Settled, settle
 from weir.scheduling.setup import ClassRows
-from weir.scheduling.snapshot import WaitingJob
+from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 Links = Mapping[tuple[str, str], float]
 Speeds = Mapping[str, Mapping[str, float]]
@@ -34,6 +34,13 @@ class Surroundings:
     speeds: Speeds
     links: Links
     past: Mapping[str, float] = field(default_factory=dict)
+    estimated: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(cls, seen: Snapshot) -> Self:
+        """Those of a snapshot."""
+        at = seen.now if seen.priced_at is None else seen.priced_at
+        return cls(at, seen.energy, seen.speeds, seen.links, seen.past, seen.estimated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,8 @@ class Shapes:
     def row(self, job: WaitingJob) -> int:
         """The row of a job's shape in `found`."""
         length = 0
-        if self._by_length and job.expected_s < inf:
-            length = frexp(job.expected_s)[1]
+        if self._by_length and (likely := job.likely_s) < inf:
+            length = frexp(likely)[1]
         key = id(job.demand), length, job.avoid, job.kind, job.data
         row = self._seen.get(key)
         if row is None:
@@ -156,6 +163,7 @@ def merits_of(
         latency_ms=np.where(columns.latency_us == UNKNOWN, nan, columns.latency_us / 1000),
         hops=columns.hops,
         run_s=run_s if shape.length else None,
+        estimated=_estimated(columns, shape.kind, around),
         energy_kw=kw,
         carbon_g_per_kwh=carbon,
         data_gb=missing_gb(columns, shape.data) if shape.data else None,
@@ -195,13 +203,27 @@ def _energy(
         if energy is None:
             continue
         here = np.flatnonzero(columns.site.codes == code)
-        kw[here] = energy.kw(milli[here], cpu[here])
+        watts = _watts(columns, energy)[columns.model.codes[here]] if energy.watts_of else nan
+        kw[here] = energy.kw(milli[here], cpu[here], watts)
         until = around.now + np.where(np.isnan(run_s[here]), 3600.0, run_s[here])
         if energy.carbon is not None:
             carbon[here] = energy.carbon.mean(around.now, until)
         if energy.price is not None:
             price[here] = np.nan_to_num(kw[here]) * energy.price.mean(around.now, until)
     return kw, carbon, price
+
+
+def _watts(columns: PoolColumns, energy: Energy) -> Floats:
+    """What a busy device of each model draws there, NaN where it is not known."""
+    return np.array([energy.watts_of.get(model, nan) for model in columns.model.values])
+
+
+def _estimated(columns: PoolColumns, kind: str, around: Surroundings) -> Any:
+    """Where the speed of this kind of job is an estimate; None where nothing is."""
+    guessed = {model for name, model in around.estimated if name == kind}
+    if not guessed:
+        return None
+    return np.array([m in guessed for m in columns.model.values])[columns.model.codes]
 
 
 def missing_gb(columns: PoolColumns, data: Collection[tuple[str, int]]) -> Floats:
@@ -216,13 +238,22 @@ def missing_gb(columns: PoolColumns, data: Collection[tuple[str, int]]) -> Float
 def lag_of(columns: PoolColumns, data: Collection[tuple[str, int]], around: Surroundings) -> Floats:
     """Seconds until the data of a job is at each pool's site; an unknown link takes no time."""
     lag = np.zeros(len(columns))
-    for source, size in data:
+    ids = _ids_of_sites(columns) if data else {}
+    for named, size in data:
+        source = ids.get(named, named)
         for code, site in enumerate(columns.site.values):
             gbps = around.links.get((source, site)) or around.links.get((site, source))
             if site != source and gbps:
                 here = columns.site.codes == code
                 lag[here] = np.maximum(lag[here], size * 8 / (gbps * 1e9))
     return lag
+
+
+def _ids_of_sites(columns: PoolColumns) -> dict[str, str]:
+    """The sites' identifiers by their names."""
+    pairs = set(zip(columns.site_name.codes.tolist(), columns.site.codes.tolist(), strict=True))
+    names, sites = columns.site_name.values, columns.site.values
+    return {names[n]: sites[s] for n, s in sorted(pairs, reverse=True)}
 
 
 def pace_of(columns: PoolColumns, kind: str, around: Surroundings) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import frexp
 from typing import Any, overload
 
 import numpy as np
@@ -185,8 +186,9 @@ class _Ranked(Sequence[Candidate]):
 
 def find(snapshot: Snapshot, demand: Demand, policy: Policy) -> Found:
     """Judge and rank all pools for `demand`."""
-    shape = Shape(demand, frozenset(), 0, 0, "", ())
-    around = Surroundings(
-        snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links, snapshot.past
-    )
+    length = 0
+    if demand.walltime_s is not None and (snapshot.energy or policy.run_weight):
+        length = frexp(demand.walltime_s)[1]  # as `encode.Shapes` has it
+    shape = Shape(demand, frozenset(), 0, length, "", demand.data)
+    around = Surroundings.of(snapshot)
     return Found(snapshot, policy, classify(snapshot.columns, shape, demand, policy, around))

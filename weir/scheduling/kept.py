@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from heapq import heapify, heappop, heappush
-from math import inf
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from weir.scheduling.board import GROWTH, JOBS, MIN_CPU, MIN_MILLI, Board, Needs
 from weir.scheduling.columns import Ints
 from weir.scheduling.encode import Class, Shapes, Surroundings, classify
 from weir.scheduling.hosts import WHOLE, Claims
+from weir.scheduling.lease_room import leases_in_order, reserve_leases
 from weir.scheduling.line import Line
 from weir.scheduling.machine import Machine
 from weir.scheduling.occupy import Occupied, occupy
@@ -28,6 +28,7 @@ from weir.scheduling.packing import MOST, Claim
 from weir.scheduling.policy import Policy
 from weir.scheduling.routes import PoolState
 from weir.scheduling.schedule import Round, Shared, classes_with, line_up, order_key, set_up
+from weir.scheduling.seated import NOBODY, Standing
 from weir.scheduling.setup import Tree, claim_columns, queue_columns
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
@@ -45,6 +46,7 @@ class Kept:
     come, and `wakes` when it comes. `row_of_place` says for each state of the snapshot which pool
     of the board it is, -1 where another route was chosen. `placed` are the pools where the last
     round placed something; `spare` rows of jobs, `spare_runs` rows of runs that are free.
+    The variants of leases count from `leased`, in their order.
     """
 
     policy: Policy
@@ -66,6 +68,7 @@ class Kept:
     variants: dict[Any, int]
     placed: Ints
     shared: Shared | None
+    leased: int
 
     def everybody(self) -> Iterable[WaitingJob]:
         """All jobs, in no order."""
@@ -80,13 +83,14 @@ def fresh(snapshot: Snapshot, policy: Policy) -> Kept:
     later = {j.id: j for j in snapshot.jobs if j.start_after is not None and j.start_after > now}
     wakes = [(job.start_after or 0.0, job.id) for job in later.values()]
     heapify(wakes)
-    shapes = Shapes(snapshot.columns, bool(policy.run_weight))
+    shapes = Shapes(snapshot.columns, bool(snapshot.energy or policy.run_weight))
     klass = shapes.rows(ready)
     classes = classes_with(snapshot, policy, shapes)
-    occupied = tuple(occupy(s, now, policy.hold) for s in snapshot.routes)
+    timed = policy.hold or bool(snapshot.leases)
+    occupied = tuple(occupy(s, now, timed) for s in snapshot.routes)
     room = len(ready) + len(ready) // SLACK + 64
     empty = room - len(ready)
-    padded: list[Any] = [*ready, *[_NOBODY] * empty]
+    padded: list[Any] = [*ready, *[NOBODY] * empty]
     runs = sum(len(o.runs) for o in occupied)
     machine = set_up(
         snapshot, policy, padded, classes, [*klass, *[0] * empty], occupied, True,
@@ -117,6 +121,7 @@ def fresh(snapshot: Snapshot, policy: Policy) -> Kept:
         variants={},
         placed=np.empty(0, dtype=np.int64),
         shared=Shared.of(snapshot, policy) if snapshot.queues else None,
+        leased=len(machine.board.needs.cpu) - len(leases_in_order(snapshot)),
     )
 
 
@@ -192,7 +197,7 @@ def _add_classes(kept: Kept, snapshot: Snapshot) -> bool:
     new = kept.shapes.found[len(kept.classes) :] if len(kept.shapes) > len(kept.classes) else ()
     if len(kept.shapes) > len(kept.machine.board.classes.base):
         return False
-    around = Surroundings(snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links)
+    around = Surroundings.of(snapshot)
     columns = kept.snapshot.columns
     for shape in new:
         found = classify(columns, shape, kept.shapes.with_walltime(shape), kept.policy, around)
@@ -262,7 +267,7 @@ def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapsho
     snapshot.__dict__["routes"] = tuple(routes)
     snapshot.__dict__["columns"] = kept.snapshot.columns
     occupied = list(kept.round.occupied)
-    timed, now = kept.policy.hold, snapshot.now
+    timed, now = kept.policy.hold or bool(snapshot.leases), snapshot.now
     todo = sorted(rows)
     for trust in (True, False):  # the second time for those whose runs don't fit together
         for row in todo:
@@ -345,7 +350,11 @@ def play(kept: Kept) -> None:
         machine.board = board = board._replace(queues=queue_columns(tree, len(order)))
         if policy.fair:
             line_up(board, order)
-    machine.begin_again(len(order), 0, policy.reservations if policy.hold else 0)
+    machine.begin_again(len(order), 0, 0)
+    if leases := leases_in_order(kept.snapshot):
+        machine.ensure(sum(c.count + 2 for lease in leases for c in lease.claims))
+        reserve_leases(machine, kept.snapshot, kept.leased)
+    machine.board.layers.meta[2] = policy.reservations if policy.hold else 0
     machine.plan(kept.snapshot.now)
     board = machine.board
     place = np.full(len(kept.jobs), -1, dtype=np.int64)
@@ -364,37 +373,3 @@ def play(kept: Kept) -> None:
         classes=kept.classes,
         board=board._replace(jobs=jobs, layers=layers, runs=runs),
     )
-
-
-class Standing(Sequence[WaitingJob]):
-    """The jobs of some rows, one after the other; good until the next round."""
-
-    def __init__(self, jobs: Sequence[WaitingJob | None], rows: Ints) -> None:
-        self._jobs, self._rows = jobs, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, place: int) -> WaitingJob: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[WaitingJob, ...]: ...
-    def __getitem__(self, place: int | slice) -> WaitingJob | tuple[WaitingJob, ...]:
-        if isinstance(place, slice):
-            return tuple(self._job(int(row)) for row in self._rows[place])
-        return self._job(int(self._rows[place]))
-
-    def _job(self, row: int) -> WaitingJob:
-        job = self._jobs[row]
-        assert job is not None, "rounds have gone on since"
-        return job
-
-
-class _Nobody:
-    """Stands in a row that is kept for a job to come."""
-
-    expected_s = inf
-    queue = ""
-
-
-_NOBODY = _Nobody()

@@ -8,23 +8,25 @@ change; `plan` finds it out by looking at every job and pool, whether it is the 
 A plan has to be looked at before the next one is made: its words are taken from the board.
 
 Where more changed than free room, jobs and what runs (a new pool, a price, another tree of queues),
-or the clock went back, or where the policy looks at things that change by themselves (energy,
-leases, a mix), and for small rounds, it starts from nothing, as `schedule` does.
+or the clock went back, or where the policy looks at things that change by themselves (a mix,
+energy that is not reckoned from a fixed time), or where leases, energy, speeds or links are others,
+and for small rounds, it starts from nothing, as `schedule` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 from weir.core.plan import Plan
 from weir.scheduling.kept import Kept, change_jobs, change_pools, fresh, play
+from weir.scheduling.leased import has_begun, promised
 from weir.scheduling.policy import HostRule, Policy
 from weir.scheduling.routes import PoolState
 from weir.scheduling.schedule import plan_of, queue_names, schedule
-from weir.scheduling.snapshot import Queue, RunningJob, Snapshot, WaitingJob
+from weir.scheduling.snapshot import Lease, Queue, RunningJob, Snapshot, WaitingJob
 
 WORTHWHILE = 5_000
 """Jobs and pools from which on it pays to keep the board."""
@@ -35,8 +37,9 @@ class Change:
     """What became of a snapshot by `now`.
 
     `jobs` are new ones, and others under the identifiers of old ones; `gone` are identifiers.
-    `pools` are states instead of those of the same pool by the same cluster. `running` and `queues`
-    are told whole, None where they are what they were.
+    `pools` are states instead of those of the same pool by the same cluster. `running`, `queues`
+    and `leases` are told whole, None where they are what they were; `around` are other fields of
+    the snapshot that are others: energy, speeds, links ...
     """
 
     now: float
@@ -45,6 +48,8 @@ class Change:
     pools: Sequence[PoolState] = ()
     running: tuple[RunningJob, ...] | None = None
     queues: tuple[Queue, ...] | None = None
+    leases: tuple[Lease, ...] | None = None
+    around: Mapping[str, Any] = field(default_factory=dict)
 
     def made_to(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the change in it."""
@@ -60,6 +65,8 @@ class Change:
             jobs=tuple(jobs.values()),
             running=snapshot.running if self.running is None else self.running,
             queues=snapshot.queues if self.queues is None else self.queues,
+            leases=snapshot.leases if self.leases is None else self.leases,
+            **self.around,
         )
 
 
@@ -99,6 +106,9 @@ class Planner:
         kept = self._kept
         if kept is None:
             return self.plan(change.made_to(self._last))
+        leases = self._last.leases if change.leases is None else change.leases
+        if any(has_begun(x, change.now) for x in leases):  # somebody may go into one
+            return self.plan(change.made_to(replace(self._last, jobs=tuple(kept.everybody()))))
         snapshot = self._after(kept, change)
         states = {self._place[s.pool.id, s.cluster]: s for s in change.pools}
         old = kept.snapshot.pools
@@ -119,7 +129,9 @@ class Planner:
         """Whether rounds like this one can be kept, and are worth it."""
         policy = self._policy
         plain = policy.host_rule is HostRule.BEST_FIT and not (policy.optimal or policy.rounds)
-        moving = snapshot.energy or snapshot.leases or snapshot.mix or snapshot.past
+        moving = snapshot.mix or (snapshot.energy and snapshot.priced_at is None)
+        if any(has_begun(x, snapshot.now) for x in snapshot.leases) and promised(snapshot):
+            return False
         return plain and not moving and len(snapshot.jobs) + len(snapshot.pools) > self._large
 
     def _jobs(self, kept: Kept, snapshot: Snapshot) -> tuple[list[WaitingJob], list[str]]:
@@ -149,6 +161,8 @@ class Planner:
             jobs=_Listed(lambda: tuple(kept.everybody())),
             running=last.running if change.running is None else change.running,
             queues=last.queues if change.queues is None else change.queues,
+            leases=last.leases if change.leases is None else change.leases,
+            **change.around,
         )
 
     def _advance(
@@ -172,8 +186,14 @@ def _alike(old: Snapshot, new: Snapshot) -> bool:
     """Whether all is as before but the pools, the jobs, what runs, and amounts of queues."""
     return (
         new.now >= old.now
+        and new.priced_at == old.priced_at
+        and new.energy == old.energy
         and new.speeds == old.speeds
+        and new.estimated == old.estimated
         and new.links == old.links
+        and new.past == old.past
+        and new.leases == old.leases
+        and not any(old.now < lease.ends_at <= new.now for lease in new.leases)
         and queue_names(new) == queue_names(old)
     )
 

@@ -42,7 +42,8 @@ class Merits:
     `carbon_g_per_kwh` a mean over the time it runs; `data_gb` is what has to be moved there.
     `devices` is how many it asks for there (eights of cores where it asks for none), `past` the
     share of the site that was in use on the average of late, `surplus` how many devices its hosts
-    have beside those that its tasks ask for, if each task had a host of its own.
+    have beside those that its tasks ask for, if each task had a host of its own. `estimated` says
+    where `run_s` is by a speed that was not measured.
     """
 
     price: Values
@@ -55,16 +56,21 @@ class Merits:
     devices: Values | float = 1.0
     past: Values | None = None
     surplus: Values | None = None
+    estimated: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The settled terms by row: `values` as people read them, `costs` weighted, `cost` the sum."""
+    """The settled terms by row: `values` as people read them, `costs` weighted, `cost` the sum.
+
+    `estimated` says where the term `run` is an estimate; None where nothing is.
+    """
 
     names: tuple[tuple[str, str], ...]
     values: tuple[Values, ...]
     costs: tuple[Values | float, ...]
     cost: Values
+    estimated: Values | None = None
 
 
 def settle(policy: Policy, merits: Merits) -> Settled:
@@ -99,6 +105,7 @@ def settle(policy: Policy, merits: Merits) -> Settled:
         values=tuple(value for _, _, value, _ in terms),
         costs=tuple(cost for *_, cost in terms),
         cost=total,
+        estimated=merits.estimated,
     )
 
 
@@ -149,6 +156,8 @@ def candidate(
     for (name, unit), value, cost in zip(settled.names, settled.values, settled.costs, strict=True):
         known = float(value[row])
         unit = f"{pool.currency}{unit}" if name == "price" else unit
+        if name == "run" and settled.estimated is not None and settled.estimated[row]:
+            unit = f"{unit} (estimated)"
         weighed = cost if isinstance(cost, float) else float(cost[row])
         terms.append(Term(name, None if known != known else known, unit, weighed))
     terms.insert(1, Term("start", start_s, "s", start_cost(policy, start_s)))

@@ -34,16 +34,16 @@ from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, clas
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
 from weir.scheduling.gains import allotted
+from weir.scheduling.lease_room import leases_in_order, most_on_a_pool, reserve_leases
 from weir.scheduling.least import STRIDE
 from weir.scheduling.machine import Machine
 from weir.scheduling.normal import speeds
 from weir.scheduling.occupy import Occupied, occupy
-from weir.scheduling.packing import Claim
 from weir.scheduling.policy import HostRule, Order, Policy
 from weir.scheduling.queues import hold, totals, tree_of
 from weir.scheduling.rules import rules_of
 from weir.scheduling.setup import Limits, PoolRow, Tree, make_board
-from weir.scheduling.snapshot import Lease, Snapshot, WaitingJob
+from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 LARGE = 50_000
 """The effort (`_effort`) from which on a round is worth the compiled kernel."""
@@ -51,6 +51,11 @@ LARGE = 50_000
 
 def schedule(snapshot: Snapshot, policy: Policy) -> Plan:
     """Decide where the waiting jobs go, and for the rest why they wait."""
+    if snapshot.leases:
+        from weir.scheduling.leased import plan_leased, promised
+
+        if ways := promised(snapshot):
+            return plan_leased(snapshot, policy, ways)
     return plan_of(play(snapshot, policy))
 
 
@@ -120,6 +125,8 @@ def order_key(policy: Policy, job: WaitingJob) -> tuple[float, float, float, str
     if policy.order is Order.DEADLINE:
         late = inf if job.deadline_at is None else job.deadline_at
         first = late - (job.expected_s if job.expected_s < inf else 0.0)
+    elif policy.order is Order.PREDICTED:
+        first = job.likely_s
     elif policy.order is not Order.ARRIVAL:
         first = job.expected_s
     return standing, first, job.submitted_at, job.id
@@ -136,9 +143,7 @@ def classes_of(
 
 def classes_with(snapshot: Snapshot, policy: Policy, shapes: Shapes) -> tuple[Class, ...]:
     """The shapes that were found, judged."""
-    around = Surroundings(
-        snapshot.now, snapshot.energy, snapshot.speeds, snapshot.links, snapshot.past
-    )
+    around = Surroundings.of(snapshot)
     return tuple(
         classify(snapshot.columns, s, shapes.with_walltime(s), policy, around) for s in shapes.found
     )
@@ -161,14 +166,11 @@ def set_up(
     `spare_classes` rows are kept for others to come.
     """
     runs = [(row, run) for row, o in enumerate(occupied) for run in o.runs]
-    leases = sorted(
-        (x for x in snapshot.leases if x.ends_at > snapshot.now),
-        key=lambda x: (x.pool, x.starts_at, x.ends_at, _sizes(x.claims)),
-    )
+    leases = leases_in_order(snapshot)
     extra = [r.claims for _, r in runs] + [x.claims for x in leases]
     tree, queue = _queues(snapshot, policy, jobs)
     tasks = sum(c.count for claims in extra for c in claims)
-    most = max(_leases_a_pool(snapshot), default=0)
+    most = most_on_a_pool(snapshot)
     board = make_board(
         _rows(snapshot, policy, occupied),
         replace(class_rows(classes, len(occupied), spare_classes), others=extra),
@@ -197,20 +199,11 @@ def set_up(
     )
     machine = Machine(board, rules, large)
     machine.book_all(first, len(runs))
-    _reserve(machine, snapshot, leases, base + len(runs))
+    reserve_leases(machine, snapshot, base + len(runs))
     machine.board.layers.meta[2] = policy.reservations if policy.hold else 0
     if rules.least:
         machine.touch_all()
     return machine
-
-
-def _reserve(machine: Machine, snapshot: Snapshot, leases: Sequence[Lease], variant: int) -> None:
-    """Speak for the room of leases, whose variants count from `variant`."""
-    rows = {s.pool.id: row for row, s in enumerate(snapshot.routes)} if leases else {}
-    for n, lease in enumerate(leases):
-        if lease.pool in rows:
-            start = max(snapshot.now, lease.starts_at)
-            machine.reserve(rows[lease.pool], variant + n, start, lease.ends_at, snapshot.now)
 
 
 def _effort(jobs: int, classes: int, occupied: Sequence[Occupied]) -> int:
@@ -232,15 +225,6 @@ def _mix(
     judged, kinds = classes_of(replace(snapshot, mix=()), policy, tuple(jobs))
     often = np.bincount(kinds, [n for _, n in snapshot.mix], len(judged))
     return expected_mix(judged, often.tolist(), pools)
-
-
-def _sizes(claims: tuple[Claim, ...]) -> list[tuple[int, int, int, int]]:
-    return [(c.device_milli, c.cpu_milli, c.memory_bytes, c.count) for c in claims]
-
-
-def _leases_a_pool(snapshot: Snapshot) -> list[int]:
-    pools = [x.pool for x in snapshot.leases]
-    return [pools.count(p) for p in set(pools)]
 
 
 def _speeds(snapshot: Snapshot, policy: Policy) -> list[int]:

@@ -27,11 +27,13 @@ class WaitingJob:
     (seconds).
 
     `avoid` are identifiers of pools that have just refused it. `queue` is whose share it counts
-    for. `length_s` is how long it is thought to run, where that is better known than by its
-    walltime; `kind` is the sort of job, whose speed on device models is in `Snapshot.speeds`. It
-    starts not before `start_after`, and is late past `deadline_at`. `data` is (site, bytes) of
-    what it reads. `runs_on` is the pool where it runs now, for policies that plan in rounds: what
-    it holds there counts as free, since it may be moved; `weight` is how much its end counts there.
+    for, `user` whose it is, for leases. `length_s` is how long it is thought to run, where that is
+    better known than by its walltime; `kind` is the sort of job, whose speed on device models is in
+    `Snapshot.speeds`, and `usual_s` how long its like have run as a rule on the fastest model:
+    costs and an order by prediction go by it, but no room does, for it promises nothing. It starts
+    not before `start_after`, and is late past `deadline_at`. `data` is (site, bytes) of what it
+    reads. `runs_on` is the pool where it runs now, for policies that plan in rounds: what it holds
+    there counts as free, since it may be moved; `weight` is how much its end counts there.
     """
 
     id: str
@@ -47,6 +49,13 @@ class WaitingJob:
     data: tuple[tuple[str, int], ...] = ()
     runs_on: str = ""
     weight: float = 1.0
+    usual_s: float | None = None
+    user: str = ""
+
+    @property
+    def likely_s(self) -> float:
+        """How long it will run by all that is known, infinite if nobody knows."""
+        return self.expected_s if self.usual_s is None else min(self.expected_s, self.usual_s)
 
     @property
     def expected_s(self) -> float:
@@ -91,23 +100,29 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Room on a pool that is promised to somebody from `starts_at` until `ends_at`."""
+    """Room on a pool that is promised to somebody from `starts_at` until `ends_at`.
+
+    Its holder's jobs, those of a queue or a user, may fill it (`leased`); without one nobody does.
+    """
 
     pool: str
     claims: tuple[Claim, ...]
     starts_at: float
     ends_at: float
+    queue: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """The state of one domain at `now` (seconds, the clock of `submitted_at` and `ends_at`).
 
-    `energy` is by site, `speeds` by kind of job and device model (work per second), `links` the
-    bandwidth between two sites in Gbit/s. `past` is by site: the share of it that was in use on
-    the average of late, as a queue's is. `mix` is what jobs ask for as a rule, each with how
-    often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan stands for
-    `round_s` as a rule.
+    `energy` is by site, and reckoned from `priced_at` on (None: from `now`). `speeds` is by kind of
+    job and device model (work per second), of which `estimated` (kind, model) were not measured.
+    `links` is the bandwidth between two sites in Gbit/s. `past` is by site: the share of it that
+    was in use on the average of late, as a queue's is. `mix` is what jobs ask for as a rule, each
+    with how often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan
+    stands for `round_s` as a rule.
     """
 
     now: float
@@ -120,6 +135,8 @@ class Snapshot:
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
     past: Mapping[str, float] = field(default_factory=dict)
+    estimated: frozenset[tuple[str, str]] = frozenset()
+    priced_at: float | None = None
     mix: tuple[tuple[Demand, float], ...] = ()
     switch_s: float = 20.0
     round_s: float = 360.0

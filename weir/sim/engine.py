@@ -1,10 +1,11 @@
 """A workload through the scheduler: what starts when and where under one policy.
 
 The clock is `weir.sim.loop`, compiled; at every moment it asks the kernel of
-`weir.scheduling.schedule`, which decides as in a server. Jobs of one shape are judged once, before
-the clock starts. A job takes its data's way and then `pace` times its duration; what is expected of
-it is its walltime, or where it has none its true duration (or, if the policy predicts, what past
-jobs of its user taught).
+`weir.scheduling.schedule`, which decides as in a server. Policies that plan whole rounds, and those
+that push jobs out, are played by `weir.sim.clock_asked`, which asks `schedule` itself. Jobs of one
+shape are judged once, before the clock starts. A job takes its data's way and then `pace` times its
+duration; what is expected of it is its walltime, or where it has none its true duration (or, if the
+policy predicts, what past jobs of its user taught).
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from time import perf_counter
 
 import numpy as np
 
-from weir.core.errors import BadInput
+from weir.core.demand import Demand
 from weir.core.inventory import Pool
 from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.policy import Policy
 from weir.scheduling.setup import grown
+from weir.scheduling.snapshot import Queue
+from weir.sim.clock_asked import play, takes
 from weir.sim.compiled import compiled_loop
 from weir.sim.curves import Curve
 from weir.sim.loop import AT_END, AT_GROW, AT_TIME, DROPPED, ROUNDS, WAITING
@@ -38,7 +41,10 @@ class Options:
 
     `speeds` are by kind of job and device model, `links` in Gbit/s between sites. `refresh_s` is
     how often costs that follow curves are worked out anew. `memory_s` is how long a fair share
-    remembers; `weights` are of queues (the users' or homes' names), 1 where not told.
+    remembers; `weights` are of queues (the users' or homes' names), 1 where not told. With
+    `queues`, homes are names of these, which share as in a server, quotas included. `demands` are
+    those of some kinds of job, told whole: instead of what columns say of tasks. With `preemptible`
+    every job may be pushed out by a policy that does that, and then starts anew.
     """
 
     price: Mapping[str, Curve] = field(default_factory=dict)
@@ -50,6 +56,9 @@ class Options:
     refresh_s: float = 3600.0
     memory_s: float = 7 * 86400.0
     weights: Mapping[str, float] = field(default_factory=dict)
+    queues: Sequence[Queue] = ()
+    demands: Mapping[str, Demand] = field(default_factory=dict)
+    preemptible: bool = False
 
 
 def simulate(
@@ -60,14 +69,12 @@ def simulate(
     options: Options = Options(),
     progress: Callable[[float, int], None] | None = None,
 ) -> Outcome:
-    """Run the workload to its end. Raises `BadInput` where it makes no sense on these pools."""
-    if policy.optimal or policy.rounds:
-        raise BadInput(
-            f"The policy {policy.name} plans whole rounds anew, which a replay on the clock does "
-            "not do: take another policy here, or `weir simulate gavel` for heterogeneity."
-        )
+    """Run the workload to its end."""
     began = perf_counter()
     there = stage(workload, pools, policy, energies(workload, pools, options), options)
+    if takes(policy, options):
+        busy, lost, asked = play(there, options, progress)
+        return there.outcome(policy.name, perf_counter() - began, asked, busy, lost)
     built = perf_counter() - began
     _compile(there)
     began = perf_counter()

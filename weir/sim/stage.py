@@ -22,7 +22,7 @@ from weir.scheduling.fragmentation import Mix
 from weir.scheduling.least import STRIDE, touch_all
 from weir.scheduling.normal import speeds
 from weir.scheduling.policy import HostRule, Order, Policy
-from weir.scheduling.queues import flat_tree
+from weir.scheduling.queues import flat_tree, totals, tree_of
 from weir.scheduling.rules import rules_of
 from weir.scheduling.setup import Limits, PoolRow, make_board
 from weir.sim.loop import Replay, World
@@ -94,8 +94,17 @@ class Stage:
             rate += self.policy.carbon_weight * energy.carbon.mean(now, until) / 1000
         return rate
 
-    def outcome(self, name: str, wall_s: float, rounds: int) -> Outcome:
-        """What came of it, in the rows of the workload."""
+    def outcome(
+        self,
+        name: str,
+        wall_s: float,
+        rounds: int,
+        held_s: Floats | None = None,
+        lost_s: Floats | None = None,
+    ) -> Outcome:
+        """What came of it, in the rows of the workload. Where jobs were pushed out, `held_s` is how
+        long each held its place in all, `lost_s` what of that was lost.
+        """
         jobs = len(self.workload)
         start, end = np.full(jobs, nan), np.full(jobs, nan)
         pool = np.full(jobs, -1, dtype=np.int32)
@@ -104,7 +113,9 @@ class Stage:
         pool[self.order] = self.board.jobs.pool
         klass = np.empty(jobs, dtype=np.int64)
         klass[self.order] = self.board.jobs.klass
-        busy = np.where(np.isfinite(end), end - start, 0.0)
+        if held_s is None:
+            held_s = np.where(np.isfinite(end), end - start, 0.0)
+        busy = held_s
         wh, carbon, price = _bill(self, klass, pool, start, end, busy)
         return Outcome(
             policy=name,
@@ -113,7 +124,7 @@ class Stage:
             start_s=start,
             end_s=np.where(np.isinf(end), nan, end),
             busy_s=busy,
-            lost_s=np.zeros(jobs),
+            lost_s=np.zeros(jobs) if lost_s is None else lost_s,
             pool=pool,
             price=price,
             carbon_g=carbon,
@@ -187,12 +198,12 @@ def stage(
     columns = PoolColumns.of([(p, False) for p in ranked])
     around = Surroundings(0.0, energy, options.speeds, options.links)
     limits = sorted({p.max_walltime_s for p in ranked if p.max_walltime_s})
-    klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits)
+    klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits, options.demands)
     plain = _without_curves(around)
     classes = tuple(classify(columns, s, _asked(s, limits), policy, plain) for s in shapes)
     eligible = _eligible(load, policy, energy, ranked)
     order = np.argsort(eligible, kind="stable")
-    board = _board(load, columns, ranked, policy, classes, klass, order, options.weights)
+    board = _board(load, columns, ranked, policy, classes, klass, order, options)
     least = bool(board.scores.meta[STRIDE] > 0)
     if least:
         touch_all(board)
@@ -238,12 +249,17 @@ def _board(
     classes: Sequence[Class],
     klass: Any,
     order: Any,
-    weights: Mapping[str, float],
+    options: Options,
 ) -> Board:
     """The board: all pools free, all jobs in the order in which they become eligible."""
     queues = load.home if len(load.home.names) else load.user
     speed = speeds(columns).tolist() if policy.normalized else [1000] * len(pools)
-    tree, queue = flat_tree(queues.names, queues.codes, weights, pools, policy, speed)
+    if options.queues and policy.fair:
+        tree, index = tree_of(options.queues, totals(pools, speed))
+        named = [index.get(name, index[""]) for name in queues.names]
+        queue = np.array([*named, index[""]])[queues.codes]
+    else:
+        tree, queue = flat_tree(queues.names, queues.codes, options.weights, pools, policy, speed)
     total = sum(p.hosts for p in pools)
     return make_board(
         [_pool_row(p, each) for p, each in zip(pools, speed, strict=True)],
@@ -298,9 +314,10 @@ def _asked(shape: Shape, limits: Sequence[int]) -> Demand:
 
 
 def shapes_of(
-    load: Workload, by_length: bool, limits: Sequence[int] = ()
+    load: Workload, by_length: bool, limits: Sequence[int] = (), told: Mapping[str, Demand] = {}
 ) -> tuple[Any, tuple[Shape, ...]]:
-    """The class of every job, and the shape of every class; `limits` are walltimes of pools.
+    """The class of every job, and the shape of every class; `limits` are walltimes of pools,
+    `told` the demands of kinds of job whose columns don't say all.
 
     Amounts of data count to two digits, lengths as powers of two where costs depend on them.
     """
@@ -320,13 +337,14 @@ def shapes_of(
         models = tuple(load.model.names[model].split("|")) if model >= 0 else ()
         device = DeviceRequest(milli=milli, models=models) if milli else None
         group = TaskGroup("all", count=tasks, cpu_milli=cpu, memory_bytes=memory, device=device)
+        name = load.kind.names[kind] if kind >= 0 else ""
         shapes.append(
             Shape(
-                demand=Demand(groups=(group,)),
+                demand=told.get(name) or Demand(groups=(group,)),
                 avoid=frozenset(),
                 allowed=allowed,
                 length=long,
-                kind=load.kind.names[kind] if kind >= 0 else "",
+                kind=name,
                 data=((load.home.names[at], size),) if at >= 0 and size else (),
             )
         )

@@ -124,8 +124,8 @@ def any_waiting(tx: Connection) -> bool:
 
 
 def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = None) -> list[Any]:
-    """Rows (id, shape, priority, submitted_at, queue, start_after, origin_cluster, expires_at) of
-    the first `limit` jobs in the queue's order.
+    """Rows (id, shape, priority, submitted_at, queue, start_after, origin_cluster, expires_at,
+    submitter, name) of the first `limit` jobs in the queue's order.
 
     With `of_a_shape`, at most so many of each shape in each queue, and none whose time has not
     come. Without those that a link handed over and whose time to start has passed.
@@ -134,7 +134,7 @@ def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = Non
     order = (c.priority.desc(), c.submitted_at, c.id)
     query = select(
         c.id, c.shape, c.priority, c.submitted_at, c.queue, c.start_after, c.origin_cluster,
-        c.expires_at,
+        c.expires_at, c.submitter, c.name,
     )  # fmt: skip
     here = (c.state == JobState.WAITING) & (c.origin_cluster.is_(None) | (c.expires_at > now))
     if of_a_shape is None:
@@ -149,12 +149,12 @@ def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = Non
 
 def changed_after(tx: Connection, seq: int) -> list[Any]:
     """Rows (id, state, shape, priority, submitted_at, queue, start_after, origin_cluster,
-    expires_at) of the jobs that have changed after `seq`, waiting or not.
+    expires_at, submitter, name) of the jobs that have changed after `seq`, waiting or not.
     """
     c = job.c
     query = select(
         c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
-        c.origin_cluster, c.expires_at,
+        c.origin_cluster, c.expires_at, c.submitter, c.name,
     )  # fmt: skip
     return [row for here in since(seq) for row in tx.execute(query.where(here))]
 
@@ -173,7 +173,7 @@ def next_in_line(tx: Connection, now: float, of_a_shape: int) -> list[Any]:
     c = job.c
     query = select(
         c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
-        c.origin_cluster, c.expires_at,
+        c.origin_cluster, c.expires_at, c.submitter, c.name,
     )  # fmt: skip
     order = (c.priority.desc(), c.submitted_at, c.id)
     nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")

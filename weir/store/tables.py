@@ -169,6 +169,7 @@ job = Table(
     Index(None, "started_at"),
     Index(None, "ended_at"),
     Index(None, "expires_at"),
+    Index(None, "pool", "id"),
 )
 
 run = Table(
@@ -207,6 +208,83 @@ usage = Table(
     Column("memory_bytes_s", Double, nullable=False),
     Column("device_milli_s", Double, nullable=False),
     Column("at", Double, nullable=False),
+)
+
+scheduling = Table(
+    "scheduling",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # the last one counts
+    Column("set_at", Double, nullable=False),
+    Column("set_by", String(120), nullable=False),  # "": a start of the server
+    Column("what", String(16), nullable=False),
+    Column("policy", String(63), nullable=False),
+    Column("queues", JSON, nullable=False),
+    Column("started_with", String(64), nullable=False),  # a digest of what that start said
+)
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("asked_by", String(120), nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Column("days", Double, nullable=False),
+    Column("policies", JSON, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("share", Double, nullable=False),  # how much of it is done
+    Column("heard_at", Double, nullable=False),  # when whoever works on it last said so
+    Column("detail", Text, nullable=False),  # where it is, or why it failed
+    Column("result", JSON),
+)
+
+domain_name = Table(
+    "domain_name",
+    metadata,
+    Column("cluster", String(120), primary_key=True),  # the link that tells it
+    Column("id", String(120), primary_key=True),
+    Column("name", String(63), nullable=False),
+)
+
+run_use = Table(
+    "run_use",
+    metadata,
+    # What a run has used, as its agent read it; the number tells a link what is new.
+    Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("run", String(60), nullable=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("cpu_ms", BigInteger),  # totals since its start, of one core and of one device
+    Column("memory_bytes", BigInteger),
+    Column("peak_bytes", BigInteger),
+    Column("device_ms", BigInteger),
+    UniqueConstraint("run", "at"),
+)
+
+speed = Table(
+    "speed",
+    metadata,
+    Column("submitter", String(120), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("shape", String(64), primary_key=True),
+    Column("model", String(63), primary_key=True),
+    Column("jobs", Integer, nullable=False),  # that ran there
+    Column("mean_s", Double, nullable=False),  # how long they took (control.speeds)
+    Column("at", Double, nullable=False, index=True),  # when the last of them ended
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("pool", String(120), nullable=False),
+    Column("hosts", Integer, nullable=False),  # whole ones
+    Column("queue", String(63), nullable=False),  # whose jobs may fill them; one of the two is ""
+    Column("holder", String(120), nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False, index=True),
+    Column("made_by", String(120), nullable=False),
+    Column("made_at", Double, nullable=False),
 )
 
 avoid = Table(
@@ -310,4 +388,49 @@ sample_gap = Table(
     Column("begin", Double, primary_key=True),
     Column("end", Double, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("rule", String(63), primary_key=True),
+    Column("subject", String(240), primary_key=True),  # an identifier, ID/host, or FROM>TO
+    Column("state", String(12), nullable=False),
+    Column("since", Double),  # when its condition last turned
+    Column("fired_at", Double),
+    Column("value", Double),
+    Column("resolved", JSON, nullable=False),  # times of its last resolutions
+    Column("flapping", Boolean, nullable=False),
+    Column("told", Boolean, nullable=False),  # that it fires
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("rule", String(63), primary_key=True),  # "": any
+    Column("subject", String(240), primary_key=True),  # "": any
+    Column("acknowledged", Boolean, primary_key=True),
+    Column("until", Double, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("record", JSON, nullable=False),  # a NoticeAnswer
+)
+
+downtime = Table(
+    "downtime",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site", String(120), nullable=False),
+    Column("begins_at", Double, nullable=False),  # not before it was declared
+    Column("ends_at", Double, nullable=False, index=True),  # when it ended, if it was ended early
+    Column("reason", Text, nullable=False),
+    Column("declared_by", String(120), nullable=False),
+    Column("declared_at", Double, nullable=False),
 )

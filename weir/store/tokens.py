@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
@@ -60,7 +61,22 @@ def revoke(tx: Connection, token_id: str, now: float) -> bool:
     return tx.execute(query.values(revoked_at=now)).rowcount == 1
 
 
-def revoke_of_cluster(tx: Connection, cluster: str, now: float) -> None:
-    """End all tokens that speak for a cluster: its agent has joined anew."""
-    query = update(token).where(token.c.cluster == cluster, token.c.revoked_at.is_(None))
+def revoke_of_cluster(tx: Connection, cluster: str, now: float, keep: str = "") -> None:
+    """End all tokens that speak for a cluster, but for `keep`: its agent has joined anew."""
+    query = update(token).where(
+        token.c.cluster == cluster, token.c.revoked_at.is_(None), token.c.id != keep
+    )
     tx.execute(query.values(revoked_at=now))
+
+
+def pending(tx: Connection) -> list[TokenRow]:
+    """The tokens of those who have joined and wait for approval, the oldest first."""
+    speaks = token.c.kind.in_(("agent", "node")) & token.c.revoked_at.is_(None)
+    rows = fetch(tx, TokenRow, select_as(TokenRow, token).where(speaks).order_by(token.c.id))
+    return [row for row in rows if row.claims.get("pending")]
+
+
+def set_claims(tx: Connection, token_id: str, claims: dict[str, Any]) -> bool:
+    """Write what a token may; False if it has ended, or there is none."""
+    query = update(token).where(token.c.id == token_id, token.c.revoked_at.is_(None))
+    return tx.execute(query.values(claims=claims)).rowcount == 1

@@ -20,12 +20,16 @@ from weir.wire.base import Wire
 from weir.wire.jobspec import JobSpec
 from weir.wire.pools import PoolReport
 from weir.wire.samples import Gap, SampleBlock
+from weir.wire.usage import MAX_USES, RunUse
 
 MAX_WAIT_S = 60.0
 """Longest that a call waits for orders, in seconds."""
 
 MAX_CHUNK_BYTES = 256 * 2**10
 """Largest piece of a file in one exchange."""
+
+MAX_DOMAINS = 5000
+"""Most domains whose names one call tells."""
 
 Number = Annotated[int, Field(ge=0, le=2**62)]
 """A number that only ever goes up, and fits a column."""
@@ -69,6 +73,10 @@ class ExchangeRequest(Wire):
     chunks: Annotated[tuple[FileChunk, ...], Field(max_length=5000)] = ()
     samples: Annotated[tuple[SampleBlock, ...], Field(max_length=50)] = ()
     gaps: Annotated[tuple[Gap, ...], Field(max_length=1000)] = ()
+    uses: Annotated[tuple[RunUse, ...], Field(max_length=MAX_USES)] = ()
+    domains: Annotated[dict[str, str], Field(max_length=MAX_DOMAINS)] | None = Field(
+        None, description="names of the domains behind a link, by identifier"
+    )
     after: Number = 0
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = 0
     want: bool = Field(True, description="answer with assignments; false when only reporting")

@@ -133,8 +133,20 @@ class FindAnswer(Answer):
     unsuited: int | None = None
 
 
+class SayingAnswer(Answer):
+    """One sentence of an answer as a code with its values, for who says it in another language.
+
+    The codes are those of `weir.scheduling.explain_words`; names ending in `_s` are seconds.
+    """
+
+    code: str
+    values: dict[str, str | int | float] = {}
+
+
 class WhyAnswer(Answer):
     """Why a job stands where it stands: reasons of a waiting job, terms of a placed one.
+
+    `text` is in English; `said` is the same as codes.
 
     `start_s` is when a waiting one should start, in seconds from now: at the soonest and at the
     latest, null where that is not known. `room_made_by` are jobs that are stopping for it.
@@ -148,6 +160,7 @@ class WhyAnswer(Answer):
     hopeless: bool = False
     start_s: tuple[float | None, float | None] = (None, None)
     room_made_by: tuple[str, ...] = ()
+    said: tuple[SayingAnswer, ...] = ()
     reasons: tuple[ReasonAnswer, ...] = ()
     changes: tuple[ChangeAnswer, ...] = ()
     chosen: CandidateAnswer | None = None
@@ -260,6 +273,8 @@ class JobChange(Answer):
 class WatchAnswer(Answer):
     """What has changed: jobs that the caller handed over, and pools as they look to the caller.
 
+    `domains` are the names of the domains that are known there, by identifier.
+
     `data_id` is the domain's data's own: with another one, all numbers begin anew.
     """
 
@@ -270,6 +285,7 @@ class WatchAnswer(Answer):
     offers: tuple[PoolReport, ...]
     gone: tuple[str, ...] = ()
     complete: bool = False
+    domains: dict[str, str] = {}
     server_time: float
 
 

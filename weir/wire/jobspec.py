@@ -8,6 +8,7 @@ written; `demand_of` turns them into integers for the scheduler.
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -204,12 +205,18 @@ class Input(Wire):
     url: Annotated[str, Field(pattern=r"^(file|https?|s3)://")] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     source: str | None = Field(None, description="a local file, read and sent inline by the client")
+    site: str | None = Field(None, description="site where the url's data lies, name or identifier")
+    size: Bytes | None = Field(None, description="how much it is, as in 2TiB")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         given = [n for n in ("text", "base64", "url", "source") if getattr(self, n) is not None]
         if len(given) != 1:
             raise ValueError("needs exactly one of source, text, base64 and url")
+        if (self.site is None) != (self.size is None):
+            raise ValueError("site and size go together: so much data lies there")
+        if self.site is not None and self.url is None:
+            raise ValueError("only what is given by url lies at a site")
         if self.base64 is not None:
             try:
                 base64.b64decode(self.base64, validate=True)
@@ -342,7 +349,17 @@ def demand_of(
         excluded_domains=tuple(sorted(excluded_domains)),
         pinned_pool=pinned_pool,
         traits=traits_of(spec),
+        data=data_of(spec),
     )
+
+
+def data_of(spec: JobSpec) -> tuple[tuple[str, int], ...]:
+    """How many bytes of the job's inputs lie at which site, as far as it says."""
+    found = Counter[str]()
+    for given in spec.inputs:
+        if given.site and given.size:
+            found[given.site] += units.parse_bytes(given.size)
+    return tuple(sorted(found.items()))
 
 
 def traits_of(spec: JobSpec) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class JoinAnswer(Answer):
     """Who the newcomer is from now on, and the token of its agent.
 
     For a domain, `uplink_cluster` and `uplink_token` do not exist here: the way up is a cluster of
-    the child, made at the child.
+    the child, made at the child. While it is `pending` an operator has to approve it first: its
+    calls are answered with "not ready" until then.
     """
 
     identifier: str
@@ -56,6 +57,29 @@ class JoinAnswer(Answer):
     token: str
     parent: str
     parent_name: str
+    pending: bool = False
+
+
+class JoinRecord(Answer):
+    """One who has joined and waits for approval: `id` is that of its token. `again` says that there
+    is such a cluster already, whose agent it would replace.
+    """
+
+    id: str
+    kind: Literal["site", "domain"]
+    name: str
+    cluster: str
+    executor: str
+    url: str | None
+    asked_at: float
+    again: bool
+
+
+class JoinsAnswer(Answer):
+    """Who waits, the longest first; and whether who joins has to wait here."""
+
+    needed: bool
+    joins: tuple[JoinRecord, ...]
 
 
 class DomainAnswer(Answer):

@@ -16,11 +16,12 @@ its field and line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import yaml
 from pydantic import Field, model_validator
 
 from weir.core import units
@@ -115,7 +116,13 @@ class QueueEntry(Wire):
     quota: Quota = Quota()
 
 
-class QueuesFile(Wire):
+class AnyQueues(Wire):
+    """Queues, or none: what is set while a server runs."""
+
+    queues: tuple[QueueEntry, ...]
+
+
+class QueuesFile(AnyQueues):
     """The file of `weir serve --queues`."""
 
     queues: Annotated[tuple[QueueEntry, ...], Field(min_length=1)]
@@ -141,27 +148,81 @@ class QueueAnswer(Answer):
     running: int
 
 
-def read_queues_file(path: Path) -> tuple[QueueEntry, ...]:
-    """The queues in a file. Raises `BadInput` with every mistake, its field and line."""
+def read_queues_file(path: Path, *, none: bool = False) -> tuple[QueueEntry, ...]:
+    """The queues in a file, as `read_queues`. Raises `BadInput` with every mistake, its field and
+    line.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} can't be read: {error}") from None
-    return read_queues(text, str(path))
+    return read_queues(text, str(path), none=none)
 
 
-def read_queues(text: str, what: str) -> tuple[QueueEntry, ...]:
-    """The queues in a YAML or JSON text. Raises `BadInput` with every mistake."""
+def queues_text(entries: Iterable[QueueEntry]) -> str:
+    """The queues as a YAML text, which `read_queues` reads as they are."""
+    listed = [e.model_dump(mode="json", exclude_defaults=True) for e in entries]
+    return yaml.safe_dump({"queues": listed}, sort_keys=False, allow_unicode=True)
+
+
+def entry_of(
+    name: str, parent: str | None, weight: float, nominal: Amounts, borrow: Amounts
+) -> QueueEntry:
+    """A queue as people write it, from its amounts: exactly those."""
+    kinds = (("cpu", _milli_text), ("memory", _bytes_text), ("devices", _milli_text))
+    quota = {
+        kind: {"nominal": text(most)} | ({} if more is None else {"borrow": text(more)})
+        for (kind, text), most, more in zip(kinds, nominal, borrow, strict=True)
+        if most is not None
+    }
+    return QueueEntry.model_validate(
+        {"name": name, "parent": parent, "weight": weight, "quota": quota}
+    )
+
+
+def limit_of(said: str) -> dict[str, str]:
+    """A limit as it is written in short, nominal and what may be borrowed: `8+4`, `8`."""
+    nominal, _, borrow = said.replace(" ", "").partition("+")
+    return {"nominal": nominal} | ({"borrow": borrow} if borrow else {})
+
+
+def limit_text(entry: QueueEntry, kind: str) -> str:
+    """The limit of a kind (cpu, memory, devices) as `limit_of` reads it; empty if there is none."""
+    limit = getattr(entry.quota, kind)
+    return "" if limit is None else "+".join(filter(None, (limit.nominal, limit.borrow)))
+
+
+def _milli_text(milli: int) -> str:
+    return f"{milli}m" if milli % 1000 else str(milli // 1000)
+
+
+def _bytes_text(size: int) -> str:
+    power = next((p for p in range(4, 0, -1) if size and size % 1024**p == 0), 0)
+    return f"{size // 1024**power}{('', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def read_queues(text: str, what: str, *, none: bool = False) -> tuple[QueueEntry, ...]:
+    """The queues in a YAML or JSON text; `none` if there may be none in it. Raises `BadInput` with
+    every mistake.
+    """
     data, lines = read_yaml(text, what)
+    return queues_in(data, what, lines, none=none)
+
+
+def queues_in(
+    data: Any, what: str, lines: Mapping[FieldPath, int], *, none: bool = False
+) -> tuple[QueueEntry, ...]:
+    """The same of plain data; `lines` says where its fields stand in a text."""
     listed = data.get("queues") if isinstance(data, dict) else None
     found = [
         Mistake(show_path(path), message, line_of(path, lines))
         for path, message in cross_checked(listed, ("queues",))
     ]
     try:
-        queues = validated(QueuesFile, data, what, lines).queues
+        model: type[AnyQueues] = AnyQueues if none else QueuesFile
+        queues = validated(model, data, what, lines).queues
     except BadInput as error:
         found.extend(error.mistakes)
     else:

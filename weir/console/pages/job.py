@@ -10,14 +10,19 @@ import yaml
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from weir.console import asking, render
+from weir.console.drawing import usage
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.cancel import cancel
+from weir.control.indicators import history
+from weir.control.job_usage import job_usage
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import MEANINGS
+from weir.scheduling.explain_words import Saying, sentences
 from weir.wire.jobs import FilesAnswer, JobDetailAnswer
 from weir.wire.jobspec import JobSpec
+from weir.wire.usage import RunUsageAnswer
 
 PIECE = 2**20
 LOGS = ("stdout", "stderr")
@@ -37,6 +42,8 @@ def show(visit: Visit) -> Response:
         if mine
         else FilesAnswer(run=None, files=())
     )
+    why = asking.why(visit, job_id)
+    used = next(reversed(job_usage(visit.ctx, job_id).runs), None)
     tail, size = _tail(visit, job_id, log, files) if mine else ("", 0)
     return render.page(
         visit,
@@ -47,7 +54,10 @@ def show(visit: Visit) -> Response:
         mine=mine,
         ended=found.state in JOB_FINAL,
         steps=steps(found),
-        why=asking.why(visit, job_id),
+        why=why,
+        why_text=sentences((Saying(s.code, s.values) for s in why.said), visit.language),
+        used=used,
+        plots=[] if used is None else _plots(visit, used),
         files=files,
         log=log,
         logs=LOGS,
@@ -59,10 +69,23 @@ def show(visit: Visit) -> Response:
         commands=(
             (f"weir show {job_id}", f"GET /v1/jobs/{job_id}"),
             (f"weir why {job_id}", f"GET /v1/jobs/{job_id}/why"),
+            (f"weir job usage {job_id}", f"GET /v1/jobs/{job_id}/usage"),
             (f"weir logs {job_id} --follow", f"GET /v1/jobs/{job_id}/files/{log}?wait_s=20"),
             (f"weir cancel {job_id}", f"POST /v1/jobs/{job_id}/cancel"),
         ),
     )
+
+
+def _plots(visit: Visit, run: RunUsageAnswer) -> list[usage.Plot]:
+    """What its newest run used; what its pool did where its own devices are not told of."""
+    now = visit.ctx.now()
+    begin, end = run.started_at, run.ended_at or now
+    busy: tuple[tuple[float, float], ...] = ()
+    if begin is not None and end > begin and run.held_device_milli:
+        step_s = max(60.0, (end - begin) / usage.MOST_POINTS)
+        past = history(visit.ctx, begin, end, step_s, names=("devices_busy",), under=run.pool)
+        busy = next((i.points for i in past.indicators), ())
+    return usage.plots(run, now, busy)
 
 
 def steps(job: JobDetailAnswer) -> list[tuple[JobState, float | None, str]]:

@@ -30,7 +30,7 @@ def show(visit: Visit) -> Response:
         before=query.get("before") or None,
         limit=ON_TIMELINE if view == "timeline" else PAGE,
     )
-    counts = next((i.by for i in asking.indicators(visit) if i.name == "jobs"), {})
+    counts = asking.job_counts(visit)
     options = "".join(f" --state {s}" for s in states)
     asked = "&".join(f"state={s}" for s in states)
     return render.page(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from weir.console import asking, render
+from weir.console.pages.monitoring_reports import months
 from weir.console.visit import Visit
 from weir.control.balance import CPU
 from weir.control.indicators import history
@@ -36,6 +37,7 @@ def show(visit: Visit) -> Response:
         scope=scope,
         known=[i for i, yes in zip(indicators, told, strict=True) if yes],
         unknown=[i for i, yes in zip(indicators, told, strict=True) if not yes],
+        months=months(ctx.now()),
         clusters=asking.clusters(visit),
         lease_s=ctx.settings.lease_s,
         balance=found,
@@ -43,6 +45,7 @@ def show(visit: Visit) -> Response:
         commands=(
             (f"weir indicators --scope {scope} --by", f"GET /v1/indicators?scope={scope}"),
             ("weir clusters", "GET /v1/clusters"),
+            (f"weir report --month {months(ctx.now())[1]}", "GET /v1/reports/MONTH"),
         ),
     )
 

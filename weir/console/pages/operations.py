@@ -8,68 +8,93 @@ from starlette.responses import RedirectResponse, Response
 
 from weir.console import asking, render
 from weir.console.visit import Visit
+from weir.control import approve
 from weir.control import join as joining
-from weir.control.queues import list_queues
+from weir.control.queues import list_queues, show_scheduling
 from weir.control.remove import remove_cluster
+from weir.control.replay import can_be_replayed, list_replays
 from weir.control.tokens import list_tokens
 from weir.core import identifiers as law
 from weir.core.errors import WeirError
 from weir.scheduling.policies import POLICIES
 from weir.wire.joining import JoinTokenRequest, TokenRequest
 from weir.wire.mistakes import validated
+from weir.wire.queues import limit_text, queues_text
 
 TABS = {"members": "Members", "tokens": "Tokens", "queues": "Queues", "policies": "Policies"}
 DAY_S = 86400.0
 
 
+COMMANDS = {
+    "members": (
+        ("weir clusters", "GET /v1/clusters"),
+        ("weir join-token create NAME", "POST /v1/join-tokens"),
+        ("weir joins", "GET /v1/joins"),
+        ("weir joins approve ID", "POST /v1/joins/ID/approve"),
+    ),
+    "tokens": (
+        ("weir token create NAME", "POST /v1/tokens"),
+        ("weir token revoke ID", "DELETE /v1/tokens/ID"),
+    ),
+    "queues": (
+        ("weir queues", "GET /v1/queues"),
+        ("weir queues show", "GET /v1/scheduling"),
+        ("weir queues apply FILE", "PUT /v1/queues"),
+        ("weir queues set NAME --devices 8+4", "PUT /v1/queues"),
+    ),
+    "policies": (
+        ("weir policies", "GET /v1/scheduling"),
+        ("weir policy set NAME", "PUT /v1/policy"),
+        ("weir simulate replay --policy A,B --days 7", "POST /v1/replays"),
+    ),
+}
+
+
 def show(visit: Visit) -> Response:
     """The page, one tab of it."""
-    return _page(visit, visit.query.get("tab", "members"))
+    return page(visit, visit.query.get("tab", "members"))
 
 
-def _page(visit: Visit, tab: str, status: int = 200, **said: object) -> Response:
+def page(visit: Visit, tab: str, status: int = 200, **said: object) -> Response:
+    """A tab of the page; `said` is what has just been done, or gone wrong."""
     tab = tab if tab in TABS else "members"
     if tab == "tokens" and not visit.may("operate"):
         tab = "members"
-    ctx = visit.ctx
-    values = {
-        "secret": None,
-        "problem": None,
-        "typed": {},
-        "clusters": asking.clusters(visit) if tab == "members" else (),
-        "tokens": list_tokens(ctx, visit.query.get("before"), 50) if tab == "tokens" else None,
-        "queues": list_queues(ctx) if tab == "queues" else (),
-        "policies": POLICIES if tab == "policies" else {},
-        "tiers": [
-            k for k in law.ISSUES[law.Kind(ctx.domain().kind)] if k in ("regional", "industry")
-        ],
-    }
-    commands = {
-        "members": (
-            ("weir clusters", "GET /v1/clusters"),
-            ("weir join-token create NAME", "POST /v1/join-tokens"),
-        ),
-        "tokens": (
-            ("weir token create NAME", "POST /v1/tokens"),
-            ("weir token revoke ID", "DELETE /v1/tokens/ID"),
-        ),
-        "queues": (("weir queues", "GET /v1/queues"),),
-        "policies": (("weir policies", "GET /v1/schema/job"),),
-    }[tab]
+    values = {"secret": None, "problem": None, "typed": {}, **_of_tab(visit, tab)}
     tabs = {k: v for k, v in TABS.items() if k != "tokens" or visit.may("operate")}
-    return render.page(
-        visit,
-        "operations.html",
-        status,
-        **{
-            "section": "operations",
-            "tab": tab,
-            "tabs": tabs,
-            "commands": commands,
-            **values,
-            **said,
-        },
-    )
+    shown = {"section": "operations", "tab": tab, "tabs": tabs, "commands": COMMANDS[tab]}
+    return render.page(visit, "operations.html", status, **shown, **(values | said))
+
+
+def _of_tab(visit: Visit, tab: str) -> dict[str, object]:
+    """What a tab shows."""
+    ctx = visit.ctx
+    if tab == "tokens":
+        return {"tokens": list_tokens(ctx, visit.query.get("before"), 50)}
+    if tab == "queues":
+        rules = show_scheduling(ctx)
+        entries = {e.name: e for e in rules.queues}
+        return {
+            "queues": list_queues(ctx),
+            "rules": rules,
+            "entries": entries,
+            "limit_text": limit_text,
+            "text": queues_text(rules.queues),
+            "shares": POLICIES[rules.policy].fair,
+        }
+    if tab == "policies":
+        return {
+            "policies": POLICIES,
+            "can_be_replayed": can_be_replayed,
+            "rules": show_scheduling(ctx),
+            "replays": list_replays(ctx),
+        }
+    tiers = law.ISSUES[law.Kind(ctx.domain().kind)]
+    return {
+        "clusters": asking.clusters(visit),
+        "tiers": [k for k in tiers if k in ("regional", "industry")],
+        "joins": approve.list_joins(ctx) if visit.may("operate") else None,
+    }
 
 
 def invite(visit: Visit) -> Response:
@@ -79,13 +104,15 @@ def invite(visit: Visit) -> Response:
     asked = {"kind": kind if kind == "site" else "domain", "name": form.get("name", "").strip()}
     if kind != "site":
         asked["domain_kind"] = kind
+    if form.get("identifier", "").strip():
+        asked["identifier"] = form["identifier"].strip()
     try:
         made = joining.make_join_token(
             visit.ctx, validated(JoinTokenRequest, asked, "the invitation")
         )
     except WeirError as error:
-        return _page(visit, "members", error.status, problem=error, typed=form)
-    return _page(
+        return page(visit, "members", error.status, problem=error, typed=form)
+    return page(
         visit, "members", secret=made.token, secret_for=asked["name"], until=made.expires_at
     )
 
@@ -105,14 +132,24 @@ def make_token(visit: Visit) -> Response:
             )
         made = joining.make_person_token(visit.ctx, validated(TokenRequest, asked, "the token"))
     except WeirError as error:
-        return _page(visit, "tokens", error.status, problem=error, typed=form)
-    return _page(visit, "tokens", secret=made.token, secret_for=asked["subject"], until=None)
+        return page(visit, "tokens", error.status, problem=error, typed=form)
+    return page(visit, "tokens", secret=made.token, secret_for=asked["subject"], until=None)
 
 
 def revoke(visit: Visit) -> Response:
     """End a token."""
     joining.revoke_token(visit.ctx, visit.form.get("token", ""))
     return RedirectResponse("/operations?tab=tokens", 303)
+
+
+def decide_join(visit: Visit) -> Response:
+    """Let in one who has joined, or refuse it."""
+    token = visit.form.get("join", "")
+    if visit.form.get("decision") == "approve":
+        approve.approve_join(visit.ctx, token)
+    else:
+        approve.reject_join(visit.ctx, token)
+    return RedirectResponse("/operations?tab=members", 303)
 
 
 def remove(visit: Visit) -> Response:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from weir.console import asking, render
+from weir.console import asking, figures, render
 from weir.console.directory import Site
 from weir.console.drawing.network import Domains, draw_map, draw_tree
 from weir.console.visit import Visit
 from weir.control import show as reading
+from weir.control.alerts import changes, list_alerts
 from weir.core.lifecycle import JOB_ACTIVE, JobState
+from weir.wire.alert_answers import AlertAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, JobAnswer, Scope
 
 HEADLINES = ("sites", "hosts", "devices", "devices_allocated", "cpu_allocated", "jobs")
@@ -62,10 +64,15 @@ def show(visit: Visit) -> Response:
         headlines=[indicators[n] for n in HEADLINES if n in indicators],
         indicators=indicators,
         active=_active(indicators),
-        drawing=draw(sites, domains_of(visit, clusters), by),
+        drawing=visit.recent(
+            ("drawing", view, by), lambda: draw(sites, domains_of(visit, clusters), by)
+        ),
         sites=sites,
         balance=asking.balance(visit),
-        notices=notices(clusters, sites, failed, ctx.now()),
+        notices=[
+            *of_alerts(_alerts(visit), clusters, visit.language),
+            *notices(clusters, sites, failed, ctx.now()),
+        ],
         latest=reading.list_jobs(ctx, limit=LATEST).jobs,
         commands=(
             (f"weir indicators --scope {scope}", f"GET /v1/indicators?scope={scope}"),
@@ -87,8 +94,32 @@ def _active(indicators: Mapping[str, IndicatorAnswer]) -> dict[str, int]:
 def domains_of(visit: Visit, clusters: Sequence[ClusterAnswer]) -> Domains:
     """This domain and the names of those that it is linked to."""
     row = visit.ctx.domain()
-    names = {c.peer_domain: c.name for c in clusters if c.peer_domain}
-    return Domains(row.id or row.name, row.name, names)
+    return Domains(row.id or row.name, row.name, asking.domain_names(visit))
+
+
+def _alerts(visit: Visit) -> list[AlertAnswer]:
+    return visit.recent(("alerts", changes(visit.ctx)), lambda: list_alerts(visit.ctx))
+
+
+def of_alerts(
+    alerts: Sequence[AlertAnswer], clusters: Sequence[ClusterAnswer], language: str
+) -> list[Notice]:
+    """Alerts that fire and that nobody takes care of; of silent clusters is told below."""
+    listed = {c.id for c in clusters if c.silent}
+    return [
+        Notice(
+            "bad" if a.severity == "critical" else "warn",
+            a.summary_zh if language == "zh" else a.summary,
+            a.name,
+            " ".join(filter(None, figures.value_of(a.value, a.unit))),
+            a.fired_at,
+            "/monitoring/alerts",
+        )
+        for a in alerts
+        if a.fired_at is not None
+        and a.quiet is None
+        and not (a.indicator == "pools_silent" and a.subject in listed)
+    ]
 
 
 def notices(
