@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.cli.builders import NOW, weir
-from weir.wire.joining import JoinRecord, JoinsAnswer
+from weir.cli.joins import next_step
+from weir.wire.joining import JoinAnswer, JoinRecord, JoinsAnswer
 
 EAST = JoinRecord(
     id="t-1", kind="site", name="east / main", cluster="CN.S1.C1-5", executor="slurm", url=None,
@@ -32,3 +35,14 @@ def test_approve_and_reject() -> None:
     assert "east / main is let in as CN.S1.C1-5" in approved.stdout
     rejected = weir({"POST /v1/joins/t-1/reject": {}}, "joins", "reject", "t-1")
     assert rejected.stdout == "t-1 is refused\n"
+
+
+def test_a_newcomer_is_told_that_it_has_to_be_approved(tmp_path: Path) -> None:
+    joined = JoinAnswer(
+        identifier="CN.S1-X", cluster="CN.S1.C1-X", token="t", parent="CN-F", parent_name="nation"
+    )
+    run = f"now run: weir agent run --home {tmp_path}"
+    assert next_step(joined, tmp_path) == run
+    waits = next_step(joined.model_copy(update={"pending": True}), tmp_path)
+    assert waits.endswith(run)
+    assert "approve" in waits

@@ -33,6 +33,7 @@ from weir.cli.agent_proposal import (
 from weir.cli.agent_proposal_kubernetes import cluster_name as kubernetes_name
 from weir.cli.agent_proposal_kubernetes import kubernetes_proposal, look_for_server, no_server
 from weir.cli.agent_proposal_ray import RayFound, look_for_dashboard, ray_proposal
+from weir.cli.joins import next_step
 from weir.cli.network_join import Joined, Server, link_agent, this_machine, write_agents
 from weir.cli.output import note, say
 from weir.cli.pool_entries import PoolsFile, pool_fields
@@ -177,7 +178,7 @@ def _join(
     else:
         _add_uplink(path, known, uplink)
     say(f"joined {answer.parent_name} as cluster {answer.cluster} of site {answer.identifier}")
-    say(f"now run: weir agent run --home {home}")
+    say(next_step(answer, home))
 
 
 @click.command()
@@ -230,7 +231,7 @@ def link(
             ],
         )
     say(f"{described.name} is {answer.identifier}, under {answer.parent_name}")
-    say(f"now run: weir agent run --home {home}")
+    say(next_step(answer, home))
 
 
 def _make(home: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from weir.cli.output import Column, Sheet, print_json, say, show_sheet
 from weir.cli.session import Session, asks, prints
 from weir.cli.values import ago
+from weir.wire.joining import JoinAnswer
 
 
 @click.group(invoke_without_command=True)
@@ -60,3 +63,13 @@ def reject(session: Session, join: str) -> None:
     with session.client() as client:
         client.reject_join(join)
     say(f"{join} is refused")
+
+
+def next_step(answer: JoinAnswer, home: Path) -> str:
+    """What a newcomer has to do once it has joined."""
+    run = f"now run: weir agent run --home {home}"
+    if answer.pending:
+        return (
+            f"an operator there has to approve it (`weir joins`); its agent waits for that\n{run}"
+        )
+    return run

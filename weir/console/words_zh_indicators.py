@@ -96,6 +96,9 @@ INDICATORS: Mapping[str, str] = {
     "What a transfer achieved: the largest, and each link's.": (
         "传输实际达到的带宽：最大值及各链路值。"
     ),
+    "How much of its TLS certificate's lifetime has passed: the largest, and each link's.": (
+        "TLS 证书有效期已过去的比例：最大值及各链路值。"
+    ),
     "What IT equipment draws; a site's meter stands for the pools in it.": (
         "IT 设备功率；以算力中心的电表代表其资源池。"
     ),

@@ -88,6 +88,7 @@ _TABLE: tuple[Metric, ...] = (
     Metric("link_jitter", "s", "Mean change from one round trip to the next.", SECONDS),
     Metric("link_sent", "1", "Tries of a small call.", 1e6, kind=MetricKind.DELTA),
     Metric("link_lost", "1", "Of them without an answer.", 1e6, kind=MetricKind.DELTA),
+    Metric("link_certificate", "1", "Of a TLS certificate's lifetime, what has passed.", 1e6),
     Metric("link_bandwidth", "bit/s", "What a transfer achieved.", 1e15),
     # Whether sources are there.
     Metric("site_seconds", "s", "Time of the site.", 1e5, kind=MetricKind.DELTA),

@@ -16,9 +16,13 @@ Units: decimal prefixes are the SI's, binary ones those of IEC 80000-13.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+V = TypeVar("V")
 
 LARGEST = 2**62
 """Largest amount that is taken: it fits a signed 64-bit column with room for one addition."""
@@ -76,6 +80,21 @@ _GIGA_UNITS: Mapping[str, Fraction] = {
 # Reading.
 
 
+def _remembered(parse: Callable[[V], int]) -> Callable[[V], int]:
+    """`parse`, which works out each text once: the same few are read again at every look at a job.
+
+    Numbers are never remembered: 1 and True are the same key, and only one of them is an amount.
+    """
+    known = lru_cache(maxsize=4096)(parse)
+
+    @wraps(parse)
+    def read(value: V) -> int:
+        return known(value) if type(value) is str else parse(value)
+
+    return read
+
+
+@_remembered
 def parse_bytes(value: str | int) -> int:
     """Bytes of `80GiB`, `512MB`, `1.5TiB`, `64Gi` or a plain number of bytes.
 
@@ -97,6 +116,7 @@ def parse_bytes(value: str | int) -> int:
     return _whole(value, number, _BYTES)
 
 
+@_remembered
 def parse_cpu_milli(value: str | int | float) -> int:
     """Milli-CPUs of `2` (2000), `0.5` (500) or `500m` (500); a bare number counts CPUs."""
     return _whole(value, _milli(value, _CPU), _CPU)
@@ -113,6 +133,7 @@ def parse_milli_devices(value: str | int | float) -> int:
     return milli
 
 
+@_remembered
 def parse_duration_s(value: str | int) -> int:
     """Seconds of `1h30m`, `90s`, `2d`, `1:30:00` (h:mm:ss), `1-12:00:00` (days first) or a number.
 
