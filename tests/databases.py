@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 
 from weir.store.engine import Store, open_store
 from weir.store.migrate import migrate
-from weir.store.tables import metadata
+from weir.store.tables_monitoring import ALL
 
 NewStore = Callable[[], Store]
 
@@ -152,7 +152,7 @@ class Server:
         """The URL of a new database, or of one that was given back and emptied."""
         if self.idle and template == "template_weir":
             url = self.idle.pop()
-            tables = ", ".join(f'"{name}"' for name in metadata.tables)
+            tables = ", ".join(f'"{name}"' for name in ALL.tables)
             self._do(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", url)
             return url
         name = f"weir_{next(self.numbers)}"

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, insert, select
 from weir.core.alerts import Alert, Silence, State
 from weir.store.domains import raise_count, swap_count
 from weir.store.rows import upsert
-from weir.store.tables import alert, identifier, notice, silence
+from weir.store.tables import identifier
+from weir.store.tables_monitoring import alert, notice, silence
 
 COUNTER = "alerts"
 """Counts the changes of alerts and silences: who looks again after another starts anew."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, insert, update
 
 from weir.store.rows import fetch, first, select_as
-from weir.store.tables import downtime
+from weir.store.tables_monitoring import downtime
 
 
 @dataclass(frozen=True, slots=True)

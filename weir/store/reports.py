@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from weir.core.lifecycle import RunState
 from weir.core.report import Merged
-from weir.store.tables import indicator_total, job, run, sample
+from weir.store.tables import job, run
+from weir.store.tables_monitoring import indicator_total, sample
 
 
 def merged_over(tx: Connection, width: int, begin: int, end: int) -> dict[int, Merged]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, or_, select, text, tuple_
 
 from weir.core.series import WIDTHS, Bucket, Key, better, body_of, lies_under, start_of, wider
 from weir.store.rows import upsert
-from weir.store.tables import rollup_due, sample, sample_gap, series
+from weir.store.tables_monitoring import rollup_due, sample, sample_gap, series
 
 Row = tuple[int, int, int, int, float, float, float, float]
 """width, at, series, n, total, least, most, last"""

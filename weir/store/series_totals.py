@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, insert, select
 from weir.core.indicator_readings import Total
 from weir.store.domains import count, raise_count
 from weir.store.rows import upsert
-from weir.store.tables import counter, indicator_total, sample_news
+from weir.store.tables import counter
+from weir.store.tables_monitoring import indicator_total, sample_news
 
 
 def put_totals(tx: Connection, width: int, at: int, totals: Iterable[Total]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from weir.store.tables import metadata
+from weir.store.tables_monitoring import ALL
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=ALL,
     render_as_batch=True,
 )
 with context.begin_transaction():
