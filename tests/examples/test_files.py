@@ -10,7 +10,7 @@ import pytest
 
 from weir.cli.demo import ASKED, PARTS, find_examples
 from weir.cli.network_file import read_network_file
-from weir.wire.jobspec import demand_of
+from weir.wire.jobdemand import demand_of
 from weir.wire.specfile import read_job_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from weir.core.demand import from_record, to_record
-from weir.wire.jobspec import JobSpec, demand_of
+from weir.wire.jobdemand import demand_of
+from weir.wire.jobspec import JobSpec
 
 
 def with_inputs(*inputs: dict[str, Any]) -> JobSpec:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from weir.core.demand import DeviceRequest, TaskGroup
 from weir.core.devices import Precision
+from weir.wire.jobdemand import demand_of
 from weir.wire.jobspec import (
     MAX_INPUT_BYTES,
     Devices,
@@ -15,7 +16,6 @@ from weir.wire.jobspec import (
     JobSpec,
     Tasks,
     deadline_s,
-    demand_of,
     start_after_s,
     walltime_s,
 )

@@ -12,7 +12,8 @@ from weir.cli.session import Session, json_option, prints
 from weir.cli.show import wish
 from weir.cli.values import UNKNOWN, took
 from weir.core import units
-from weir.wire.jobspec import JobSpec, demand_of
+from weir.wire.jobdemand import demand_of
+from weir.wire.jobspec import JobSpec
 from weir.wire.usage import RunUsageAnswer
 
 

@@ -30,6 +30,7 @@ from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Snapshot
 from weir.store import clusters, jobs, runs
 from weir.store.rows import JobRow, RunRow
+from weir.wire.jobdemand import demand_of
 from weir.wire.jobs import (
     CandidateAnswer,
     ChangeAnswer,
@@ -41,7 +42,6 @@ from weir.wire.jobs import (
     TermAnswer,
     WhyAnswer,
 )
-from weir.wire.jobspec import demand_of
 from weir.wire.pools import pool_from
 
 

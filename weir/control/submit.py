@@ -19,8 +19,9 @@ from weir.store import checkpoints, jobs
 from weir.store.checkpoints import CheckpointRow
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow
+from weir.wire.jobdemand import demand_of
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
-from weir.wire.jobspec import JobSpec, deadline_s, demand_of, start_after_s
+from weir.wire.jobspec import JobSpec, deadline_s, start_after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.inventory import Pool, all_free
 from weir.scheduling import rank
 from weir.scheduling.board import Board, Rules
 from weir.scheduling.columns import PoolColumns
-from weir.scheduling.encode import Class, Shape, Surroundings, class_rows, classify
+from weir.scheduling.encode import Class, Surroundings, class_rows, classify
 from weir.scheduling.energy import Energy
 from weir.scheduling.estimate import rows_for
 from weir.scheduling.expected import expected_mix
@@ -28,6 +27,7 @@ from weir.scheduling.setup import Limits, PoolRow, make_board
 from weir.sim.loop import Replay, World
 from weir.sim.outcome import Outcome, SimPool
 from weir.sim.past import Past
+from weir.sim.shapes import asked, shapes_of
 from weir.sim.shift import shifted
 from weir.sim.workload import Floats, Workload
 
@@ -200,7 +200,7 @@ def stage(
     limits = sorted({p.max_walltime_s for p in ranked if p.max_walltime_s})
     klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits, options.demands)
     plain = _without_curves(around)
-    classes = tuple(classify(columns, s, _asked(s, limits), policy, plain) for s in shapes)
+    classes = tuple(classify(columns, s, asked(s, limits), policy, plain) for s in shapes)
     eligible = _eligible(load, policy, energy, ranked)
     order = np.argsort(eligible, kind="stable")
     board = _board(load, columns, ranked, policy, classes, klass, order, options)
@@ -304,57 +304,6 @@ def _kw(classes: Sequence[Class], pools: Sequence[Pool], energy: Mapping[str, En
             milli, cpu = c.judgment.tasks.sums
             kw[k, row] = there.kw(milli[min(row, len(milli) - 1)], cpu[min(row, len(cpu) - 1)])
     return kw
-
-
-def _asked(shape: Shape, limits: Sequence[int]) -> Demand:
-    """The demand with a walltime that breaks as many limits of pools as the shape's jobs' do."""
-    if not shape.allowed:
-        return shape.demand
-    return replace(shape.demand, walltime_s=limits[shape.allowed - 1] + 1)
-
-
-def shapes_of(
-    load: Workload, by_length: bool, limits: Sequence[int] = (), told: Mapping[str, Demand] = {}
-) -> tuple[Any, tuple[Shape, ...]]:
-    """The class of every job, and the shape of every class; `limits` are walltimes of pools,
-    `told` the demands of kinds of job whose columns don't say all.
-
-    Amounts of data count to two digits, lengths as powers of two where costs depend on them.
-    """
-    length = load.expected_s
-    finite = by_length & np.isfinite(length)
-    bucket = np.where(finite, np.frexp(np.where(finite, length, 1.0))[1], 0)
-    broken = np.searchsorted(limits, np.nan_to_num(load.estimate_s), side="left")
-    data = _rounded(load.data_bytes)
-    home = np.where(data > 0, load.home.codes, -1)
-    keys = np.stack(
-        [load.tasks, load.cpu_milli, load.memory_bytes, load.device_milli, load.model.codes,
-         load.kind.codes, home, data, bucket, broken], axis=1,
-    ).astype(np.int64)  # fmt: skip
-    rows, klass = np.unique(keys, axis=0, return_inverse=True)
-    shapes = []
-    for tasks, cpu, memory, milli, model, kind, at, size, long, allowed in rows.tolist():
-        models = tuple(load.model.names[model].split("|")) if model >= 0 else ()
-        device = DeviceRequest(milli=milli, models=models) if milli else None
-        group = TaskGroup("all", count=tasks, cpu_milli=cpu, memory_bytes=memory, device=device)
-        name = load.kind.names[kind] if kind >= 0 else ""
-        shapes.append(
-            Shape(
-                demand=told.get(name) or Demand(groups=(group,)),
-                avoid=frozenset(),
-                allowed=allowed,
-                length=long,
-                kind=name,
-                data=((load.home.names[at], size),) if at >= 0 and size else (),
-            )
-        )
-    return klass.reshape(-1), tuple(shapes)
-
-
-def _rounded(data: Any) -> Any:
-    """Amounts to two digits."""
-    scale = 10.0 ** np.maximum(0, np.floor(np.log10(np.maximum(data, 1))) - 1)
-    return (np.round(data / scale) * scale).astype(np.int64)
 
 
 def _eligible(

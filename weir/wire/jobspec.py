@@ -2,20 +2,18 @@
 
 `JobSpec.model_json_schema()` is what `weir job schema` prints. Quantities are written as people
 write them (`80GiB`, `2 PFLOPS`, `90m`) and kept as text, so that a file reads back as it was
-written; `demand_of` turns them into integers for the scheduler.
+written; `weir.wire.jobdemand` turns them into integers for the scheduler.
 """
 
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from weir.core import units
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import Precision
 from weir.core.devices import find as find_device
 from weir.core.inventory import DEVICE_MILLI, MAX_LATENCY_US
@@ -53,7 +51,7 @@ def _positive(parse: Callable[[Any], int], name: str) -> Callable[[Any], int]:
     return check
 
 
-def _milliseconds(value: Any) -> int:
+def milliseconds(value: Any) -> int:
     """Microseconds of a latency such as `20ms` or `1.5s`; a bare number is refused."""
     text = str(value).strip().lower()
     for suffix, factor in (("us", 1), ("ms", 1000), ("s", 1_000_000)):
@@ -97,7 +95,7 @@ Price = Annotated[
     text_of(_positive(units.parse_price_micro, "a price")),
     _described("money of the network's currency, as in 2.50"),
 ]
-Latency = Annotated[str, text_of(_milliseconds), _described("a round trip, as in 20ms")]
+Latency = Annotated[str, text_of(milliseconds), _described("a round trip, as in 20ms")]
 DeviceName = Annotated[str, AfterValidator(_known_device)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 RelativePath = Annotated[
@@ -329,39 +327,6 @@ class JobSpec(Wire):
                 raise ValueError(f"{name} is none of the inputs")
 
 
-def demand_of(
-    spec: JobSpec, excluded_domains: tuple[str, ...] = (), pinned_pool: str | None = None
-) -> Demand:
-    """What scheduling needs to know of a job; `excluded_domains` is the path it has come."""
-    c = spec.constraints
-    return Demand(
-        groups=tuple(_group(t) for t in spec.tasks),
-        regions=c.regions,
-        industries=c.industries,
-        countries=c.countries,
-        sites=c.sites,
-        max_latency_us=None if c.max_latency is None else _milliseconds(c.max_latency),
-        max_price_micro_per_hour=(
-            None if c.max_price_per_hour is None else units.parse_price_micro(c.max_price_per_hour)
-        ),
-        walltime_s=walltime_s(spec),
-        allow_emulated=c.emulated,
-        excluded_domains=tuple(sorted(excluded_domains)),
-        pinned_pool=pinned_pool,
-        traits=traits_of(spec),
-        data=data_of(spec),
-    )
-
-
-def data_of(spec: JobSpec) -> tuple[tuple[str, int], ...]:
-    """How many bytes of the job's inputs lie at which site, as far as it says."""
-    found = Counter[str]()
-    for given in spec.inputs:
-        if given.site and given.size:
-            found[given.site] += units.parse_bytes(given.size)
-    return tuple(sorted(found.items()))
-
-
 def traits_of(spec: JobSpec) -> tuple[str, ...]:
     """What a pool must be able to do for this job's software."""
     wanted = {CONTAINER: spec.image, ENVIRONMENTS: spec.requirements}
@@ -381,32 +346,3 @@ def deadline_s(spec: JobSpec) -> int | None:
 def start_after_s(spec: JobSpec) -> int | None:
     """Seconds from submission to the earliest start; None if it may start at once."""
     return None if spec.start_after is None else units.parse_duration_s(spec.start_after)
-
-
-def _group(tasks: Tasks) -> TaskGroup:
-    device = None if tasks.devices is None else _device(tasks.devices)
-    derived = device is not None and device.total_gflops > 0
-    return TaskGroup(
-        name=tasks.name,
-        count=0 if derived else (tasks.count or 1),
-        cpu_milli=units.parse_cpu_milli(tasks.cpu),
-        memory_bytes=units.parse_bytes(tasks.memory),
-        device=device,
-        stacks=tuple(v.stack for v in tasks.variants),
-        fabric=tasks.fabric,
-        max_per_host=tasks.max_per_host,
-        exclusive=tasks.exclusive,
-    )
-
-
-def _device(devices: Devices) -> DeviceRequest:
-    least, total = devices.min_performance, devices.total_performance
-    either = least or total
-    return DeviceRequest(
-        milli=devices.milli,
-        models=devices.models,
-        memory_bytes=units.parse_bytes(devices.min_memory) if devices.min_memory else 0,
-        precision=either.precision if either else None,
-        gflops=units.parse_gflops(least.value) if least else 0,
-        total_gflops=units.parse_gflops(total.value) if total else 0,
-    )
