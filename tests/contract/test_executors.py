@@ -234,7 +234,8 @@ def test_wall_time_is_kept(bench: Bench) -> None:
     end = bench.run(order("r", shell("exec sleep 1000"), walltime="1s"))
 
     assert (end.event, end.reason) == (FAILED, "wall time of 1s exceeded")
-    assert end.at - bench.started("r").at >= 1
+    # Times of another server are as exact as the calls that compare the clocks.
+    assert end.at - bench.started("r").at >= 0.5
 
 
 def test_memory_is_kept(bench: Bench) -> None:
