@@ -94,8 +94,8 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
             if web.slowly is not None and len(web.asked) >= web.slow_from:
                 web.slowly.wait(20)
             cut = web.breaks.pop(0) if web.breaks else len(given)
+            web.sent += min(cut, len(given))  # before the other side has it, and looks
             self.wfile.write(given[:cut])
-            web.sent += min(cut, len(given))
             self.close_connection = True
 
         def _end(self, status: int, headers: dict[str, str] | None = None) -> None:
