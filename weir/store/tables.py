@@ -106,7 +106,7 @@ pool = Table(
     "pool",
     metadata,
     Column("cluster", String(120), ForeignKey("cluster.id"), primary_key=True),
-    Column("id", String(120), primary_key=True),
+    Column("id", String(120), primary_key=True, index=True),
     Column("record", JSON, nullable=False),  # a PoolReport
     Column("version", BigInteger, nullable=False),  # of the record
     Column("revision", BigInteger, nullable=False, index=True),  # of it and of what is booked on it

@@ -1,4 +1,4 @@
-"""Readings of what runs use, names of domains, an index by which a pool's jobs are found."""
+"""Readings of what runs use, names of domains, indexes by which a pool and its jobs are found."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_use_at"), "run_use", ["at"])
     op.create_index(op.f("ix_job_pool_id"), "job", ["pool", "id"])
+    op.create_index(op.f("ix_pool_id"), "pool", ["id"])
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_index(op.f("ix_pool_id"), "pool")
     op.drop_index(op.f("ix_job_pool_id"), "job")
     op.drop_table("domain_name")
     op.drop_table("run_use")
