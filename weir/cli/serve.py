@@ -11,6 +11,7 @@ from types import FrameType
 import click
 import uvicorn
 
+from weir.bootstrap.garbage import collect_seldom
 from weir.bootstrap.server import ServerSettings, make_server
 from weir.cli.output import say
 from weir.cli.policies import no_queues, policy_for
@@ -166,6 +167,7 @@ def serve(
     )
     # Written once per domain, so a token that is new was made by this start.
     token = home / "operator.token" if first else None
+    collect_seldom()
     _Server(config, lambda address: _introduce(name, kind, url or address, token)).run()
 
 
