@@ -10,6 +10,7 @@ from types import FrameType
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from weir.bootstrap.garbage import collect_seldom
 from weir.bootstrap.server import ServerSettings, make_server
@@ -19,6 +20,7 @@ from weir.control.alerts import shipped_rules
 from weir.control.context import DomainSettings
 from weir.control.queues import queues_from
 from weir.core.errors import BadInput
+from weir.scheduling.snapshot import Queue
 from weir.wire.alerts import read_rules_file
 from weir.wire.queues import read_queues_file
 
@@ -127,18 +129,15 @@ def serve(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    queues = () if queues_file is None else queues_from(read_queues_file(queues_file))
+    chosen, queues = _scheduling(policy, queues_file)
     rules = shipped_rules()
     if alerts_file is not None:
         rules = read_rules_file(alerts_file, rules)
-    chosen = policy_for(policy, bool(queues))
-    if queues and not chosen.fair:
-        raise BadInput(no_queues(chosen))
     domain = DomainSettings(
         lease_s=lease,
         lost_after_s=lost_after,
         start_within_s=start_within,
-        policy=chosen.name,
+        policy=chosen,
         queues=queues,
         approve_joins=approve_joins,
         alert_rules=rules,
@@ -157,7 +156,25 @@ def serve(
             domain=domain,
         )
     )
-    config = uvicorn.Config(
+    # Written once per domain, so a token that is new was made by this start.
+    token = home / "operator.token" if first else None
+    collect_seldom()
+    _Server(
+        _listening(app, host, port), lambda address: _introduce(name, kind, url or address, token)
+    ).run()
+
+
+def _scheduling(policy: str | None, queues_file: Path | None) -> tuple[str, tuple[Queue, ...]]:
+    """The name of the policy, and the queues."""
+    queues = () if queues_file is None else queues_from(read_queues_file(queues_file))
+    chosen = policy_for(policy, bool(queues))
+    if queues and not chosen.fair:
+        raise BadInput(no_queues(chosen))
+    return chosen.name, queues
+
+
+def _listening(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -165,10 +182,6 @@ def serve(
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
-    # Written once per domain, so a token that is new was made by this start.
-    token = home / "operator.token" if first else None
-    collect_seldom()
-    _Server(config, lambda address: _introduce(name, kind, url or address, token)).run()
 
 
 def _introduce(name: str, kind: str, url: str, token: Path | None) -> None:
