@@ -252,8 +252,6 @@ def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapsho
 
     False where devices are shared on a host that has too few slots for it here.
     """
-    if any(_too_wide(kept, state) for state in changed.values()):
-        return False
     # What was kept for jobs is gone with the round; it must not stand over hosts made anew.
     kept.machine.begin_again(0, 0, 0)
     routes = list(kept.snapshot.routes)
@@ -272,20 +270,30 @@ def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapsho
     for trust in (True, False):  # the second time for those whose runs don't fit together
         for row in todo:
             occupied[row] = occupy(routes[row], now, timed, trust)
+        if _too_wide(kept, [occupied[row] for row in todo]):
+            return False
         todo = _renew(kept, todo, occupied) if todo else []
     kept.round = replace(kept.round, snapshot=snapshot, occupied=tuple(occupied))
     kept.snapshot = snapshot
     return True
 
 
-def _too_wide(kept: Kept, state: PoolState) -> bool:
-    """Whether devices are shared there, and a host of the board has too few slots for that."""
+def _too_wide(kept: Kept, pools: Sequence[Occupied]) -> bool:
+    """Whether somebody shares devices, and a host of these has more than the board has slots for.
+
+    A board without slots has room for any host as long as nobody shares: no run, no device that is
+    free in part, and none of all who wait.
+    """
     width = int(kept.machine.board.hosts.meta[2])
-    devices = max((sum(n for _, n in s.devices) for s in state.pool.free), default=0)
-    if devices <= width:
+    free = [shape for o in pools for shape in o.row.free]
+    if max((sum(n for _, n in shape.devices) for shape in free), default=0) <= width:
         return False
-    shared = any(0 < c.device_milli < WHOLE for c in state.claims)
-    return width > 0 or shared or any(m < WHOLE for s in state.pool.free for m, _ in s.devices)
+    return (
+        width > 0
+        or bool((kept.machine.board.claims.milli > 0).any())
+        or any(m < WHOLE for shape in free for m, _ in shape.devices)
+        or any(0 < c.device_milli < WHOLE for o in pools for run in o.runs for c in run.claims)
+    )
 
 
 def _renew(kept: Kept, rows: Sequence[int], occupied: Sequence[Occupied]) -> list[int]:
