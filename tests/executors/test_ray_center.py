@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import httpx
@@ -19,6 +20,15 @@ from weir.executors.base import Executor
 from weir.executors.ray import RayExecutor
 
 __all__ = ["ray"]
+
+WAITS = """
+import ray, time
+from ray.util.placement_group import placement_group
+ray.init()
+room = placement_group([{"CPU": 7}])
+time.sleep(1000)
+"""
+"""A driver that wants room, and wants it no more once it is stopped."""
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -37,6 +47,37 @@ def test_what_others_use_is_not_free(ray: Cluster, bench: Bench) -> None:
         assert sum(f.hosts * f.cpu_milli for f in after.free) == 32_000 - 3000
         devices = [(milli, f.hosts * n) for f in after.free for milli, n in f.devices]
         assert sum(milli * count for milli, count in devices) == 8000 - 1000
+
+
+def test_in_idle_only_mode_nothing_is_free_while_others_wait(ray: Cluster, tmp_path: Path) -> None:
+    def idle_only(home: Path) -> Executor:
+        return RayExecutor(settings(home, share={"idle_only": True}), home / "ray", time.time)
+
+    ray_cluster.publish(ray)
+    with Bench(idle_only, tmp_path) as bench:
+        bench.until(lambda: _cpu(bench) == 32_000 or None, "all of it free")
+        # As many of ours as there is room for, and one that waits: that closes nothing.
+        ours = [order(f"r{i}", shell("exec sleep 1000", cpu=8)) for i in range(5)]
+        bench.submit(*ours[:4])
+        for run in ours[:4]:
+            bench.started(run.run)
+        bench.submit(ours[4])
+        assert bench.executor.pools(ours)[0].free
+        with _others(ray, "waits", f"exec {ray.programs}/python -c {quote(WAITS)}"):
+            bench.until(lambda: not bench.executor.pools(ours)[0].free or None, "nothing free")
+        bench.until(lambda: bench.executor.pools(ours)[0].free or None, "all of it free for us")
+        bench.executor.cancel([run.run for run in ours])
+        for run in ours:
+            bench.end(run.run)
+
+
+def test_what_a_run_uses_is_told(ray: Cluster, bench: Bench) -> None:
+    busy = "import time\nwhile time.process_time() < 1.0: pass"
+    bench.run(order("busy", shell(f"python -c '{busy}'", count=2)))
+    assert isinstance(bench.executor, RayExecutor)
+    (use,) = bench.executor.used(["busy", "unknown"])
+    assert use.cpu_ms is not None
+    assert 1900 <= use.cpu_ms < 60_000, "of both tasks"
 
 
 def test_what_is_stopped_at_the_center_is_lost(ray: Cluster, bench: Bench) -> None:
@@ -121,6 +162,10 @@ def _of(bench: Bench, hosts: int) -> Any:
     return pool if pool.hosts == hosts else None
 
 
+def _cpu(bench: Bench) -> int:
+    return sum(f.hosts * f.cpu_milli for f in bench.executor.pools([])[0].free)
+
+
 def _changed(bench: Bench, before: object) -> Any:
     (pool,) = bench.executor.pools([])
     return pool if pool != before else None
@@ -132,9 +177,11 @@ def _jobs(ray: Cluster) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _others(ray: Cluster, name: str, **amounts: float) -> Iterator[None]:
+def _others(
+    ray: Cluster, name: str, entrypoint: str = "exec sleep 1000", **amounts: float
+) -> Iterator[None]:
     """A job of the center's own people."""
-    body = {"submission_id": name, "entrypoint": "exec sleep 1000", **amounts}
+    body = {"submission_id": name, "entrypoint": entrypoint, **amounts}
     httpx.post(f"{ray.url}/api/jobs/", json=body, timeout=60).raise_for_status()
     try:
         yield

@@ -125,6 +125,28 @@ def test_memory_is_kept(tmp_path: Path) -> None:
     assert (trail.results[0].memory_bytes or 0) > 2**26
 
 
+def test_what_a_task_has_used_is_noted(tmp_path: Path) -> None:
+    work = "import time; held = bytearray(2**25); held[::4096] = held[::4096]\n"
+    work += "while time.process_time() < 1.2: pass"
+    _run(_plan(tmp_path, "sh", "-c", f'python -c "{work}"; true'))
+    used = json.loads((tmp_path / "main-0.use").read_text())
+
+    assert used["cpu_ms"] >= 1100, "children that have ended count too"
+    assert used["memory_bytes"] == 0 < 2**25 < used["peak_bytes"] < 2**30
+
+
+def test_a_sample_now_and_then_is_noted_and_totals_never_fall(tmp_path: Path) -> None:
+    use = ray_driver.Use(str(tmp_path / "use"))
+    use.take([os.getpid()], 5)
+    assert not (tmp_path / "use").exists(), "it is too soon"
+    use.note([os.getpid()], 7)
+    mine = json.loads((tmp_path / "use").read_text())
+    assert (mine["cpu_ms"] > 0, mine["memory_bytes"], mine["peak_bytes"]) == (True, 7, 5)
+    use.note([])
+    after = json.loads((tmp_path / "use").read_text())
+    assert (after["cpu_ms"], after["memory_bytes"]) == (mine["cpu_ms"], 0)
+
+
 def test_told_to_stop_it_stops_what_does_not_listen(tmp_path: Path) -> None:
     script = "trap '' TERM; echo $$ >pid; while true; do sleep 1; done"
     driver = _start(_plan(tmp_path, "sh", "-c", script))

@@ -58,6 +58,8 @@ def ray_checks(
         kinds = kinds_of(settings.shares, nodes)
         yield from share_checks(settings, kinds, nodes)
         yield usage_check(nodes)
+        if any(share.idle_only for share in settings.shares):
+            yield waiting_check(ray)
         yield folder
         if probe and folder.state != "wrong":
             yield from probe_checks(settings, ray, kinds, now, sleep)
@@ -109,6 +111,19 @@ def usage_check(nodes: Sequence[Node]) -> Check:
         return Check("usage", "ok", "Ray tells what is used of every node")
     said = f"Ray does not tell what is used of {_nodes(len(silent))}: others' jobs are not seen"
     return Check("usage", "warning", said, "its autoscaler's monitor must run on the head")
+
+
+def waiting_check(ray: Ray) -> Check:
+    """Whether Ray tells what waits for room, which shares with `idle_only` have to know."""
+    try:
+        waiting = ray.waiting()
+    except WeirError as error:
+        return Check("waiting", "wrong", error.detail, FIX)
+    if waiting is None:
+        said = "Ray does not tell what waits for room, so nothing of the idle-only pools is free"
+        fix = "its autoscaler's monitor must run on the head; or take `idle_only` out"
+        return Check("waiting", "wrong", said, fix)
+    return Check("waiting", "ok", f"Ray tells what waits for room: {waiting.total()} requests now")
 
 
 def about(kind: Kind) -> str:

@@ -37,6 +37,7 @@ from weir.executors.ray_hand import Hand
 from weir.executors.ray_pools import Pools
 from weir.executors.ray_runs import Notes, Run
 from weir.executors.ray_settings import RaySettings
+from weir.executors.ray_use import use_of
 from weir.executors.run_notes import seen_of
 from weir.executors.slurm_opening import lock_file, make_folder
 from weir.executors.staging import Staging
@@ -44,6 +45,7 @@ from weir.executors.staging_access import Abandoned, StageError
 from weir.executors.staging_software import software_of
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
+from weir.wire.usage import RunUse
 
 __all__ = ["RayExecutor", "connect"]
 
@@ -190,12 +192,17 @@ class RayExecutor:
         with self._lock:
             return [self._status(name) for name in runs]
 
+    def used(self, runs: Sequence[str]) -> Sequence[RunUse]:
+        """CPU and memory, by the runs' drivers; what their accelerators do is not measured."""
+        known = map(self._runs.get, runs)
+        return [use for run in known if run is not None and (use := use_of(run)) is not None]
+
     def files(self, run: str) -> Sequence[RunFile]:
         known = self._runs.get(run)
         if known is None:
             return ()
         outputs = known.order.spec.outputs if known.end is not None else ()
-        found = local_files.list_files(_streams(known), known.work, outputs)
+        found = local_files.list_files(known.streams, known.work, outputs)
         return found + self._data.files(known.order, known.folder, known.over)
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
@@ -205,7 +212,7 @@ class RayExecutor:
         if self._data.is_mine(name):
             return self._data.read(known.order, known.folder, name, offset, limit)
         outputs = known.order.spec.outputs if known.end is not None else ()
-        return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
+        return local_files.read_file(known.streams, known.work, outputs, name, offset, limit)
 
     def forget(self, runs: Sequence[str]) -> None:
         for name in runs:
@@ -373,7 +380,7 @@ class RayExecutor:
         ended = self._notes.forgotten(name)
         if ended is not None:
             return seen_of(name, ended)
-        return Seen(name, RunEvent.VANISHED, self._now(), reason="there is no such run here")
+        return Seen(name, RunEvent.VANISHED, self._now(), None, "there is no such run here")
 
     def _tell(self, seen: Seen) -> None:
         self._seen.append(seen)
@@ -389,7 +396,3 @@ class RayExecutor:
 def connect(settings: RaySettings) -> Ray:
     """The way to the Ray of these settings."""
     return Ray(settings.url, settings.timeout_s, settings.token_file)
-
-
-def _streams(run: Run) -> dict[str, str]:
-    return local_files.streams(run.folder, run.tasks)

@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import httpx
 
 from weir.core.errors import Conflict, NotReady
 from weir.executors.ray_records import Garbled, Job, Node, jobs_of, nodes_of
+from weir.executors.ray_waiting import Request, waiting_of
 
 REFUSED_WORDS = ("status code 400", "unexpected keyword argument", "ValueError:", "TypeError:")
 """What is in Ray's answer to a submission that it will never take."""
@@ -54,6 +56,10 @@ class Ray:
     def nodes(self) -> tuple[Node, ...]:
         """All living nodes, and what is used of them."""
         return nodes_of(self._json("GET", "/nodes?view=summary"))
+
+    def waiting(self) -> Counter[Request] | None:
+        """What waits for room, ours too; None if this Ray does not tell."""
+        return waiting_of(self._json("GET", "/api/cluster_status"))
 
     def jobs(self) -> tuple[Job, ...]:
         """All jobs that Ray has in memory, those of others too."""

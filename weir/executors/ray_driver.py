@@ -6,6 +6,7 @@
         trail                   what came of it: one JSON record a line
         work, tmp               the tasks' directories
         GROUP-INDEX.stdout, .stderr
+        GROUP-INDEX.use         what the task has used by now, one JSON record
 
 A run of one task is started by the driver itself, on the node and with the devices that Ray has
 given to the job. A gang's driver reserves a placement group with a bundle for each task, and starts
@@ -28,6 +29,7 @@ import inspect
 import json
 import os
 import queue
+import resource
 import shutil
 import signal
 import socket
@@ -45,6 +47,9 @@ EXITED, STOPPED, WALL = "exited", "stopped", "wall"
 SAMPLE_S = 0.5
 SAMPLE_SHARE = 40
 """Sampling memory takes at most one part in so many of one core's time."""
+
+USE_S = 5.0
+"""What a task uses is noted no more often than this, and at its end."""
 
 WAIT_S = 0.25
 """How often a gang's driver looks whether it was told to stop."""
@@ -146,6 +151,7 @@ def program(name: str, path: str, work: str) -> str | None:
 def supervise(plan: Record, task: Record, box: Box[str]) -> Record:
     """Run a task's command to its end, within its limits; what comes into `box` stops it."""
     result: Record = {"task": task["name"]}
+    use = Use(task["base"] + ".use")
     found = program(task["command"][0], path_of(task), task["work"])
     guard = _guard()
     try:
@@ -154,9 +160,10 @@ def supervise(plan: Record, task: Record, box: Box[str]) -> Record:
         os.close(guard)
         return {**result, "cannot": str(error)}
     threading.Thread(target=_tell_end, args=(child, box), daemon=True).start()
-    why = _watch(child.pid, task["memory_bytes"], plan, box)
+    why = _watch(child.pid, task["memory_bytes"], plan, box, use)
     kill(child.pid, signal.SIGKILL)
     code = child.wait()
+    use.note([])
     if not why and abs(code) in KILLED and _told_to_stop(box):
         why = {"stop": STOPPED}
     with suppress(OSError):
@@ -202,7 +209,7 @@ def _tell_end(child: subprocess.Popen[bytes], box: Box[str]) -> None:
     box.put(EXITED)
 
 
-def _watch(session: int, limit: int, plan: Record, box: Box[str]) -> Record:
+def _watch(session: int, limit: int, plan: Record, box: Box[str], use: Use) -> Record:
     """Wait until a command ends, or has to: the reason, if it is not its own."""
     until = time.monotonic() + (plan["wall_s"] or 1e9)
     why: Record = {}
@@ -222,7 +229,9 @@ def _watch(session: int, limit: int, plan: Record, box: Box[str]) -> Record:
             until = time.monotonic() + plan["grace_s"]
             continue
         began = time.monotonic()
-        used = memory(members(session), limit)
+        pids = members(session)
+        used = memory(pids, limit)
+        use.take(pids, used)
         if used > limit and not why:
             return {"memory": used}
         pause = max(SAMPLE_S, SAMPLE_SHARE * (time.monotonic() - began))
@@ -301,6 +310,51 @@ def memory(pids: list[int], limit: int) -> int:
         except OSError:
             return total
     return exact
+
+
+class Use:
+    """What a task uses, kept in a file: CPU milliseconds since its start, bytes now and at most.
+
+    The time of processes that nobody waited for is what was last seen of them. A total never falls.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._before = _children_ms()
+        self._cpu_ms = self._peak = 0
+        self._noted = time.monotonic()
+
+    def take(self, pids: list[int], memory_bytes: int) -> None:
+        """A sample; it is noted if its time has come."""
+        self._peak = max(self._peak, memory_bytes)
+        if time.monotonic() - self._noted >= USE_S:
+            self.note(pids, memory_bytes)
+
+    def note(self, pids: list[int], memory_bytes: int = 0) -> None:
+        """Write down what was used by now, by these and by those that have ended."""
+        self._noted = time.monotonic()
+        self._cpu_ms = max(self._cpu_ms, cpu_ms(pids) if pids else _children_ms() - self._before)
+        record = {"at": time.time(), "cpu_ms": self._cpu_ms, "peak_bytes": self._peak}
+        with suppress(OSError):  # a full disk must not end what runs
+            with open(self._path + ".part", "w", encoding="utf-8") as file:
+                json.dump({**record, "memory_bytes": memory_bytes}, file)
+            os.replace(self._path + ".part", self._path)
+
+
+def cpu_ms(pids: list[int]) -> int:
+    """CPU time of these processes and of their children that have ended and were waited for."""
+    ticks = 0
+    for pid in pids:
+        with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
+    return ticks * 1000 // os.sysconf("SC_CLK_TCK")
+
+
+def _children_ms() -> int:
+    """CPU time of all that this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return int(1000 * (used.ru_utime + used.ru_stime))
 
 
 # -- a gang ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from weir.client.spells import Spell
@@ -26,6 +27,7 @@ from weir.executors.ray_pools import Pools
 from weir.executors.ray_runs import Notes, Run
 from weir.executors.ray_settings import RaySettings
 from weir.executors.ray_verdict import LATE, claim, read_trail
+from weir.executors.ray_waiting import Request
 from weir.executors.ray_watch import Watch
 
 log = logging.getLogger(__name__)
@@ -284,13 +286,14 @@ class Hand:
         asked = self._now()
         try:
             nodes = self._ray.nodes()
+            told = self._ray.waiting() if self._pools.idle_only else Counter[Request]()
             self._answered(asked)
         finally:
             now = self._now()
             self._look_at = now + max(self._settings.look_s, min(SHARE * (now - asked), LONGEST_S))
         holders = self._watch.holders()
         with self._lock:
-            changed = self._pools.take(nodes, holders)
+            changed = self._pools.take(nodes, holders, self._watch.waiting(told))
         self.looked.set()
         if changed:
             self._flush(True)

@@ -76,6 +76,13 @@ class Kind:
     def capped(self) -> bool:
         return self.share.max_devices is not None or self.share.max_hosts is not None
 
+    def resources(self, amount: Amount) -> dict[str, float]:
+        """An amount on one of its nodes under the names and in the units of Ray's."""
+        found: dict[str, float] = {"CPU": amount.cpu_milli / 1000, "memory": amount.memory_bytes}
+        if amount.device_milli:
+            found[self.resource] = amount.device_milli / DEVICE_MILLI
+        return found
+
     @property
     def hosts(self) -> int:
         """How many hosts there are for the network."""

@@ -26,10 +26,11 @@ from weir.executors.local_environment import (
     maker_of,
 )
 from weir.executors.local_hosts import TaskPlace, needs_of
-from weir.executors.ray_inventory import Amount, Kind
+from weir.executors.ray_inventory import Kind
 from weir.executors.ray_records import DEVICES
 from weir.executors.ray_runs import Run, mark_of
 from weir.executors.ray_settings import RaySettings
+from weir.executors.ray_waiting import REQUEST
 from weir.executors.staging_software import software_of
 from weir.wire.jobspec import walltime_s
 from weir.wire.pools import PoolFields, Shape
@@ -72,7 +73,7 @@ def plan_of(run: Run, kind: Kind, settings: RaySettings) -> dict[str, Any]:
         "visible": [variable] if variable else [],
         "strategy": (run.layout.strategy if run.layout else "") or kind.share.strategy,
         "selector": selector_of(kind),
-        "bundles": [resources_of(bundle.amount, kind) for bundle in run.bundles()],
+        "bundles": [kind.resources(bundle.amount) for bundle in run.bundles()],
         "hosts": dict(kind.hostnames),
         "tasks": _tasks(run, kind, settings),
     }
@@ -87,14 +88,6 @@ def wall_s(run: Run, kind: Kind) -> int | None:
 def selector_of(kind: Kind) -> dict[str, str]:
     """What keeps a run on its pool's nodes, where Ray has others too."""
     return {NODE_LABEL: f"in({','.join(kind.nodes)})"} if kind.selective else {}
-
-
-def resources_of(amount: Amount, kind: Kind) -> dict[str, float]:
-    """Amounts of a task under the names and in the units of Ray's."""
-    found: dict[str, float] = {"CPU": amount.cpu_milli / 1000, "memory": amount.memory_bytes}
-    if amount.device_milli:
-        found[kind.resource] = amount.device_milli / DEVICE_MILLI
-    return found
 
 
 def submission_of(run: Run, kind: Kind, settings: RaySettings, driver: str) -> dict[str, Any]:
@@ -114,7 +107,8 @@ def submission_of(run: Run, kind: Kind, settings: RaySettings, driver: str) -> d
         body["runtime_env"] = kind.share.runtime_env
     if len(run.tasks) > 1:
         return body
-    resources = resources_of(run.bundles()[0].amount, kind)
+    resources = kind.resources(run.bundles()[0].amount)
+    body["metadata"][REQUEST] = json.dumps(resources)
     body["entrypoint_num_cpus"] = resources.pop("CPU")
     body["entrypoint_memory"] = int(resources.pop("memory"))
     if "GPU" in resources:
@@ -157,7 +151,7 @@ def _tasks(run: Run, kind: Kind, settings: RaySettings) -> list[Mapping[str, Any
                     "environment": environment_of(run.order, pool, place, path, run.folder, cores),
                     "memory_bytes": amount.memory_bytes,
                     "devices": -(-amount.device_milli // DEVICE_MILLI),
-                    "resources": resources_of(amount, kind),
+                    "resources": kind.resources(amount),
                     "bundle": within[name],
                 }
             )

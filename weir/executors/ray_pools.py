@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from weir.core import units
 from weir.core.errors import NotReady
 from weir.core.inventory import FreeShape
-from weir.executors import ray_inventory
+from weir.executors import ray_inventory, ray_waiting
 from weir.executors.local_hosts import Need, needs_of, words_of
 from weir.executors.ray_inventory import Amount, Kind
 from weir.executors.ray_layout import Layout, layout_of
 from weir.executors.ray_records import Node
 from weir.executors.ray_runs import Run
 from weir.executors.ray_settings import RayShare
+from weir.executors.ray_waiting import Waiting
 from weir.scheduling.packing import Claim, place_all, subtract, taken_milli
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import walltime_s
@@ -33,15 +34,21 @@ class Pools:
         self._names = dict(names)  # by identifier
         self._kinds: dict[str, Kind] = {}
         self._others: dict[str, dict[str, Amount]] = {}
+        self._crowded: frozenset[str] = frozenset()
         self.looked = False
 
     # -- what is known ---------------------------------------------------------------------------
 
-    def take(self, nodes: Sequence[Node], ours: Iterable[Run]) -> bool:
+    @property
+    def idle_only(self) -> bool:
+        """Whether it matters what waits at Ray."""
+        return any(share.idle_only for share in self._shares)
+
+    def take(self, nodes: Sequence[Node], ours: Iterable[Run], waiting: Waiting) -> bool:
         """A look: whether anything is other than before. `ours` are the runs of which something may
         be in use.
         """
-        before = self._kinds, self._others
+        before = self._kinds, self._others, self._crowded
         by_id = {node.id: node for node in nodes}
         kinds = ray_inventory.kinds_of(self._shares, nodes)
         own, somewhere = _held(ours)
@@ -50,8 +57,9 @@ class Pools:
             kind.name: ray_inventory.used_by_others(kind, by_id, own, somewhere.get(kind.name, ()))
             for kind in kinds
         }
+        self._crowded = ray_waiting.crowded(waiting, self._kinds, by_id)
         self.looked = True
-        return before != (self._kinds, self._others)
+        return before != (self._kinds, self._others, self._crowded)
 
     def name(self, identifiers: Mapping[str, str]) -> dict[str, str]:
         """Learn identifiers, by name; gives all names by identifier."""
@@ -104,6 +112,8 @@ class Pools:
         return layout_of(needs_of(run.order), kind.shape, used)
 
     def _free(self, kind: Kind, counted: Iterable[Run]) -> tuple[FreeShape, ...]:
+        if kind.name in self._crowded:
+            return ()
         placed, claims = self._taken(kind, counted)
         others = self._others.get(kind.name, {})
         used = {node: amount + placed.get(node, Amount()) for node, amount in others.items()}

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from weir.core.lifecycle import RunEvent
+from weir.executors import local_files
 from weir.executors.base import Seen
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop
@@ -73,6 +74,11 @@ class Run:
             for need in needs_of(self.order)
             for index in range(need.claim.count)
         ]
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """Where its tasks' output is, by the name of the file as people see it."""
+        return local_files.streams(self.folder, self.tasks)
 
     def amounts(self) -> dict[str, Amount]:
         """What each task asks for, by the task's name."""

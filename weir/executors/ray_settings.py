@@ -27,6 +27,7 @@ class RayShare(PoolTerms):
     )
     max_devices: Annotated[int, Field(ge=1)] | None = None
     max_hosts: Annotated[int, Field(ge=1)] | None = None
+    idle_only: bool = Field(False, description="nothing is free while the center's own work waits")
     strategy: Literal["PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD"] = Field(
         "PACK", description="how the tasks of a gang are laid on nodes"
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ from weir.executors.ray_records import Job
 from weir.executors.ray_runs import Notes, Run, mark_of
 from weir.executors.ray_settings import RaySettings
 from weir.executors.ray_verdict import LATE, TRAIL, Trail, claim, end_of, read_trail
+from weir.executors.ray_waiting import Request, Waiting, request_of
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Watch:
         self._mark = mark_of(str(settings.folder / "runs"))
         self._sizes: dict[str, int] = {}  # of trails as they were last read
         self._letting_go: dict[str, tuple[Run, float, float | None]] = {}
+        self._waiting_jobs: dict[str, Request] = {}
         self.work = Work()
 
     def sent(self) -> list[Run]:
@@ -93,6 +96,13 @@ class Watch:
             self._letting_go = kept
             ended = [run for run, _, _ in kept.values()]
         return [*self.sent(), *ended]
+
+    def waiting(self, told: Counter[Request] | None) -> Waiting:
+        """What Ray tells to wait for room, and what of it may be ours."""
+        fresh = self._now() - LATE_USE_S
+        maybe = [run for run in self.holders() if run.started is None or run.started > fresh]
+        runs = [run for run in maybe if run.job not in self._waiting_jobs]
+        return Waiting(told, tuple(self._waiting_jobs.values()), runs)
 
     # -- trails ----------------------------------------------------------------------------------
 
@@ -139,6 +149,8 @@ class Watch:
             elif run.sent_at is not None and asked > run.sent_at:
                 self._absent(run)
             self._keep_start(run)
+        ours = {job.id: request_of(job) for job in jobs if self._is_ours(job)}
+        self._waiting_jobs = {name: asked for name, asked in ours.items() if asked is not None}
         self._let_go(by_id)
         self._find_ghosts(jobs)
 
@@ -223,10 +235,13 @@ class Watch:
                 if over is None and (job is None or job.over):
                     self._letting_go[name] = (run, ended, self._now())
 
+    def _is_ours(self, job: Job) -> bool:
+        return job.metadata.get("weir_agent") == self._mark
+
     def _find_ghosts(self, jobs: Sequence[Job]) -> None:
         """Jobs of runs that have ended here: stopped if they go on, deleted once forgotten."""
         for job in jobs:
-            if job.metadata.get("weir_agent") != self._mark:
+            if not self._is_ours(job):
                 continue
             name = job.metadata.get("weir_run", "")
             run = self._runs.get(name)
