@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import OPERATOR, Domain, MakeDomain, pool, spec
+from tests.control.test_series import sent
+from weir.control import replay
 from weir.control.context import Context
 from weir.control.replay import (
     LOST_S,
@@ -19,6 +21,7 @@ from weir.control.replay import (
     work_off,
 )
 from weir.core.errors import BadInput, Conflict, NotFound, NotReady
+from weir.core.series import start_of
 from weir.wire.replays import LeftOut, ReplayRequest, ReplayResult
 
 RESULT = ReplayResult(
@@ -105,16 +108,58 @@ def test_a_domain_without_a_past_says_so(domain: Domain) -> None:
     assert list_replays(ctx).replays == ()
 
 
-def test_what_can_not_be_replayed_is_named_all_at_once(week: Domain) -> None:
+def test_what_can_not_be_replayed_is_named_all_at_once(
+    week: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Policies that plan whole rounds are slow to replay: so many jobs and no more."""
     ctx = with_simulator(week, lambda study, told: RESULT)
     request = ReplayRequest(policies=("fifo", "heterogeneity", "nonsense", "optimal"))
+    monkeypatch.setattr(replay, "MOST_PLANNED", 2)
     with pytest.raises(BadInput) as refused:
         ask_replay(ctx, OPERATOR, request)
-    assert [m.field for m in refused.value.mistakes] == [
-        "policies[1]",
-        "policies[2]",
-        "policies[3]",
-    ]
+    said = {m.field: m.message for m in refused.value.mistakes}
+    assert list(said) == ["policies[1]", "policies[2]", "policies[3]"]
+    assert "for 2 jobs at most, and 3 have ended" in said["policies[1]"]
+
+
+def test_every_policy_is_replayed_where_jobs_are_few(week: Domain) -> None:
+    ctx = with_simulator(week, lambda study, told: RESULT)
+    asked = ask_replay(ctx, OPERATOR, ReplayRequest(policies=("heterogeneity", "optimal")))
+    assert work_off(ctx)
+    assert show_replay(ctx, asked.id).state == "done"
+
+
+def test_what_energy_was_at_the_sites_is_told(make_domain: MakeDomain) -> None:
+    """What a building drew in the hours of the past, and what its pool says that a kWh costs."""
+    domain = make_domain()
+    dear = pool("gpu", hosts=1, energy_price_micro_per_kwh=(500_000,))
+    site = domain.site("east", dear)
+    domain.submit(spec(walltime="2h"))
+    domain.round()
+    run = site.run("accepted", "started")
+    begin = start_of(domain.clock(), 3600)
+    domain.clock.turn(2 * 3600)
+    site.say(run, "succeeded")
+    for n, grams in enumerate((100_000.0, 900_000.0)):
+        points = [("it_power", 1e6), ("facility_power", 1e6), ("carbon_emission", grams)]
+        at = begin + n * 3600
+        told = [(site.identifier, metric, at, value) for metric, value in points]
+        assert sent(site, *told, width=3600).refused == ()
+    seen: list[Study] = []
+
+    def simulate(study: Study, told: Told) -> ReplayResult:
+        seen.append(study)
+        return RESULT
+
+    ctx = with_simulator(domain, simulate)
+    ask_replay(ctx, OPERATOR, ASKED)
+    work_off(ctx)
+    ((_, energy),) = seen[0].energy
+    assert energy.carbon is not None
+    assert energy.price is not None
+    hours = [float(energy.carbon.mean(begin + n * 3600, begin + (n + 1) * 3600)) for n in (0, 1)]
+    assert hours == [pytest.approx(100.0), pytest.approx(900.0)]
+    assert float(energy.price.mean(begin, begin + 7200)) == pytest.approx(0.5)
 
 
 def test_one_at_a_time(week: Domain) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.builders import ASCEND, H100, Cluster, Domain, MakeDomain, pool, spec
 from tests.control.test_series import sent
 from weir.control.bandwidth import links_of
-from weir.control.energy import energy_of, forecast
+from weir.control.energy import catalog_w, declared, energy_of, forecast
 from weir.control.schedule import Remembered, load_round, load_snapshot
 from weir.control.speeds import SETTLED
 from weir.control.surroundings import REFRESH_S
@@ -306,3 +306,40 @@ def test_without_devices_the_power_of_a_site_is_shared_by_its_cores(domain: Doma
     assert (found.core_w, found.device_w) == (20.0, None)
     assert float(found.kw(0, 50_000)) == 1.0
     assert math.isnan(float(replace(found, core_w=None).kw(0, 1000)))
+
+
+def test_jobs_go_where_energy_is_cheap_while_they_run(make_domain: MakeDomain) -> None:
+    """Nobody measures anything: the catalog says what devices draw, pools say what a kWh costs."""
+    domain = make_domain(policy="cheapest")
+    hour = int(domain.clock() // HOUR) % 24
+    night = tuple(100_000 if n == hour else 2_000_000 for n in range(24))
+    domain.site("night", pool(energy_price_micro_per_kwh=night))
+    domain.site("flat", pool(energy_price_micro_per_kwh=(1_000_000,)))
+    short, long = spec(devices=2, walltime="20m"), spec(devices=2, walltime="12h")
+    assert place_of(domain, domain.submit(short)) == "night"
+    assert place_of(domain, domain.submit(long)) == "flat"
+
+
+def test_find_says_what_energy_adds_to_the_price(make_domain: MakeDomain) -> None:
+    domain = make_domain(policy="cheapest")
+    domain.site("a", pool(price_micro_per_device_hour=0, energy_price_micro_per_kwh=(1_000_000,)))
+    (found,) = domain.find(spec(devices=4)).candidates
+    (price,) = (term for term in found.terms if term.name == "price")
+    drawn = catalog_w(H100)
+    assert drawn is not None
+    assert price.value == pytest.approx(4 * drawn[1] / 1000)
+    assert snapshot(domain).priced_at is not None
+
+
+def test_a_declared_price_is_that_of_the_hour_in_utc() -> None:
+    """Told from any moment on, for a week, and the same every day."""
+    prices = tuple(n * 1_000_000 for n in range(24))
+    at = 20_000 * 86400 + 22 * HOUR + 600
+    found = declared(prices, at)
+    assert [float(found.mean(at + n * HOUR, at + n * HOUR)) for n in (0, 1, 2, 26)] == [
+        22,
+        23,
+        0,
+        0,
+    ]
+    assert float(declared((500_000,), at).mean(at, at + 9 * 86400)) == 0.5

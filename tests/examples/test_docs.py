@@ -21,6 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SECTIONS = {
     "JobSpec": "The job",
     "Tasks": "A task group",
+    "Topology": "One block of a pool",
     "Devices": "Accelerators",
     "PerformanceWish": "Performance",
     "Variant": "A variant",

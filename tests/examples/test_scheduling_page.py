@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from weir.cli.network_file import read_network_file
+from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.cli.simulate_network import pools_of
 from weir.scheduling.policies import POLICIES
 from weir.scheduling.policy import Policy
 from weir.sim.loaders.own import COLUMNS, NEEDED, load_own
 from weir.sim.results import EVERY
+from weir.wire.pools import Shape
 
 ROOT = Path(__file__).parents[2]
 SCHEDULING = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 SIMULATE = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
 MARCH = ROOT / "examples" / "march.csv"
 
-WEIGHTS = ("price", "start", "run", "latency", "hop", "carbon", "energy", "data", "spare")
+WEIGHTS = (
+    *("price", "start", "run", "latency", "hop", "carbon", "energy", "data", "spare"),
+    *("use", "past", "surplus"),
+)
+
+
+TERMS = "term | value | unit that the weight is per | what is unknown counts as"
 
 
 def rows(page: str, header: str) -> list[list[str]]:
@@ -61,6 +71,24 @@ def test_so_are_the_order_what_is_kept_and_the_switches(known: Policy) -> None:
         ("fragmentation rule", known.host_rule.value == "fragmentation"),
     ):
         assert (word in also) == is_so, word
+
+
+def test_every_term_with_a_weight_is_described_and_stands_in_the_table() -> None:
+    terms = {f.name.removesuffix("_weight") for f in fields(Policy) if f.name.endswith("_weight")}
+    assert set(WEIGHTS) == terms - {"age"}
+    said = {name.strip() for row in rows(SCHEDULING, TERMS) for name in row[0].split(",")}
+    assert said == set(WEIGHTS) - {"hop"} | {"hops"}
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.+?)```", SCHEDULING, re.DOTALL))
+def test_what_the_page_says_of_pools_is_read(text: str) -> None:
+    """An entry of a pool, or what is said around pools."""
+    entry = yaml.safe_load(text)
+    pools = entry if isinstance(entry, list) else [{"name": "a", "cpu": 8, "memory": "8GiB"}]
+    around = {} if isinstance(entry, list) else entry
+    file = PoolsFile.model_validate({**around, "pools": pools})
+    found = pool_fields(file, file.pools[0], Shape(cpu_milli=1, memory_bytes=1))
+    assert found.blocks or len(found.energy_price_micro_per_kwh) == 24
 
 
 def test_every_field_of_weirs_own_format_is_described_in_its_order() -> None:

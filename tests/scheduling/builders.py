@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
 from weir.core.devices import Precision
-from weir.core.inventory import FreeShape, HostShape, Location, Pool, all_free, merged
+from weir.core.inventory import Block, FreeShape, HostShape, Location, Pool, all_free_in, merged
 from weir.scheduling.packing import MOST, Claim
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
 
@@ -32,6 +32,7 @@ def pool(
 ) -> Pool:
     """A pool with everything free; CPU in cores, memory in GiB."""
     shape = HostShape(cpu * 1000, memory * GIB, devices)
+    blocks = fields.get("blocks", ())
     return Pool(
         **{
             "id": id,
@@ -41,7 +42,7 @@ def pool(
             "site_name": f"Site {id}",
             "hosts": hosts,
             "shape": shape,
-            "free": all_free(hosts, shape),
+            "free": all_free_in(hosts, shape, blocks),
             "device_model": model if devices else None,
             "location": Location(region, country),
             **fields,
@@ -60,8 +61,18 @@ def claim(
     memory: int = 1,
     ends_at: float | None = None,
     per_host: int = MOST,
+    within: int = 0,
 ) -> Claim:
-    return Claim(cpu * 1000, memory * GIB, round(devices * 1000), count, ends_at, per_host)
+    return Claim(cpu * 1000, memory * GIB, round(devices * 1000), count, ends_at, per_host, within)
+
+
+def racks(*hosts: int, level: str = "rack") -> dict[str, Any]:
+    """Fields of a pool whose hosts are in racks of so many: r0, r1 ..."""
+    return {
+        "hosts": sum(hosts),
+        "levels": (level,),
+        "blocks": tuple(Block((f"r{i}",), n) for i, n in enumerate(hosts)),
+    }
 
 
 def group(
@@ -74,11 +85,12 @@ def group(
     fabric: tuple[str, ...] = (),
     max_per_host: int | None = None,
     exclusive: bool = False,
+    topology: Topology | None = None,
     **request: Any,
 ) -> TaskGroup:
     device = DeviceRequest(milli=round(devices * 1000), **request) if devices else None
     amounts = cpu * 1000, memory * GIB, device
-    return TaskGroup(name, count, *amounts, stacks, fabric, max_per_host, exclusive)
+    return TaskGroup(name, count, *amounts, stacks, fabric, max_per_host, exclusive, topology)
 
 
 def demand(*groups: TaskGroup, **wishes: Any) -> Demand:
@@ -112,11 +124,14 @@ DEVICES = st.lists(
 
 FREE = st.lists(
     st.builds(
-        lambda cpu, memory, devices, hosts: FreeShape(cpu * 1000, memory * GIB, devices, hosts),
+        lambda cpu, memory, devices, hosts, block: FreeShape(
+            cpu * 1000, memory * GIB, devices, hosts, block
+        ),
         st.integers(0, 6),
         st.integers(0, 6),
         DEVICES.map(lambda pairs: tuple(sorted(dict(pairs).items()))),
         st.integers(1, 3),
+        st.sampled_from(((), (), (0,), (0, 0), (0, 1), (2, 2), (-1, 4))),
     ),
     max_size=4,
 ).map(merged)
@@ -129,6 +144,7 @@ CLAIMS = st.builds(
     memory=st.integers(0, 3),
     ends_at=st.none() | st.sampled_from((NOW - 5, NOW + 10, NOW + 60)),
     per_host=st.sampled_from((MOST, MOST, 1, 2)),
+    within=st.sampled_from((0, 0, 0, 1, 2, -1, -2)),
 )
 
 POOL_FIELDS = st.fixed_dictionaries(
@@ -148,14 +164,31 @@ POOL_FIELDS = st.fixed_dictionaries(
         "price_micro_per_core_hour": st.sampled_from((0, 10_001)),
         "max_walltime_s": st.none() | st.sampled_from((60, 3600)),
         "measured_gflops": st.sampled_from(((), (("fp16", 300_000),))),
+        "topology": st.sampled_from(
+            (
+                (("rack",), (("r0",), ("r1",))),
+                (("zone", "rack"), (("a", "r0"), ("a", "r1"), ("b", "r0"))),
+                (("zone", "rack"), (("a", ""), ("", "r1"))),
+            )
+        ),
         "model": st.sampled_from((H100, A100, ASCEND, "h100", "nothing-known", None)),
     },
 )
 
+
+def _pool(id: str, hosts: int, devices: int, cpu: int, memory: int, fields: Any) -> Pool:
+    """Its hosts are dealt out to the blocks one by one; the last one is in none."""
+    levels, names = fields.get("topology", ((), ()))
+    dealt = [sum(1 for i in range(hosts - 1) if i % len(names) == n) for n in range(len(names))]
+    blocks = tuple(Block(path, n) for path, n in zip(names, dealt, strict=True) if n)
+    given = {name: value for name, value in fields.items() if name != "topology"}
+    return pool(id, hosts, devices, cpu, memory, levels=levels, blocks=blocks, **given)
+
+
 POOLS = st.builds(
-    lambda id, hosts, devices, cpu, memory, fields: pool(id, hosts, devices, cpu, memory, **fields),
+    _pool,
     st.sampled_from("abcdef"),
-    st.integers(1, 3),
+    st.integers(1, 5),
     st.sampled_from((0, 2, 4)),
     st.sampled_from((4, 8)),
     st.sampled_from((8, 32)),
@@ -169,6 +202,9 @@ STATES = st.builds(
     st.sampled_from((False, False, False, True)),
     st.lists(CLAIMS, max_size=2).map(tuple),
 )
+
+
+TOPOLOGIES = (Topology("rack"), Topology("zone"), Topology("rack", required=False))
 
 
 @st.composite
@@ -198,6 +234,7 @@ def groups(draw: st.DrawFn, name: str = "main") -> TaskGroup:
         fabric=draw(st.sampled_from(((), (), ("roce", "ib")))),
         max_per_host=draw(st.sampled_from((None, None, None, 1, 2))),
         exclusive=draw(st.sampled_from((False, False, False, True))),
+        topology=draw(st.sampled_from((None, None, None, *TOPOLOGIES))),
         **request,
     )
 

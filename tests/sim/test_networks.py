@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.sim.stories import an_outcome, jobs
+from weir.control.energy import catalog_w
+from weir.core.demand import Demand, TaskGroup, Topology
 from weir.core.errors import BadInput
 from weir.core.inventory import Pool
+from weir.scheduling.policies import policy
 from weir.sim.apart import apart, rows_of
+from weir.sim.engine import Options, simulate
 from weir.sim.loaders.openb import OpenbHost
-from weir.sim.networks import flat_pool, host_pools, model_pools
+from weir.sim.networks import flat_pool, host_pools, model_pools, site_pool
 from weir.sim.outcome import Outcome, SimPool
-from weir.sim.workload import Workload
+from weir.sim.workload import Workload, workload
+from weir.wire.pools import Block, PoolFields, Shape
 
 GIB = 2**30
 
@@ -91,3 +98,49 @@ def test_some_rows_of_a_workload_keep_their_order_and_clock() -> None:
     assert some.ids == ("j1", "j2")
     assert some.submit_s.tolist() == [5, 9]
     assert [some.user.of_row(row) for row in range(2)] == ["wang", "li"]
+
+
+def test_energy_that_pools_declare_costs_what_the_catalog_says_is_drawn() -> None:
+    """Eight devices for an hour, at a price that changes in the middle: half at 1, half at 3."""
+    fields = PoolFields(
+        name="gpu",
+        hosts=1,
+        shape=Shape(cpu_milli=64_000, memory_bytes=512 * GIB, devices=8),
+        device_model="nvidia-h100-sxm5",
+        energy_price_micro_per_kwh=(1_000_000, 3_000_000, *[9_000_000] * 22),
+    )
+    pool = site_pool(fields, "east", "east")
+    load = workload(
+        "one", ["x"], submit_s=[1800.0], duration_s=[3600.0], device_milli=[8000], cpu_milli=[1000],
+        memory_bytes=[GIB],
+    )  # fmt: skip
+    drawn = catalog_w("nvidia-h100-sxm5")
+    assert drawn is not None
+    kwh = 8 * drawn[1] / 1000
+    found = simulate(load, (pool,), policy("fifo"))
+    assert found.energy_wh.tolist() == [pytest.approx(1000 * kwh)]
+    assert found.price.tolist() == [pytest.approx(2 * kwh)]
+    plain = simulate(load, (replace(pool, energy_price_micro_per_kwh=()),), policy("fifo"))
+    assert not np.isfinite(plain.price).any()
+
+
+def test_blocks_of_a_file_s_pools_are_simulated() -> None:
+    """A gang of three that needs one rack never starts on two racks of two."""
+    fields = PoolFields(
+        name="gpu",
+        hosts=4,
+        shape=Shape(cpu_milli=1000, memory_bytes=GIB),
+        levels=("rack",),
+        blocks=tuple(Block(names=(name,), hosts=2) for name in ("r1", "r2")),
+    )
+    pool = site_pool(fields, "east", "east")
+    load = workload(
+        "two", ["x", "y"], submit_s=[0.0, 0.0], duration_s=[60.0, 60.0], cpu_milli=[2000, 3000],
+        kind=["two", "three"], memory_bytes=[GIB, GIB],
+    )  # fmt: skip
+    demands = {
+        kind: Demand((TaskGroup("a", count, 1000, 1, topology=Topology("rack")),))
+        for kind, count in (("two", 2), ("three", 3))
+    }
+    found = simulate(load, (pool,), policy("easy"), options=Options(demands=demands))
+    assert found.pool.tolist() == [0, -1]

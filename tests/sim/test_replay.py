@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.builders import GIB, NOW
@@ -12,6 +13,7 @@ from weir.control.replay import PastJob, Study
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.errors import NotReady
 from weir.core.inventory import HostShape, Pool, all_free
+from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.snapshot import Queue
 from weir.sim.replay import AS_IT_WAS, replay
 from weir.wire.replays import LeftOut, ReplayResult
@@ -131,3 +133,38 @@ def test_another_process_that_breaks_is_told() -> None:
     broken = study(job("x", 0, 0, 100), policies=("nonsense",))
     with pytest.raises(NotReady, match="ended without a result"):
         simulate_apart(broken, lambda share, text: None)
+
+
+def test_energy_carbon_and_what_they_cost_are_counted() -> None:
+    """One hour on eight devices of 500 W in a building that takes half as much again: 6 kWh, where
+    the first half hour is clean and cheap and the second is not.
+    """
+    half = 1800.0
+    there = Energy(
+        device_w=500.0,
+        pue=1.5,
+        carbon=Forecast(NOW, half, np.array([100.0, 300.0])),
+        price=Forecast(NOW, half, np.array([0.5, 1.5])),
+    )
+    seen = study(job("x", 0, 0, 3600, price_micro_per_hour=0), energy=(("a", there),))
+    seen = replace(seen, pools=(a_pool("a", price_micro_per_device_hour=0),))
+    result, found = run(replace(seen, policies=("fifo", "greenest")))
+    for column in found.values():
+        assert column["energy_wh"] == pytest.approx(6000.0)
+        assert column["carbon_g"] == pytest.approx(1200.0)
+        assert column["cost"] == pytest.approx(6.0)
+    assert {m.name for m in result.measures} >= {"energy_wh", "carbon_g", "cost"}
+    assert any("Energy is" in note for note in result.notes)
+
+
+def test_what_nobody_measured_is_not_counted() -> None:
+    _, found = run(study(job("x", 0, 0, 100)))
+    assert {c["energy_wh"] for c in found.values()} == {None}
+
+
+@pytest.mark.parametrize("name", ["optimal", "heterogeneity", "balanced"])
+def test_every_policy_plays_the_past(name: str) -> None:
+    jobs = [job(n, 0, 0, 100) for n in "xy"]
+    _, found = run(study(*jobs, policies=(name,)))
+    assert found[name]["placed"] == 2
+    assert found[name]["max_wait_s"] == 100

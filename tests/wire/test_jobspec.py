@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from weir.core.demand import DeviceRequest, TaskGroup
+from weir.core.demand import DeviceRequest, TaskGroup, Topology
 from weir.core.devices import Precision
 from weir.wire.jobdemand import demand_of
 from weir.wire.jobspec import (
@@ -72,6 +72,20 @@ def test_tasks_are_spread_over_hosts_and_have_them_for_themselves() -> None:
     assert JobSpec.model_validate_json(job.model_dump_json(exclude_defaults=True)) == job
     (plain,) = demand_of(spec()).groups
     assert (plain.max_per_host, plain.exclusive) == (None, False)
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_tasks_lie_in_one_block_of_a_level(required: bool) -> None:
+    wish = {"required" if required else "preferred": "rack"}
+    tasks = {"command": ["x"], "topology": wish}
+    (group,) = demand_of(JobSpec.model_validate({"name": "j", "tasks": [tasks]})).groups
+    assert group.topology == Topology("rack", required)
+
+
+@pytest.mark.parametrize("wish", [{}, {"required": "rack", "preferred": "zone"}])
+def test_a_block_is_of_one_level(wish: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="one level: required, or preferred"):
+        JobSpec.model_validate({"name": "j", "tasks": [{"command": ["x"], "topology": wish}]})
 
 
 def test_no_task_at_all_on_a_host_is_refused() -> None:

@@ -15,7 +15,7 @@ from weir.core import units
 from weir.core.devices import Precision
 from weir.wire.base import Wire
 from weir.wire.jobspec import Bytes, Cpu, DeviceName, Duration, Latency, Name, Performance, Price
-from weir.wire.pools import Place, PoolFields, Shape
+from weir.wire.pools import Block, Place, PoolFields, Shape
 
 T = TypeVar("T")
 
@@ -30,6 +30,44 @@ def _not_empty(items: tuple[T, ...]) -> tuple[T, ...]:
 Some = Annotated[tuple[T, ...], AfterValidator(_not_empty)]
 
 
+Span = Annotated[str, Field(pattern=r"^([01]?\d|2[0-4])-([01]?\d|2[0-4])$")]
+
+
+class EnergyPrice(Wire):
+    """What a kWh costs: `base`, and in `hours` of the day, from one to another as `23-7`, something
+    else. Hours are those of clocks that are `utc_offset` hours ahead of UTC.
+    """
+
+    base: Price
+    hours: dict[Span, Price] = Field(default_factory=dict)
+    utc_offset: Annotated[int, Field(ge=-12, le=14)] = 0
+
+    @model_validator(mode="after")
+    def _each_hour_once(self) -> Self:
+        taken = [hour for span in self.hours for hour in _hours(span)]
+        twice = sorted({hour for hour in taken if taken.count(hour) > 1})
+        if twice:
+            raise ValueError(f"hours: {twice[0]} to {twice[0] + 1} o'clock has two prices")
+        return self
+
+    def micro_per_kwh(self) -> tuple[int, ...]:
+        """The prices of the hours of a day in UTC, or the only one."""
+        base = _micro(self.base)
+        if not self.hours:
+            return (base,)
+        local = [base] * 24
+        for span, price in self.hours.items():
+            for hour in _hours(span):
+                local[hour] = _micro(price)
+        return tuple(local[(hour + self.utc_offset) % 24] for hour in range(24))
+
+
+def _hours(span: str) -> list[int]:
+    """The hours of `23-7`: from 23 o'clock until 7; of `0-24` all, of `7-7` none."""
+    first, last = (int(part) for part in span.split("-"))
+    return [hour % 24 for hour in range(first, last if last >= first else last + 24)]
+
+
 class OfferEntry(Wire):
     """On which terms a pool is offered; a site gives them for all its pools, a pool for itself."""
 
@@ -40,6 +78,17 @@ class OfferEntry(Wire):
     price_per_core_hour: Price | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     max_walltime: Duration | None = None
+    energy_price: EnergyPrice | None = None
+
+
+class TopologyEntry(Wire):
+    """Which hosts share a rack, a switch and so on: `levels` of blocks, the outermost first, and
+    the innermost `blocks` by their names on every level, as `zone-a/r1`, with how many hosts each
+    has.
+    """
+
+    levels: Some[Name]
+    blocks: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]]
 
 
 class PoolEntry(OfferEntry):
@@ -63,6 +112,7 @@ class PoolEntry(OfferEntry):
     fabric_gbps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     traits: tuple[Name, ...] = ()
     measured: dict[Precision, Performance] = Field(default_factory=dict)
+    topology: TopologyEntry | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -74,7 +124,20 @@ class PoolEntry(OfferEntry):
             raise ValueError("needs cpu and memory of one host, or detect: true")
         if bool(self.devices) != (self.device_model is not None):
             raise ValueError("devices (how many per host) and device_model go together")
+        if self.topology is not None:
+            self._check_blocks(self.topology)
         return self
+
+    def _check_blocks(self, topology: TopologyEntry) -> None:
+        levels, blocks = topology.levels, topology.blocks
+        if len(set(levels)) < len(levels):
+            raise ValueError("topology has two levels of one name")
+        wrong = sorted(b for b in blocks if len(b.split("/")) != len(levels))
+        if wrong:
+            like = "/".join(f"{level}-1" for level in levels)
+            raise ValueError(f"topology: {wrong[0]} does not name every level, as {like} does")
+        if sum(blocks.values()) > self.hosts:
+            raise ValueError("the blocks of topology have more hosts than the pool")
 
 
 class PoolsFile(OfferEntry):
@@ -104,7 +167,15 @@ def pool_fields(around: OfferEntry, pool: PoolEntry, machine: Shape) -> PoolFiel
             (precision.value, units.parse_gflops(value))
             for precision, value in pool.measured.items()
         ),
+        **_blocks(pool.topology),
     )
+
+
+def _blocks(topology: TopologyEntry | None) -> dict[str, Any]:
+    if topology is None:
+        return {}
+    found = [Block(names=tuple(name.split("/")), hosts=n) for name, n in topology.blocks.items()]
+    return {"levels": topology.levels, "blocks": tuple(found)}
 
 
 def site_terms(around: OfferEntry) -> dict[str, Any]:
@@ -122,6 +193,7 @@ _TERMS = {
     "price_per_core_hour": "price_micro_per_core_hour",
     "currency": "currency",
     "max_walltime": "max_walltime_s",
+    "energy_price": "energy_price_micro_per_kwh",
 }
 """Each field of an offer, and what `PoolTerms` calls it."""
 
@@ -135,6 +207,9 @@ def _terms(offer: Mapping[str, Any]) -> dict[str, Any]:
         "price_micro_per_core_hour": _micro(offer["price_per_core_hour"]),
         "currency": offer["currency"] or "CNY",
         "max_walltime_s": offer["max_walltime"] and units.parse_duration_s(offer["max_walltime"]),
+        "energy_price_micro_per_kwh": offer["energy_price"].micro_per_kwh()
+        if offer["energy_price"]
+        else (),
     }
 
 

@@ -20,6 +20,7 @@ AT_ONCE = {
     str(Reason.HELD): "walltime:",
     str(Reason.EXCLUSIVE): "exclusive:",
     str(Reason.SPREAD): "max_per_host:",
+    str(Reason.TOPOLOGY): "topology:",
 }
 """Changes of these ask for less of what would do anyway, and open no more pools."""
 

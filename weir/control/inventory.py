@@ -13,12 +13,13 @@ from weir.control.context import Context
 from weir.core import devices
 from weir.core import identifiers as law
 from weir.core.errors import BadInput, InventoryConflict, Mistake, NotReady
+from weir.core.inventory import block_paths
 from weir.store import clusters, identifiers
 from weir.store.domains import raise_count
 from weir.store.rows import ClusterRow
 from weir.wire.exchange import ExchangeRequest
 from weir.wire.mistakes import count_of
-from weir.wire.pools import PoolReport
+from weir.wire.pools import PoolReport, pool_from
 
 
 def accept_inventory(
@@ -80,8 +81,13 @@ def _check_devices(report: PoolReport, where: str) -> list[Mistake]:
 def _check_free(report: PoolReport, where: str) -> list[Mistake]:
     if sum(f.hosts for f in report.free) > report.hosts:
         return [Mistake(f"{where}.free", f"has more hosts than the pool ({report.hosts})")]
-    shape = report.shape
-    return [
+    shape, paths = report.shape, {(), *block_paths(pool_from(report).blocks)}
+    elsewhere = [
+        Mistake(f"{where}.free[{n}].block", "is none of the pool's blocks")
+        for n, f in enumerate(report.free)
+        if f.block not in paths
+    ]
+    return elsewhere + [
         Mistake(f"{where}.free[{n}]", "has more left than an empty host")
         for n, f in enumerate(report.free)
         if f.cpu_milli > shape.cpu_milli

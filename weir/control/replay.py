@@ -13,14 +13,16 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.control.authorize import Principal
+from weir.control.by_site import HOUR_S
 from weir.control.context import Context, replay_key
+from weir.control.energy import DECLARED_H, energy_of, read_energy
 from weir.control.line import demands_of
 from weir.control.network import load_network
 from weir.control.policies import in_force
@@ -28,7 +30,8 @@ from weir.control.usage import counted
 from weir.core.demand import Demand
 from weir.core.errors import BadInput, Conflict, Mistake, NotFound, NotReady, WeirError
 from weir.core.inventory import Pool
-from weir.scheduling.policies import POLICIES, policy
+from weir.scheduling.energy import Energy
+from weir.scheduling.policies import policy
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Queue
 from weir.store import replays
@@ -43,6 +46,9 @@ from weir.wire.replays import (
 
 MOST_JOBS = 50_000
 """So many jobs are replayed at most."""
+
+MOST_PLANNED = 5_000
+"""The same for policies that plan whole rounds: that is a round in Python for each moment."""
 
 LOST_S = 120.0
 """A replay of which nothing was heard for so long has failed."""
@@ -83,7 +89,9 @@ class PastJob:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is simulated: plain values that go to another process. `demands` are by kind."""
+    """What is simulated: plain values that go to another process. `demands` are by kind, `energy`
+    is by site, on Unix time.
+    """
 
     jobs: tuple[PastJob, ...]
     demands: tuple[tuple[str, Demand], ...]
@@ -91,11 +99,12 @@ class Study:
     queues: tuple[Queue, ...]
     policies: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    energy: tuple[tuple[str, Energy], ...] = ()
 
 
-def can_be_replayed(chosen: Policy) -> bool:
-    """Whether a simulation on the clock can go by this policy."""
-    return not (chosen.optimal or chosen.rounds)
+def can_be_replayed(chosen: Policy, jobs: int = 0) -> bool:
+    """Whether so many jobs can be simulated under this policy in a time that anybody waits for."""
+    return jobs <= MOST_PLANNED or not (chosen.optimal or chosen.rounds)
 
 
 def ask_replay(ctx: Context, who: Principal, request: ReplayRequest) -> ReplayAnswer:
@@ -106,9 +115,10 @@ def ask_replay(ctx: Context, who: Principal, request: ReplayRequest) -> ReplayAn
     """
     if ctx.simulate is None:
         raise NotReady("this process simulates nothing; ask a server that `weir serve` started")
-    _check_policies(request.policies)
     now = ctx.now()
     with ctx.store.write() as tx:
+        ended, _ = replays.counted(tx, now - request.days * DAY_S)
+        _check_policies(request.policies, min(ended, MOST_JOBS))
         if any(_state(row, now) in ("queued", "running") for row in replays.latest(tx, KEPT)):
             raise Conflict("another replay is not done yet; wait for it, then ask again")
         if not replays.past_jobs(tx, now - request.days * DAY_S, 1):
@@ -134,13 +144,15 @@ def ask_replay(ctx: Context, who: Principal, request: ReplayRequest) -> ReplayAn
     return _answer(row, now)
 
 
-def _check_policies(names: Sequence[str]) -> None:
+def _check_policies(names: Sequence[str], jobs: int) -> None:
     mistakes = []
     for number, name in enumerate(names):
         try:
-            if not can_be_replayed(policy(name)):
-                fit = ", ".join(p.name for p in POLICIES.values() if can_be_replayed(p))
-                said = f"{name} plans whole rounds anew, which a replay does not do; take of {fit}"
+            if not can_be_replayed(policy(name), jobs):
+                said = (
+                    f"{name} plans whole rounds anew, which is replayed for {MOST_PLANNED} jobs at "
+                    f"most, and {jobs} have ended in that time; ask for fewer days"
+                )
                 mistakes.append(Mistake(f"policies[{number}]", said))
         except BadInput as error:
             mistakes.append(Mistake(f"policies[{number}]", error.detail))
@@ -222,6 +234,7 @@ def study_of(ctx: Context, row: ReplayRow) -> Study:
         left = _left_out(tx, rows, since)
         pools = tuple(s.pool for s in load_network(ctx, tx, ctx.now()).pools())
         queues = in_force(ctx, tx).queues
+        energy = _energy(tx, pools, since, ctx.now())
     if not pools:
         raise NotReady("this domain has no pools now; there is nothing to replay on")
     jobs = tuple(_past_job(r, demands[r.shape]) for r in reversed(rows[:MOST_JOBS]))
@@ -233,7 +246,16 @@ def study_of(ctx: Context, row: ReplayRow) -> Study:
         queues=queues,
         policies=tuple(row.policies),
         left_out=left,
+        energy=tuple(sorted(energy.items())),
     )
+
+
+def _energy(
+    tx: Connection, pools: Sequence[Pool], since: float, now: float
+) -> Mapping[str, Energy]:
+    """What energy was at the sites in that time, and some time on for what a replay ends later."""
+    hours = int((now - since) // HOUR_S) + DECLARED_H
+    return energy_of(read_energy(tx, now, since), pools, since, hours)
 
 
 def _left_out(tx: Connection, rows: Sequence[object], since: float) -> tuple[LeftOut, ...]:

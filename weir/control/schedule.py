@@ -19,7 +19,7 @@ from weir.control.preempt import Order, still_good, to_order, write_orders
 from weir.control.queues import with_past
 from weir.control.standing import Standing, begin, go_on
 from weir.control.surroundings import Readings, fields_of, readings
-from weir.control.usage import average_past, counted, speed_of_pools
+from weir.control.usage import average_past, claim_record, counted, speed_of_pools
 from weir.core.demand import Demand, TaskGroup
 from weir.core.errors import Conflict
 from weir.core.inventory import HostShape
@@ -51,7 +51,8 @@ class Remembered:
 class Loaded:
     """A snapshot with what it was made from.
 
-    `names` are those of the clusters, `shapes` of the hosts of pools. `speed` is what a device of
+    `names` are those of the clusters, `shapes` of the hosts of pools, `levels` of the blocks that
+    those are in, if they are in any. `speed` is what a device of
     each pool counts in shares (1000 where not told), None where nothing is shared. `served` are the
     jobs that room is being made for, and who makes it; `pinned` those that must go where a peer
     wants them. With `change`, the snapshot is the one of the round before.
@@ -61,6 +62,7 @@ class Loaded:
     change: Change | None
     names: Mapping[str, str]
     shapes: Mapping[str, HostShape]
+    levels: Mapping[str, tuple[str, ...]]
     speed: Mapping[str, int] | None
     held: Mapping[str, Held] = field(default_factory=dict)
     served: Mapping[str, list[str]] = field(default_factory=dict)
@@ -153,6 +155,7 @@ def load_round(ctx: Context, tx: Connection, now: float, known: Remembered) -> L
         change,
         {row.id: row.name for row in there.clusters.values()},
         there.shapes,
+        there.levels,
         known.speed,
         {h.job: h for h in held},
         served,
@@ -293,7 +296,8 @@ def _write_placements(
         row, chosen = rows[placement.job], placement.chosen
         demand = ctx.caches.demands[row.shape]
         run_id = f"{row.id}-{row.attempts + 1}"
-        claims = claims_of(demand, chosen, loaded.shapes[chosen.pool])
+        levels = loaded.levels.get(chosen.pool, ())
+        claims = claims_of(demand, chosen, loaded.shapes[chosen.pool], levels)
         new_runs.append(
             {
                 "id": run_id,
@@ -371,16 +375,14 @@ def refuse(
     jobs.add_history(tx, history)
 
 
-def claims_of(demand: Demand, chosen: Candidate, shape: HostShape) -> list[list[int]]:
-    """What a placement books for each group on hosts of this shape: [cpu_milli, memory_bytes,
-    device_milli, tasks or whole hosts], and of tasks that are spread how many a host has at most.
+def claims_of(
+    demand: Demand, chosen: Candidate, shape: HostShape, levels: Sequence[str] = ()
+) -> list[list[int]]:
+    """What a placement books for each group on hosts of this shape, with these levels of blocks:
+    a record of each claim.
     """
     groups: dict[str, TaskGroup] = {g.name: g for g in demand.groups}
-    claims = [claim_of(groups[a.group], a.count, shape) for a in chosen.groups]
-    return [
-        [c.cpu_milli, c.memory_bytes, c.device_milli, c.count, *([c.per_host] if c.spread else [])]
-        for c in claims
-    ]
+    return [claim_record(claim_of(groups[a.group], a.count, shape, levels)) for a in chosen.groups]
 
 
 def _counted_milli(

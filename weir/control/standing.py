@@ -54,8 +54,9 @@ class Told:
 class Standing:
     """See the module. `jobs` are those that a round looks at, `pinned` those of them that a peer
     has chosen a pool for. `pools` is each pool once, as it was when the ways to pools last changed,
-    `routes` the cluster by which each is reached, `shapes` what its hosts are like. `kinds` are
-    the kinds of jobs that have run before; another mapping says that others may have.
+    `routes` the cluster by which each is reached, `shapes` what its hosts are like, `levels` the
+    blocks that they are in, if they are in any. `kinds` are the kinds of jobs that have run before;
+    another mapping says that others may have.
     """
 
     seq: int
@@ -68,6 +69,7 @@ class Standing:
     pools: tuple[PoolState, ...] = ()
     routes: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, HostShape] = field(default_factory=dict)
+    levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kinds: Kinds = field(default_factory=lambda: NO_KINDS)
     begun: bool = False
     _heads: dict[Way, PoolHead] = field(default_factory=dict)
@@ -181,6 +183,7 @@ def _states(
         known.pools = choose_routes(known._states.values())
         known.routes = {state.pool.id: state.cluster for state in known.pools}
         known.shapes = {state.pool.id: state.pool.shape for state in known.pools}
+        known.levels = {s.pool.id: s.pool.levels for s in known.pools if s.pool.levels}
         return ()
     chosen = sorted(way for way in ways if way in known._known and known.routes[way[0]] == way[1])
     return tuple(known._states[way] for way in chosen)

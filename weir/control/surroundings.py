@@ -33,7 +33,9 @@ REFRESH_S = 300
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Readings:
-    """What was read for a policy `at` a time; it is another object when it was read anew."""
+    """What was read for a policy `at` a time; it is another object when it was read anew. With
+    `priced`, the policy weighs what energy costs where that is declared.
+    """
 
     at: float
     policy: str
@@ -41,6 +43,7 @@ class Readings:
     past: Mapping[str, float] = field(default_factory=dict)
     ways: Ways = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
+    priced: bool = False
 
 
 def readings(ctx: Context, tx: Connection, policy: Policy, now: float) -> Readings:
@@ -52,13 +55,18 @@ def readings(ctx: Context, tx: Connection, policy: Policy, now: float) -> Readin
     found = Readings(
         at,
         policy.name,
-        read_energy(tx, now) if policy.carbon_weight or policy.energy_weight else {},
+        read_energy(tx, now) if _by_energy(policy) else {},
         read_past(tx, now) if policy.past_weight else {},
         read_bandwidth(tx, now),
         read_speeds(tx) if _by_speed(policy) else Measured(),
+        bool(policy.price_weight),
     )
     ctx.caches.measured[policy.name] = found
     return found
+
+
+def _by_energy(policy: Policy) -> bool:
+    return bool(policy.carbon_weight or policy.energy_weight or policy.price_weight)
 
 
 def _by_speed(policy: Policy) -> bool:
@@ -69,11 +77,11 @@ def fields_of(read: Readings, pools: Iterable[Pool]) -> dict[str, Any]:
     """The fields of a `Snapshot` with these pools that say it."""
     found: dict[str, Any] = {"priced_at": None, "energy": {}, "past": {}, "links": {}}
     found |= {"speeds": {}, "estimated": frozenset()}
-    if not (read.energy or read.past or read.ways or read.measured.speeds):
+    if not (read.energy or read.past or read.ways or read.measured.speeds or read.priced):
         return found  # in a large network a look at every pool takes its time
     listed = list(pools)
-    if read.energy:
-        found["energy"] = energy_of(read.energy, listed)
+    if read.energy or (read.priced and any(p.energy_price_micro_per_kwh for p in listed)):
+        found["energy"] = energy_of(read.energy, listed, read.at if read.priced else None)
         found["priced_at"] = read.at if found["energy"] else None
     found["past"] = past_of(read.past, listed) if read.past else {}
     if read.ways:

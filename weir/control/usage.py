@@ -94,9 +94,25 @@ def average_past(
     return {queue: (held[0], held[1], held[2]) for queue, held in found.items()}
 
 
+def claim_record(c: Claim) -> list[int]:
+    """A claim as it is kept: [cpu_milli, memory_bytes, device_milli, tasks or whole hosts], and
+    where it matters how many a host has at most, and the level whose block they lie in.
+    """
+    amounts = [c.cpu_milli, c.memory_bytes, c.device_milli, c.count]
+    if not c.placed_as_one:
+        return amounts
+    return [*amounts, c.per_host, *([c.within] if c.within else [])]
+
+
 def claims_from(record: Iterable[list[int]]) -> tuple[Claim, ...]:
-    """A run's claims as they are kept: a fifth number is how many tasks lie on a host at most."""
-    return tuple(Claim(c[0], c[1], c[2], c[3], None, c[4] if len(c) > 4 else MOST) for c in record)
+    """A run's claims of their records."""
+    return tuple(_claim(*c) for c in record)
+
+
+def _claim(
+    cpu: int, memory: int, milli: int, count: int, per_host: int = MOST, within: int = 0
+) -> Claim:
+    return Claim(cpu, memory, milli, count, None, per_host, within)
 
 
 def counted(record: Iterable[list[int]], counted_milli: int | None) -> Amounts:

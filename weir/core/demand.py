@@ -33,13 +33,24 @@ class DeviceRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Topology:
+    """All tasks of a group in one block of a level, as `rack`; or, unless it is `required`, where
+    one has room.
+    """
+
+    level: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TaskGroup:
     """A gang: `count` equal tasks that start together or not at all.
 
     `count` is 0 where `device.total_gflops` decides it. `stacks` are the software stacks (traits of
     a pool) that the command has a variant for, in order of preference; empty means that it runs
     anywhere. At most `max_per_host` of the tasks lie on one host (None: as many as fit). The hosts
-    of an `exclusive` group carry nothing else, and it holds them whole.
+    of an `exclusive` group carry nothing else, and it holds them whole. `topology` is the block
+    that they lie in together.
     """
 
     name: str
@@ -51,6 +62,7 @@ class TaskGroup:
     fabric: tuple[str, ...] = ()
     max_per_host: int | None = None
     exclusive: bool = False
+    topology: Topology | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +95,24 @@ def to_record(demand: Demand) -> dict[str, Any]:
     record = {name: getattr(demand, name) for name in _PLAIN}
     if not demand.data:
         del record["data"]  # a shape's key is made of its record: the keys that are kept stay good
-    record["groups"] = [
-        {
-            "name": g.name,
-            "count": g.count,
-            "cpu_milli": g.cpu_milli,
-            "memory_bytes": g.memory_bytes,
-            "stacks": g.stacks,
-            "fabric": g.fabric,
-            "max_per_host": g.max_per_host,
-            "exclusive": g.exclusive,
-            "device": None if g.device is None else {n: getattr(g.device, n) for n in _DEVICE},
-        }
-        for g in demand.groups
-    ]
+    record["groups"] = [_group_record(g) for g in demand.groups]
+    return record
+
+
+def _group_record(g: TaskGroup) -> dict[str, Any]:
+    record = {
+        "name": g.name,
+        "count": g.count,
+        "cpu_milli": g.cpu_milli,
+        "memory_bytes": g.memory_bytes,
+        "stacks": g.stacks,
+        "fabric": g.fabric,
+        "max_per_host": g.max_per_host,
+        "exclusive": g.exclusive,
+        "device": None if g.device is None else {n: getattr(g.device, n) for n in _DEVICE},
+    }
+    if g.topology is not None:  # as above: the keys that are kept stay good
+        record["topology"] = {"level": g.topology.level, "required": g.topology.required}
     return record
 
 
@@ -120,6 +136,8 @@ def _group(record: Mapping[str, Any]) -> TaskGroup:
                 "precision": None if precision is None else Precision(precision),
             }
         )
+    if record.get("topology") is not None:
+        values["topology"] = Topology(**record["topology"])
     return TaskGroup(**values)
 
 

@@ -6,12 +6,14 @@ Laws:
 - `free` never contains the viewer's own runs: whoever asks knows those exactly and subtracts them
   itself, so a late report can't book anything twice.
 - A pool seen by two ways has one identifier, and counts once.
+- A block (a rack, a switch, an NVLink domain) is named on every level by the blocks around it, so
+  two racks of one name in two zones are two.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 DEVICE_MILLI = 1000
@@ -32,12 +34,17 @@ class HostShape:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FreeShape:
-    """`hosts` hosts that have the same left: CPU, memory, and devices as (free milli, count)."""
+    """`hosts` hosts that have the same left: CPU, memory, and devices as (free milli, count).
+
+    `block` is where they are: on each level of the pool the number of their block (see
+    `block_paths`), -1 for none; what is empty at the end is left out.
+    """
 
     cpu_milli: int
     memory_bytes: int
     devices: tuple[tuple[int, int], ...]
     hosts: int
+    block: tuple[int, ...] = ()
 
     @property
     def whole_devices(self) -> int:
@@ -48,6 +55,16 @@ class FreeShape:
     def device_milli(self) -> int:
         """Milli-devices left on one host, shares included."""
         return sum(milli * count for milli, count in self.devices)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`hosts` hosts that are in these blocks: a name for each level of the pool, the outermost
+    first, "" for none.
+    """
+
+    names: tuple[str, ...]
+    hosts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +85,10 @@ class Pool:
     own); `latency_us` is the round trip to it, null if unknown. `domains` are the identifiers of
     the domains on the way, nearest last. Prices are micro-units of `currency`.
     `measured_gflops` is (precision, GFLOPS or GOPS per device) as measured on this pool.
-    `queue_ahead` is how many runs may wait at the cluster beyond what is free.
+    `energy_price_micro_per_kwh` is what energy costs beside that: one value, or 24, for the hours
+    of the day in UTC; empty where the prices of devices and cores have it in. `queue_ahead` is how
+    many runs may wait at the cluster beyond what is free. `levels` are the kinds of blocks that its
+    hosts are in, the outermost first, and `blocks` the innermost ones.
     """
 
     id: str
@@ -96,6 +116,9 @@ class Pool:
     max_walltime_s: int | None = None
     measured_gflops: tuple[tuple[str, int], ...] = ()
     queue_ahead: int = 0
+    levels: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    energy_price_micro_per_kwh: tuple[int, ...] = ()
 
     @property
     def devices(self) -> int:
@@ -105,21 +128,57 @@ class Pool:
 
 def merged(shapes: Iterable[FreeShape]) -> tuple[FreeShape, ...]:
     """The same hosts, equal ones gathered, in one canonical order (fullest first)."""
-    counts: Counter[tuple[int, int, tuple[tuple[int, int], ...]]] = Counter()
+    counts: Counter[tuple[int, int, tuple[tuple[int, int], ...], tuple[int, ...]]] = Counter()
     for s in shapes:
-        counts[(s.cpu_milli, s.memory_bytes, s.devices)] += s.hosts
+        counts[(s.cpu_milli, s.memory_bytes, s.devices, s.block)] += s.hosts
     return tuple(
-        sorted(
-            FreeShape(cpu, memory, devices, hosts)
-            for (cpu, memory, devices), hosts in counts.items()
+        [
+            FreeShape(cpu, memory, devices, hosts, block)
+            for (cpu, memory, devices, block), hosts in sorted(counts.items())
             if hosts > 0
-        )
+        ]
     )
 
 
-def all_free(hosts: int, shape: HostShape) -> tuple[FreeShape, ...]:
+def all_free(hosts: int, shape: HostShape, block: tuple[int, ...] = ()) -> tuple[FreeShape, ...]:
     """The free shapes of `hosts` empty hosts."""
     devices = ((DEVICE_MILLI, shape.devices),) if shape.devices else ()
     if hosts <= 0:
         return ()
-    return (FreeShape(shape.cpu_milli, shape.memory_bytes, devices, hosts),)
+    return (FreeShape(shape.cpu_milli, shape.memory_bytes, devices, hosts, block),)
+
+
+def empty_hosts(pool: Pool) -> tuple[FreeShape, ...]:
+    """What a pool has free when nothing runs there, block by block."""
+    return all_free_in(pool.hosts, pool.shape, pool.blocks)
+
+
+def all_free_in(hosts: int, shape: HostShape, blocks: Sequence[Block]) -> tuple[FreeShape, ...]:
+    """`hosts` empty hosts, in these blocks as far as they have them."""
+    if not blocks:
+        return all_free(hosts, shape)
+    rest = hosts - sum(b.hosts for b in blocks)
+    paths = zip(blocks, block_paths(blocks), strict=True)
+    inside = [s for b, path in paths for s in all_free(b.hosts, shape, path)]
+    return merged([*inside, *all_free(rest, shape)])
+
+
+def block_paths(blocks: Sequence[Block]) -> tuple[tuple[int, ...], ...]:
+    """The numbers of each block by level: that of the first one with the same names so far."""
+    first: dict[tuple[str, ...], int] = {}
+    paths = []
+    for number, block in enumerate(blocks):
+        path = [
+            first.setdefault(block.names[: level + 1], number) if name else -1
+            for level, name in enumerate(block.names)
+        ]
+        while path and path[-1] < 0:
+            path.pop()
+        paths.append(tuple(path))
+    return tuple(paths)
+
+
+def block_name(pool: Pool, block: tuple[int, ...]) -> str:
+    """The names of a block's levels, as in `zone-a/r3`; empty for none."""
+    names = pool.blocks[block[-1]].names[: len(block)] if block else ()
+    return "/".join(names)

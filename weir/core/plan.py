@@ -22,6 +22,8 @@ class Reason(StrEnum):
     HOST_DEVICES = "HOST_DEVICES"
     GANG = "GANG"  # the gang is larger than the whole pool
     SPREAD = "SPREAD"  # too few hosts for so few tasks on each
+    TOPOLOGY = "TOPOLOGY"  # it is not known which of its hosts share such a block
+    BLOCK = "BLOCK"  # the tasks of a group are more than one block holds
     REGION = "REGION"
     INDUSTRY = "INDUSTRY"
     COUNTRY = "COUNTRY"
@@ -39,6 +41,7 @@ class Reason(StrEnum):
     HELD = "HELD"  # kept for a job ahead in the order
     BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
     EXCLUSIVE = "EXCLUSIVE"  # the same, for a job that wants hosts with nothing else on them
+    SCATTERED = "SCATTERED"  # the same, for a job whose tasks lie in one block
     QUOTA = "QUOTA"  # the queue of the job holds all that it may
     DEFERRED = "DEFERRED"  # the job can wait, and does, for cleaner or cheaper energy
 
@@ -56,6 +59,8 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.HOST_DEVICES: "one task needs more accelerators than a whole host has",
     Reason.GANG: "the tasks that start together do not fit into the whole pool",
     Reason.SPREAD: "it has too few hosts for so few tasks on each",
+    Reason.TOPOLOGY: "it is not known which of its hosts share such a block",
+    Reason.BLOCK: "the tasks that lie in one block do not fit into any of its blocks",
     Reason.REGION: "it is in another region",
     Reason.INDUSTRY: "it serves other industries",
     Reason.COUNTRY: "it is in another country",
@@ -72,6 +77,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.HELD: "it is kept for a job ahead",
     Reason.BUSY: "it is full now",
     Reason.EXCLUSIVE: "too few of its hosts have nothing on them now",
+    Reason.SCATTERED: "none of its blocks has room now for the tasks that lie in one",
     Reason.QUOTA: "the job's queue holds all that it may",
     Reason.DEFERRED: "the job can wait, and energy will be better later",
 }
@@ -85,6 +91,7 @@ CAN_CHANGE = frozenset(
         Reason.HELD,
         Reason.BUSY,
         Reason.EXCLUSIVE,
+        Reason.SCATTERED,
         Reason.QUOTA,
         Reason.DEFERRED,
     }

@@ -8,6 +8,8 @@ Laws:
 - A gang is placed as a whole or not at all.
 - At most as many tasks of a group lie on a host as it wants; what is exclusive lies on hosts that
   nothing else is on, and nothing else is put there.
+- Tasks that lie in one block are on its hosts; of several blocks it is the one that
+  `weir.scheduling.inside` says.
 - Nothing becomes negative, whatever is booked (an operator may have made the pool smaller).
 """
 
@@ -16,24 +18,28 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir.core import units
-from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, merged
-from weir.scheduling.packing import MOST, Claim, held_whole, size_of
+from weir.core.demand import Topology
+from weir.core.inventory import DEVICE_MILLI, Block, FreeShape, HostShape, block_paths, merged
+from weir.scheduling.inside import best_block, level_of, number_of, rooms_of
+from weir.scheduling.packing import MOST, Claim, capacity_for, held_whole, size_of
 from weir.wire.exchange import RunOrder
+from weir.wire.jobdemand import topology_of
 from weir.wire.pools import PoolFields
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """`claim.count` equal tasks of a group; amounts are per task. Those of an `exclusive` group
-    have hosts of their own.
+    have hosts of their own; by `topology` they lie in one block.
     """
 
     group: str
     claim: Claim
     exclusive: bool = False
+    topology: Topology | None = None
 
     def claimed(self, shape: HostShape) -> Claim:
         """What it claims on hosts of this shape: its tasks, or whole hosts."""
@@ -65,12 +71,12 @@ class _Host:
     def copy(self) -> _Host:
         return _Host(self.cpu_milli, self.memory_bytes, self.devices.copy(), self.alone)
 
-    def shape(self) -> FreeShape:
+    def shape(self, block: tuple[int, ...] = ()) -> FreeShape:
         if self.alone:
-            return FreeShape(0, 0, (), 1)
+            return FreeShape(0, 0, (), 1, block)
         counts = {milli: self.devices.count(milli) for milli in set(self.devices) if milli}
         devices = tuple(sorted(counts.items()))
-        return FreeShape(self.cpu_milli, self.memory_bytes, devices, 1)
+        return FreeShape(self.cpu_milli, self.memory_bytes, devices, 1, block)
 
     def devices_for(self, claim: Claim) -> list[tuple[int, int]] | None:
         """The devices that a task gets here (device number, milli); None if it doesn't fit, or if
@@ -109,6 +115,12 @@ class Hosts:
     def __init__(self, pool: PoolFields) -> None:
         self.pool = pool
         self._used: dict[int, _Host] = {}
+        blocks = [(Block(b.names, b.hosts), b.hosts) for b in pool.blocks]
+        paths = block_paths([block for block, _ in blocks])
+        # The first hosts are those of the first block, and so on; the last may be in none.
+        self._blocks = [
+            p for p, (_, hosts) in zip(paths, blocks, strict=True) for _ in range(hosts)
+        ]
 
     def copy(self) -> Hosts:
         other = Hosts(self.pool)
@@ -117,11 +129,16 @@ class Hosts:
 
     def free(self) -> tuple[FreeShape, ...]:
         """What is left, in the canonical form of `inventory.merged`."""
-        empty = self._empty().shape()
-        rest = FreeShape(
-            empty.cpu_milli, empty.memory_bytes, empty.devices, self.pool.hosts - len(self._used)
-        )
-        return merged([rest, *(host.shape() for host in self._used.values())])
+        unused = Counter(self._blocks)
+        unused[()] += self.pool.hosts - len(self._blocks)
+        unused.subtract(self._block(number) for number in self._used)
+        empty = self._empty()
+        rest = [replace(empty.shape(block), hosts=n) for block, n in unused.items()]
+        used = (host.shape(self._block(number)) for number, host in self._used.items())
+        return merged([*rest, *used])
+
+    def _block(self, number: int) -> tuple[int, ...]:
+        return self._blocks[number] if number < len(self._blocks) else ()
 
     def book(self, places: Iterable[TaskPlace]) -> None:
         """Take what these places hold."""
@@ -137,18 +154,34 @@ class Hosts:
         shape = self._shape()
         for need in sorted(needs, key=lambda n: size_of(n.claimed(shape)), reverse=True):
             place = self._place_alone if need.exclusive else self._place_group
-            placed[need.group] = place(need)
+            placed[need.group] = place(need, self._among(need))
             if len(placed[need.group]) < need.claim.count:
                 for places in placed.values():
                     self.release(places)
                 return self._no_room(need, len(placed[need.group]))
         return tuple(place for need in needs for place in placed[need.group])
 
-    def _place_group(self, need: Need) -> list[TaskPlace]:
+    def _among(self, need: Need) -> Sequence[int]:
+        """The hosts that its tasks may be on: all, or those of the block that takes all of them."""
+        within = level_of(need.topology, self.pool.levels)
+        if not within:
+            return range(self.pool.hosts)
+        claim = need.claimed(self._shape())
+
+        def on_host(shape: FreeShape) -> int:
+            return min(claim.count, capacity_for((replace(shape, hosts=1),), claim))
+
+        block = best_block(rooms_of(self.free(), within, on_host), claim.count)
+        if block < 0:
+            return range(self.pool.hosts if within < 0 else 0)
+        return [n for n, path in enumerate(self._blocks) if number_of(path, within) == block]
+
+    def _place_group(self, need: Need, among: Sequence[int]) -> list[TaskPlace]:
         claim, places, here = need.claim, list[TaskPlace](), Counter[int]()
-        queue = [(host.rank(claim), 0, number) for number, host in self._used.items()]
+        inside = set(among) if len(among) < self.pool.hosts else self._used
+        queue = [(h.rank(claim), 0, number) for number, h in self._used.items() if number in inside]
         heapq.heapify(queue)
-        fresh = (n for n in range(self.pool.hosts) if n not in self._used)
+        fresh = (n for n in among if n not in self._used)
         empty_rank, next_empty = self._empty().rank(claim), next(fresh, None)
         while len(places) < claim.count and (queue or next_empty is not None):
             if next_empty is not None and (not queue or empty_rank < queue[0][0]):
@@ -171,10 +204,10 @@ class Hosts:
                 heapq.heappush(queue, (self._used[number].rank(claim), -here[number], number))
         return places
 
-    def _place_alone(self, need: Need) -> list[TaskPlace]:
+    def _place_alone(self, need: Need, among: Sequence[int]) -> list[TaskPlace]:
         """Fill hosts that nothing is on, the lowest numbers first."""
         claim, places = need.claim, list[TaskPlace]()
-        for number in range(self.pool.hosts):
+        for number in among:
             if number in self._used:
                 continue
             for _ in range(min(claim.per_host, claim.count - len(places))):
@@ -231,7 +264,9 @@ class Hosts:
 def words_of(need: Need) -> str:
     """What a need asks of its hosts beside room: `, at most 1 per host, on hosts of their own`."""
     most = f", at most {need.claim.per_host} per host" * need.claim.spread
-    return most + ", on hosts of their own" * need.exclusive
+    wish = need.topology
+    together = f", in one {wish.level}" if wish is not None and wish.required else ""
+    return most + ", on hosts of their own" * need.exclusive + together
 
 
 def needs_of(order: RunOrder) -> tuple[Need, ...]:
@@ -251,7 +286,7 @@ def needs_of(order: RunOrder) -> tuple[Need, ...]:
             chosen.count,
             per_host=MOST if task.max_per_host is None else task.max_per_host,
         )
-        needs.append(Need(task.name, claim, task.exclusive))
+        needs.append(Need(task.name, claim, task.exclusive, topology_of(task)))
     if tasks:
         raise ValueError(f"the order leaves out task group {min(tasks)!r}")
     return tuple(needs)

@@ -172,7 +172,9 @@ class Scores(NamedTuple):
 
 
 class Meta(NamedTuple):
-    """Single values that change. Indices into `whole` are the constants below."""
+    """Single values that change. Indices into `whole` are the constants below; `log` has pools
+    that have changed, -1 - pool where they may have more room (see `booking.log`).
+    """
 
     whole: Column
     log: Column

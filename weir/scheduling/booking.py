@@ -155,15 +155,18 @@ def change(b: Board, p: int, v: int, sign: int) -> None:
     b.sites.used[b.pools.site[p]] -= freed
     b.meta.whole[FREE_CPU] += sign * cpu
     b.meta.whole[FREE_MILLI] += sign * milli
-    log(b, p)
+    log(b, p, sign > 0)
 
 
-def log(b: Board, p: int) -> None:
-    """Tell all classes to look again at the pool, and at the others of its site."""
+def log(b: Board, p: int, more: bool) -> None:
+    """Tell all classes to look again at the pool, and at the others of its site.
+
+    With `more` it may have room for what it had none for: it is noted as `-1 - p`.
+    """
     logged, size = b.meta.whole[LOGGED], b.meta.whole[LOG_SIZE]
     q = p
     while True:
-        b.meta.log[logged % size] = q
+        b.meta.log[logged % size] = -1 - q if more and q == p else q
         logged += 1
         q = b.pools.mate[q]
         if q == p:

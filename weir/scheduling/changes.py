@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import all_models
 from weir.core.plan import Change, Reason
 from weir.core.units import show_duration_s
-from weir.scheduling.checks import Check
+from weir.scheduling.checks import Check, required_levels
 from weir.scheduling.columns import Bools, Ints
 from weir.scheduling.feasible import ORDER, Judgment, judge, reachable
 from weir.scheduling.figures import Measure, Names, any_of, show_performance, tasks_text
@@ -67,10 +67,12 @@ def relaxations(
     if now is not None:
         for reason, relaxation in found.items():
             found[reason] = _at_once(relaxation, judgment, avoid, now)
-        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now):
+        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now, _apart_now):
             other = look(judgment, avoid, now)
             if other is not None:
                 found[other.change.reason] = other
+        if Reason.TOPOLOGY in found:  # the same change, of which this one counts all pools
+            found.pop(Reason.BLOCK, None)
     ranked = sorted(
         found.values(), key=lambda r: (not r.change.now, -r.change.pools, ORDER[r.change.reason])
     )
@@ -152,6 +154,25 @@ def _closer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxat
     instead = "as many per host as fit" if most is None else per_host_text(most)
     change = Change(Reason.SPREAD, wanted, instead, len(rows), now=True)
     return Relaxation(change, with_most(most))
+
+
+def _apart_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """Tasks in several blocks where one has no room."""
+    if not (levels := required_levels(judgment.demand)):
+        return None
+    changed = _groups(judgment.demand, _preferred)
+    pools = len(_fitting_now(judgment, changed, avoid, now))
+    change = Change(Reason.TOPOLOGY, *_topology_texts(levels), pools, now=True)
+    return Relaxation(change, changed) if pools else None
+
+
+def _preferred(group: TaskGroup) -> TaskGroup:
+    wish = group.topology
+    return replace(group, topology=replace(wish, required=False)) if wish else group
+
+
+def _topology_texts(levels: Sequence[str]) -> tuple[str, str]:
+    return f"{any_of(levels)} required", f"{any_of(levels)} preferred"
 
 
 def _fitting_now(
@@ -244,6 +265,10 @@ def _any_model(demand: Demand, check: Check, rows: Ints) -> Relaxed:
         return replace(request, models=()) if any_of(request.models) == check.needed else request
 
     return _requests(demand, drop), "any"
+
+
+def _any_block(demand: Demand, check: Check, rows: Ints) -> Relaxed:
+    return _groups(demand, _preferred), _topology_texts(required_levels(demand))[1]
 
 
 def _any_fabric(demand: Demand, check: Check, rows: Ints) -> Relaxed:
@@ -357,6 +382,8 @@ RELAX: Mapping[Reason, Relax] = {
     Reason.HOST_DEVICES: _fewer_devices,
     Reason.GANG: _smaller_gang,
     Reason.SPREAD: _more_per_host,
+    Reason.TOPOLOGY: _any_block,
+    Reason.BLOCK: _any_block,
     Reason.REGION: _without("regions"),
     Reason.INDUSTRY: _without("industries"),
     Reason.COUNTRY: _without("countries"),

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from weir.core.demand import Demand, DeviceRequest
 from weir.core.plan import Reason
 from weir.core.units import show_bytes, show_devices_milli, show_duration_s
@@ -93,6 +95,22 @@ def _software(c: PoolColumns, demand: Demand) -> Iterator[Check]:
     for fabric in dict.fromkeys(g.fabric for g in demand.groups if g.fabric):
         names = _label(c.fabric, "none")
         yield Check(Reason.FABRIC, ~c.fabric.among(fabric), any_of(fabric), names)
+    for level in required_levels(demand):
+        names = Names(Each(c.levels.of_row), none="none")
+        yield Check(Reason.TOPOLOGY, without_level(c, level), f"hosts in a known {level}", names)
+
+
+def required_levels(demand: Demand) -> tuple[str, ...]:
+    """The levels of which groups want one block."""
+    wishes = (g.topology for g in demand.groups)
+    return tuple(dict.fromkeys(w.level for w in wishes if w is not None and w.required))
+
+
+def without_level(c: PoolColumns, level: str) -> Bools:
+    """The pools that have no such level."""
+    return np.array([level not in levels for levels in c.levels.values], dtype=np.bool_)[
+        c.levels.codes
+    ]
 
 
 def _places(c: PoolColumns, demand: Demand) -> Iterator[Check]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.core.devices import DeviceModel, Precision, UnknownDevice, find, performance_gflops
-from weir.core.inventory import FreeShape, Pool, all_free
+from weir.core.inventory import Block, FreeShape, Pool, empty_hosts
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -109,7 +109,7 @@ class LabelSets:
 class PoolColumns:
     """The columns. `gflops[row, i]` is of one device at `PRECISIONS[i]`; a pool's own figure counts
     before the catalog's. `model` holds canonical names, or the pool's own where there is none;
-    `empty` is what the pool has free when nothing runs there.
+    `empty` is what the pool has free when nothing runs there; `levels` and `blocks` are its own.
     """
 
     ids: Labels
@@ -121,6 +121,8 @@ class PoolColumns:
     host_memory: Ints
     host_devices: Ints
     empty: Coded[tuple[FreeShape, ...]]
+    levels: Coded[tuple[str, ...]]
+    blocks: Coded[tuple[Block, ...]]
     fabric: Labels
     traits: LabelSets
     region: Labels
@@ -162,7 +164,9 @@ class PoolColumns:
             host_cpu=_ints(p.shape.cpu_milli for p in pools),
             host_memory=_ints(p.shape.memory_bytes for p in pools),
             host_devices=_ints(p.shape.devices for p in pools),
-            empty=Coded.of(all_free(p.hosts, p.shape) for p in pools),
+            empty=Coded.of(empty_hosts(p) for p in pools),
+            levels=Coded.of(p.levels for p in pools),
+            blocks=Coded.of(p.blocks for p in pools),
             fabric=Labels.of(p.fabric for p in pools),
             traits=LabelSets.of([p.traits for p in pools]),
             region=Labels.of(p.location.region for p in pools),

@@ -15,6 +15,7 @@ from typing import Any
 from zlib import crc32
 
 from weir.scheduling import (
+    blocks,
     booking,
     fragmentation,
     hosts,
@@ -90,7 +91,10 @@ def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> Functi
     return twin
 
 
-MODULES = (hosts, placing, fragmentation, least, booking, ranking, reserving, shares, kernel, patch)
+MODULES = (
+    *(hosts, blocks, placing, fragmentation, least),
+    *(booking, ranking, reserving, shares, kernel, patch),
+)
 """What the kernel is made of."""
 
 

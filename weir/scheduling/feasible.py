@@ -20,10 +20,10 @@ import numpy.typing as npt
 from weir.core.demand import Demand
 from weir.core.plan import Reason
 from weir.core.units import show_cpu_milli, show_devices_milli
-from weir.scheduling.checks import Check, wishes
+from weir.scheduling.checks import Check, required_levels, wishes
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
 from weir.scheduling.figures import Each, Measure, Names, Same
-from weir.scheduling.room import room
+from weir.scheduling.room import room, within_text
 from weir.scheduling.tasks import Tasks
 
 ORDER: Mapping[Reason, int] = {reason: i for i, reason in enumerate(Reason)}
@@ -88,8 +88,8 @@ def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check
     would, on each of `rows`.
 
     What is counted is what the job could use: five free devices on five hosts are none for a task
-    that needs two. It is counted in devices if the job wants any, else in cores; in hosts if it
-    wants nothing but whole hosts.
+    that needs two, and five in two racks are none for a gang of five in one. It is counted in
+    devices if the job wants any, else in cores; in hosts if it wants nothing but whole hosts.
     """
     if not len(rows):
         return ()
@@ -105,10 +105,15 @@ def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check
     else:
         reason, each, noun = Reason.BUSY, [h.cpu_milli for h in held], " free cores"
         show = show_cpu_milli
+    inside = ""
+    if levels := required_levels(judgment.demand):
+        reason, inside = Reason.SCATTERED, f" {within_text(levels)}"
     has, need = _sum(fitting, each, rows), _sum([_on(h.count, rows) for h in held], each, rows)
     values = np.full(len(judgment.columns), UNKNOWN, dtype=has.dtype)
     values[rows] = has
-    return (Check(reason, failing, f"{show(int(need.min()))}{noun}", Measure(values, show)),)
+    return (
+        Check(reason, failing, f"{show(int(need.min()))}{noun}{inside}", Measure(values, show)),
+    )
 
 
 def empty_hosts(count: int) -> str:

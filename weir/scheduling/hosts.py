@@ -14,6 +14,7 @@ Laws:
   memory), a share to the most used device that still takes it.
 - Of the tasks of a claim at most `most` lie on one host. While such a claim is placed, its tasks
   are counted by entry (`here`); of equal hosts the one with more of them goes first.
+- Tasks that lie in one block find only its entries in the pool's list (`weir.scheduling.blocks`).
 - What goes on to a run that ends is on entries of one host each, so that it can be given back.
 - `weir.scheduling.packing` packs histograms alike; property tests compare them.
 """
@@ -31,7 +32,7 @@ WHOLE = 1000
 class Hosts(NamedTuple):
     """The entries. `meta` is [entries in use, entries there is room for, slots, first one to be
     used again, hosts of all pools, layers, length of `tried` or -1 where nothing is noted, number
-    of the claim that is being spread].
+    of the claim that is being spread, levels of blocks, number of the last count of `room`].
     """
 
     pool: Column
@@ -49,6 +50,9 @@ class Hosts(NamedTuple):
     here_of: Column  # ... which has this number
     tried: Column  # entries that were split off while something was only tried
     source: Column  # the entries that those were split from
+    block: Column  # by entry and level: the block of its pool, -1 for none
+    room: Column  # by number of a block: tasks that it has room for ...
+    room_of: Column  # ... when they were counted last
     meta: Column
 
 
@@ -72,6 +76,7 @@ class Claims(NamedTuple):
     milli: Column
     count: Column
     most: Column  # on one host
+    within: Column  # the level whose block all lie in, 0 for none; below 0 they need not
     first: Column  # by variant: its claims are first[v] to first[v + 1] - 1, the largest first
 
 
@@ -156,7 +161,21 @@ def fuller(h: Hosts, i: int, j: int, milli: int) -> bool:
         return bool(h.cpu[i] < h.cpu[j])
     if h.memory[i] != h.memory[j]:
         return bool(h.memory[i] < h.memory[j])
-    return fewer_devices(h, i, j)
+    if h.meta[8] == 0:
+        return fewer_devices(h, i, j)
+    if fewer_devices(h, i, j) or fewer_devices(h, j, i):
+        return fewer_devices(h, i, j)
+    return earlier_block(h, i % h.meta[1], j % h.meta[1])
+
+
+def earlier_block(h: Hosts, e: int, o: int) -> bool:
+    """Whether the blocks of entry `e` have the lower numbers, the outermost first."""
+    levels = h.meta[8]
+    for level in range(levels):
+        a, b = h.block[e * levels + level], h.block[o * levels + level]
+        if a != b:
+            return bool(a < b)
+    return False
 
 
 def fewer_devices(h: Hosts, i: int, j: int) -> bool:
@@ -247,6 +266,8 @@ def fullest_with_room(h: Hosts, at: int, p: int, cl: Claims, c: int) -> int:
 def same(h: Hosts, e: int, o: int) -> bool:
     """Whether two entries are equal now, device by device."""
     if h.cpu[e] != h.cpu[o] or h.memory[e] != h.memory[o] or h.whole[e] != h.whole[o]:
+        return False
+    if h.meta[8] > 0 and (earlier_block(h, e, o) or earlier_block(h, o, e)):
         return False
     if h.meta[2] == 0:
         return True

@@ -250,7 +250,8 @@ def _with_variants(board: Board, claimed: Sequence[tuple[Claim, ...]]) -> Board:
 def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapshot) -> bool:
     """Take up states by their places in the snapshot, and free what the last round placed.
 
-    False where devices are shared on a host that has too few slots for it here.
+    False where devices are shared on a host that has too few slots for it here, or hosts are in
+    blocks that are new.
     """
     # What was kept for jobs is gone with the round; it must not stand over hosts made anew.
     kept.machine.begin_again(0, 0, 0)
@@ -271,6 +272,8 @@ def change_pools(kept: Kept, changed: Mapping[int, PoolState], snapshot: Snapsho
         for row in todo:
             occupied[row] = occupy(routes[row], now, timed, trust)
         if _too_wide(kept, [occupied[row] for row in todo]):
+            return False
+        if _more_blocks(kept, [occupied[row] for row in todo]):
             return False
         todo = _renew(kept, todo, occupied) if todo else []
     kept.round = replace(kept.round, snapshot=snapshot, occupied=tuple(occupied))
@@ -296,6 +299,14 @@ def _too_wide(kept: Kept, pools: Sequence[Occupied]) -> bool:
     )
 
 
+def _more_blocks(kept: Kept, pools: Sequence[Occupied]) -> bool:
+    """Whether hosts are in blocks that the board has no columns for."""
+    hosts = kept.machine.board.hosts
+    levels, numbers = int(hosts.meta[8]), len(hosts.room)
+    blocks = (shape.block for o in pools for shape in o.row.free if shape.block)
+    return any(len(block) > levels or max(block) >= numbers for block in blocks)
+
+
 def _renew(kept: Kept, rows: Sequence[int], occupied: Sequence[Occupied]) -> list[int]:
     """Make the hosts and runs of pools anew; gives those whose runs do not fit there."""
     machine = kept.machine
@@ -311,6 +322,7 @@ def _renew(kept: Kept, rows: Sequence[int], occupied: Sequence[Occupied]) -> lis
     board.variant[at] = variants
     board.end[at] = [run.ends_at for _, run in runs]
     work, hosts, n, cleared = list[int](), 0, 0, list[int]()
+    levels = int(machine.board.hosts.meta[8])
     for row in rows:
         free, many = occupied[row].row.free, len(occupied[row].runs)
         work += (row, len(free), many)
@@ -319,6 +331,7 @@ def _renew(kept: Kept, rows: Sequence[int], occupied: Sequence[Occupied]) -> lis
             work += (s.hosts, min(s.cpu_milli, MOST), min(s.memory_bytes, MOST), len(s.devices))
             for kind in s.devices:
                 work += kind
+            work += (*s.block, *[-1] * (levels - len(s.block))) if levels else ()
         work += at[n : n + many]
         cleared += kept.runs_of.pop(row, ())
         if many:

@@ -122,7 +122,9 @@ def _claims(
     found = []
     for one in placed:
         groups = {g.name: g for g in by_id[one.job].demand.groups}
-        found += [claim_of(groups[a.group], a.count, shape) for a in one.chosen.groups]
+        found += [
+            claim_of(groups[a.group], a.count, shape, state.pool.levels) for a in one.chosen.groups
+        ]
     return tuple(found)
 
 

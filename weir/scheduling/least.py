@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
+from weir.scheduling.blocks import block_for, join_block, part_block
 from weir.scheduling.board import Board
 from weir.scheduling.fragmentation import Mix, cost, starved_now
 from weir.scheduling.hosts import (
@@ -112,6 +113,11 @@ def take_least(b: Board, k: int, p: int, v: int, remember: bool) -> int:
     h, cl, piece = b.hosts, b.claims, NOWHERE
     who = single_claim(b, k, v)
     for c in range(cl.first[v], cl.first[v + 1]):
+        others, block = NOWHERE, NOWHERE
+        if cl.within[c] != 0:
+            block = block_for(h, 0, p, cl, c)
+        if block >= 0:
+            others = part_block(h, p, abs(cl.within[c]) - 1, block)
         begin_spread(h)
         for _ in range(cl.count[c]):
             e = least(b, who, p, c)
@@ -127,4 +133,6 @@ def take_least(b: Board, k: int, p: int, v: int, remember: bool) -> int:
                 h.single[e] = 1
                 piece = note(b.pieces, e, 1, c, slot, piece)
         end_spread(h)
+        if block >= 0:
+            join_block(h, p, others)
     return piece

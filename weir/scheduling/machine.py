@@ -10,7 +10,7 @@ import numpy as np
 
 from weir.scheduling.board import DONE, SPARE_PIECES, Board, Rules
 from weir.scheduling.compiled import compiled_kernel, plain_kernel
-from weir.scheduling.setup import as_lists, grown
+from weir.scheduling.longer import as_lists, grown
 
 
 class Machine:

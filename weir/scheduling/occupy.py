@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weir.scheduling import rank
-from weir.scheduling.packing import Claim, Free, gathered, largest_first, place_all, subtract
+from weir.scheduling.packing import (
+    Claim,
+    Free,
+    capacity_for,
+    gathered,
+    largest_first,
+    place_all,
+    subtract,
+)
 from weir.scheduling.setup import PoolRow
 from weir.scheduling.snapshot import PoolState
 
@@ -47,4 +55,20 @@ def occupy(state: PoolState, now: float, timed: bool, trust: bool = False) -> Oc
 
 
 def _fit_together(free: Free, claims: Sequence[Claim]) -> bool:
-    return place_all(free, gathered(claims)) is not None
+    tasks = claims if len(claims) == 1 else gathered(claims)
+    return _fit_apart(free, tasks) or place_all(free, tasks) is not None
+
+
+def _fit_apart(free: Free, claims: Sequence[Claim]) -> bool:
+    """Whether equal hosts are enough even if no two claims shared one: the usual case, and cheap to
+    tell. If not, they may fit together all the same.
+    """
+    if len(free) != 1 or not free[0].hosts or any(c.placed_as_one for c in claims):
+        return False
+    left = free[0].hosts
+    for claim in claims:
+        each = capacity_for(free, claim) // free[0].hosts
+        if not each:
+            return False
+        left -= -(-claim.count // each)
+    return left >= 0

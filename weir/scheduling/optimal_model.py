@@ -106,6 +106,8 @@ class Relaxation:
         self._duals: Floats = np.zeros(self._height)
         self._looked_at: dict[int, Floats] = {}
         self._highs = _solver(time_limit_s)
+        # Little can be left out beforehand, and looking for it costs more than it saves.
+        self._highs.setOptionValue("presolve", "off")
         self._highs.passModel(self._program())
 
     def solve(self) -> bool:

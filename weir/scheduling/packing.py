@@ -9,6 +9,7 @@ cost grows with the number of different shapes, not with hosts or tasks.
 Laws:
 - A task lives on one host, a share of a device on one device; whole devices are wholly free ones.
 - Of one claim at most `per_host` tasks lie on a host; a host that has as many is passed over.
+- Tasks that lie `within` one block lie in the block that `inside` chooses.
 - For equal tasks the packing is exact: if `place` finds no room, there is none.
 - Free devices come gathered and in order, nothing used up listed, as `subtract` gives them.
 - Nothing ever becomes negative. Results are in the canonical order of `inventory.merged`.
@@ -20,14 +21,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, all_free
+from weir.scheduling import histogram
+from weir.scheduling.histogram import Devices, devices_of, drain, gather, tidy, with_hosts
+from weir.scheduling.inside import best_block, number_of, roomiest, rooms_of
 
-Free = tuple[FreeShape, ...]
-_Devices = tuple[tuple[int, int], ...]
-_Rank = tuple[int, int, int, int, _Devices]
+_Rank = tuple[int, int, int, int, Devices, tuple[int, ...]]
+
+Free = histogram.Free
 
 MOST = 2**62
 """As many tasks as anybody counts."""
@@ -38,7 +42,8 @@ class Claim:
     """`count` equal tasks on one pool: amounts are per task; `ends_at` is in seconds, if known.
 
     `device_milli` below 1000 is a share of one device; from 1000 on it counts whole devices, and a
-    broken number is rounded up. At most `per_host` of the tasks lie on one host.
+    broken number is rounded up. At most `per_host` of the tasks lie on one host. With `within` they
+    lie in one block of the pool's level of that number, from 1 on; below 0 they need not.
     """
 
     cpu_milli: int
@@ -47,11 +52,17 @@ class Claim:
     count: int
     ends_at: float | None = None
     per_host: int = MOST
+    within: int = 0
 
     @property
     def spread(self) -> bool:
         """Whether the tasks may not all lie on one host, however large."""
         return self.per_host < self.count
+
+    @property
+    def placed_as_one(self) -> bool:
+        """Whether it matters which tasks are of one job: those that are spread, or in a block."""
+        return self.spread or self.within != 0
 
 
 def place(free: Free, claim: Claim) -> Free | None:
@@ -64,6 +75,8 @@ def fits(free: Free, claims: Sequence[Claim]) -> bool:
     """Whether all tasks of all claims can be placed; for one claim cheaper than placing it."""
     if len(claims) != 1:
         return place_all(free, claims) is not None
+    if claims[0].within > 0 and claims[0].count > 0:
+        return best_block(_rooms(free, claims[0]), claims[0].count) >= 0
     room = 0
     for shape in free:
         if room >= claims[0].count:
@@ -85,10 +98,10 @@ def place_all(free: Free, claims: Sequence[Claim]) -> Free | None:
 
 
 def times(claim: Claim, jobs: int) -> list[Claim]:
-    """What so many jobs with this claim hold: one claim, or one each where tasks are spread, for
-    then only tasks of one job keep away from each other.
+    """What so many jobs with this claim hold: one claim, or one each where tasks are spread or in a
+    block, for then only tasks of one job keep away from each other, or together.
     """
-    if claim.spread:
+    if claim.placed_as_one:
         return [claim] * jobs
     return [replace(claim, count=claim.count * jobs)]
 
@@ -99,7 +112,34 @@ def largest_first(claims: Sequence[Claim]) -> list[Claim]:
 
 
 def fill(free: Free, claim: Claim) -> tuple[Free, int]:
-    """Place as many tasks of `claim` as fit: what is left, and how many were placed."""
+    """Place as many tasks of `claim` as fit: what is left, and how many were placed.
+
+    Where not all find room within one block, those are placed that do in the roomiest.
+    """
+    if not claim.within or claim.count <= 0:
+        return _fill(free, claim)
+    rooms = _rooms(free, claim)
+    block = best_block(rooms, claim.count)
+    if block < 0:
+        if claim.within < 0:
+            return _fill(free, claim)
+        block = roomiest(rooms)
+    here, elsewhere = list[FreeShape](), list[FreeShape]()
+    for shape in free:
+        inside = block >= 0 and number_of(shape.block, claim.within) == block
+        (here if inside else elsewhere).append(shape)
+    left, placed = _fill(tuple(here), claim)
+    return gather([*elsewhere, *left]), placed
+
+
+def _rooms(free: Free, claim: Claim) -> dict[int, int]:
+    def on_host(shape: FreeShape) -> int:
+        return min(claim.count, _tasks_on_host(shape, claim))
+
+    return rooms_of(free, claim.within, on_host)
+
+
+def _fill(free: Free, claim: Claim) -> tuple[Free, int]:
     wanted = max(0, claim.count)
     done: list[FreeShape] = []
     queue: list[_Queued] = []
@@ -112,9 +152,9 @@ def fill(free: Free, claim: Claim) -> tuple[Free, int]:
         wanted -= hosts * each
         _queue(queue, done, _after(shape, claim, each, hosts), claim, left - each)
         if shape.hosts > hosts:
-            _queue(queue, done, _with_hosts(shape, shape.hosts - hosts), claim, left)
+            _queue(queue, done, with_hosts(shape, shape.hosts - hosts), claim, left)
     done += [shape for *_, shape in queue]
-    return _gather(done), max(0, claim.count) - wanted
+    return gather(done), max(0, claim.count) - wanted
 
 
 _Queued = tuple[_Rank, int, int, FreeShape]
@@ -149,6 +189,9 @@ def fitting(free: Free, claims: Sequence[Claim]) -> tuple[int, ...]:
 
 def capacity_for(free: Free, claim: Claim) -> int:
     """How many tasks of the claim's size fit now, whatever its count; at most `MOST`."""
+    if claim.within > 0:
+        rooms = rooms_of(free, claim.within, lambda shape: _tasks_on_host(shape, claim))
+        return min(MOST, max(rooms.values(), default=0))
     return min(MOST, sum(shape.hosts * _tasks_on_host(shape, claim) for shape in free))
 
 
@@ -156,13 +199,20 @@ def subtract(free: Free, claims: Iterable[Claim]) -> Free:
     """What is left of `free` when `claims` hold theirs, the largest tasks packed first.
 
     Where claims no longer fit (a host is gone, the pool is overcommitted) they consume what there
-    is, on any host, so such a pool shows less or nothing free and never less than nothing.
+    is, on any host, so such a pool shows less or nothing free and never less than nothing. What
+    lies within a block, and does not fit into any, lies somewhere.
     """
-    left = _gather(map(_tidy, free))
+    left = gather(map(tidy, free))
     for claim in gathered(claims):
-        left, placed = fill(left, claim)
+        inside = place(left, claim) if claim.within > 0 else None
+        if inside is not None:
+            left = inside
+            continue
+        left, placed = fill(left, claim if claim.within <= 0 else replace(claim, within=0))
         if placed < claim.count:
-            left = _drain(left, claim, claim.count - placed)
+            lost = claim.count - placed
+            amounts = claim.cpu_milli, claim.memory_bytes, claim.device_milli
+            left = drain(left, *(lost * amount for amount in amounts))
     return left
 
 
@@ -170,12 +220,13 @@ def held_whole(tasks: Claim, shape: HostShape) -> Claim:
     """The hosts, whole, that these tasks need if nothing else may be there."""
     hosts = -(-tasks.count // max(1, tasks_on_empty(tasks, shape)))
     milli = shape.devices * DEVICE_MILLI
-    return Claim(shape.cpu_milli, shape.memory_bytes, milli, hosts, tasks.ends_at)
+    amounts = shape.cpu_milli, shape.memory_bytes, milli
+    return Claim(*amounts, hosts, tasks.ends_at, within=tasks.within)
 
 
 def tasks_on_empty(claim: Claim, shape: HostShape) -> int:
     """How many of the tasks one empty host takes."""
-    return capacity_for(all_free(1, shape), claim)
+    return capacity_for(all_free(1, shape), replace(claim, within=0) if claim.within else claim)
 
 
 def taken_milli(claim: Claim) -> int:
@@ -184,41 +235,26 @@ def taken_milli(claim: Claim) -> int:
 
 
 def size_of(claim: Claim) -> tuple[int, ...]:
-    """What claims are sorted by, the largest tasks first. Of equal tasks those that are spread
-    most go first: they are the hardest to place.
+    """What claims are sorted by, the largest tasks first. Of equal tasks those in the smallest
+    block and those that are spread most go first: they are the hardest to place.
     """
     amounts = claim.device_milli, claim.cpu_milli, claim.memory_bytes
-    return *amounts, -min(claim.per_host, MOST), claim.count
+    return *amounts, claim.within, -min(claim.per_host, MOST), claim.count
 
 
 def gathered(claims: Iterable[Claim]) -> list[Claim]:
     """Claims of equal tasks put together, the largest tasks first, their ends left out; those that
-    are spread stay by themselves.
+    are spread or in a block stay by themselves.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
     found = []
     for c in claims:
-        if c.spread:
+        if c.placed_as_one:
             found.append(c if c.ends_at is None else replace(c, ends_at=None))
         else:
             counts[(c.cpu_milli, c.memory_bytes, c.device_milli)] += max(0, c.count)
     found += [Claim(*amounts, count) for amounts, count in counts.items() if count]
     return largest_first(found)
-
-
-def _tidy(shape: FreeShape) -> FreeShape:
-    """The same host with its devices in canonical form: gathered, in order, nothing used up."""
-    devices = shape.devices
-    if not devices or (len(devices) == 1 and devices[0][0] and devices[0][1]):
-        return shape
-    return replace(shape, devices=_devices(devices))
-
-
-def _devices(devices: Iterable[tuple[int, int]]) -> _Devices:
-    counts: dict[int, int] = {}
-    for milli, count in devices:
-        counts[milli] = counts.get(milli, 0) + count
-    return tuple(sorted([(m, n) for m, n in counts.items() if m > 0 and n > 0]))
 
 
 def _rank(shape: FreeShape, claim: Claim) -> _Rank:
@@ -227,7 +263,7 @@ def _rank(shape: FreeShape, claim: Claim) -> _Rank:
     milli = 0
     for free, count in shape.devices:
         milli += free * count
-    return level, milli, shape.cpu_milli, shape.memory_bytes, shape.devices
+    return level, milli, shape.cpu_milli, shape.memory_bytes, shape.devices, shape.block
 
 
 def _level(shape: FreeShape, claim: Claim) -> int:
@@ -280,26 +316,11 @@ def _after(shape: FreeShape, claim: Claim, tasks: int, hosts: int) -> FreeShape:
         shape.memory_bytes - tasks * claim.memory_bytes,
         _devices_after(shape, claim, tasks),
         hosts,
+        shape.block,
     )
 
 
-def _with_hosts(shape: FreeShape, hosts: int) -> FreeShape:
-    return FreeShape(shape.cpu_milli, shape.memory_bytes, shape.devices, hosts)
-
-
-def _gather(shapes: Iterable[FreeShape]) -> Free:
-    """What `inventory.merged` gives, without making shapes anew that stay as they are."""
-    found: dict[tuple[int, int, _Devices], FreeShape] = {}
-    for shape in shapes:
-        key = shape.cpu_milli, shape.memory_bytes, shape.devices
-        same = found.get(key)
-        found[key] = shape if same is None else _with_hosts(shape, shape.hosts + same.hosts)
-    if len(found) == 1:
-        return tuple(found.values())
-    return tuple([found[key] for key in sorted(found)])
-
-
-def _devices_after(shape: FreeShape, claim: Claim, tasks: int) -> _Devices:
+def _devices_after(shape: FreeShape, claim: Claim, tasks: int) -> Devices:
     devices = shape.devices
     if not claim.device_milli:
         return devices
@@ -307,61 +328,10 @@ def _devices_after(shape: FreeShape, claim: Claim, tasks: int) -> _Devices:
         if len(devices) == 1:  # only whole devices are left: the usual case, kept fast
             count = devices[0][1] - tasks * _whole(claim)
             return ((DEVICE_MILLI, count),) if count else ()
-        return _devices([*devices, (DEVICE_MILLI, -tasks * _whole(claim))])
+        return devices_of([*devices, (DEVICE_MILLI, -tasks * _whole(claim))])
     level = _level(shape, claim)
     used, rest = divmod(tasks, level // claim.device_milli)
     changes = [(level, -used), (level % claim.device_milli, used)]
     if rest:
         changes += [(level, -1), (level - rest * claim.device_milli, 1)]
-    return _devices([*devices, *changes])
-
-
-def _drain(free: Free, claim: Claim, tasks: int) -> Free:
-    """Consume the amounts of `tasks` tasks from any host, fullest first, as far as there is any."""
-    free = _consume(free, tasks * claim.cpu_milli, lambda s: s.cpu_milli, _without_cpu)
-    free = _consume(free, tasks * claim.memory_bytes, lambda s: s.memory_bytes, _without_memory)
-    return _consume(free, tasks * claim.device_milli, lambda s: s.device_milli, _without_devices)
-
-
-def _consume(
-    free: Free,
-    amount: int,
-    held: Callable[[FreeShape], int],
-    without: Callable[[FreeShape, int], FreeShape],
-) -> Free:
-    """Take `amount` of one resource: all that whole hosts hold, and the rest from one more."""
-    done = []
-    for shape in free:
-        each = held(shape)
-        emptied = min(shape.hosts, amount // each) if each else 0
-        amount -= emptied * each
-        last = 1 if amount and each and emptied < shape.hosts else 0
-        if emptied:
-            done.append(_with_hosts(without(shape, each), emptied))
-        if last:
-            done.append(_with_hosts(without(shape, amount), 1))
-            amount = 0
-        if shape.hosts > emptied + last:
-            done.append(_with_hosts(shape, shape.hosts - emptied - last))
-    return _gather(done)
-
-
-def _without_cpu(shape: FreeShape, amount: int) -> FreeShape:
-    return replace(shape, cpu_milli=shape.cpu_milli - amount)
-
-
-def _without_memory(shape: FreeShape, amount: int) -> FreeShape:
-    return replace(shape, memory_bytes=shape.memory_bytes - amount)
-
-
-def _without_devices(shape: FreeShape, amount: int) -> FreeShape:
-    """The most used devices go first; one of them may keep a part."""
-    left: list[tuple[int, int]] = []
-    for milli, count in sorted(shape.devices):
-        gone = min(count, amount // milli) if milli else count
-        amount -= gone * milli
-        left.append((milli, count - gone))
-        if amount and gone < count:
-            left += [(milli, -1), (milli - amount, 1)]
-            amount = 0
-    return replace(shape, devices=_devices(left))
+    return devices_of([*devices, *changes])

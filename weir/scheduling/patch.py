@@ -26,8 +26,8 @@ def renew(b: Board, rules: Rules, work: Column, first: int, pools: int, failed: 
 
     `work` has for each pool, one after the other: its row, how many kinds of hosts it has and how
     many runs, then those hosts (how many, CPU, memory, kinds of devices, each with milli and
-    count), then rows of runs whose pool, variant and end are set. The first run of a pool that
-    does not fit there leaves it half made.
+    count; the block on each level), then rows of runs whose pool, variant and end are set. The
+    first run of a pool that does not fit there leaves it half made.
     """
     at, bad = first, 0
     for _ in range(pools):
@@ -48,6 +48,9 @@ def renew(b: Board, rules: Rules, work: Column, first: int, pools: int, failed: 
                     slot += number
             count(b, e, 1)
             at += 4 + 2 * work[at + 3]
+            for n in range(b.hosts.meta[8]):
+                b.hosts.block[e * b.hosts.meta[8] + n] = work[at + n]
+            at += b.hosts.meta[8]
         fit = True
         for n in range(at, at + runs):
             if fit and not book_fitting(b, rules, work[n]):
@@ -77,7 +80,7 @@ def clear_pool(b: Board, p: int) -> None:
         b.hosts.meta[3] = e
         e = after
     b.hosts.first[p], b.hosts.hint_of[p] = NOTHING, NOTHING
-    log(b, p)
+    log(b, p, True)
 
 
 def clear_run(b: Board, r: int) -> None:

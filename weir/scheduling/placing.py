@@ -5,6 +5,7 @@ Plain loops, part of the kernel: see `weir.scheduling.hosts` for the columns and
 
 from __future__ import annotations
 
+from weir.scheduling.blocks import block_for, join_block, part_block, roomiest
 from weir.scheduling.hosts import (
     WHOLE,
     Claims,
@@ -31,6 +32,8 @@ def fits(h: Hosts, at: int, spare: int, p: int, cl: Claims, v: int) -> bool:
     """
     first, last = cl.first[v], cl.first[v + 1]
     if last - first == 1:
+        if cl.within[first] > 0 and cl.count[first] > 0:
+            return block_for(h, at, p, cl, first) >= 0
         count = cl.count[first]
         return bool(room_for(h, at, p, cl, first, count) >= count)
     mark = begin_try(h)
@@ -80,6 +83,8 @@ def split(h: Hosts, e: int, hosts: int) -> int:
     h.here[new], h.here_of[new] = h.here[e], h.here_of[e]
     h.next[new] = h.next[e]
     h.next[e] = new
+    for n in range(h.meta[8]):
+        h.block[new * h.meta[8] + n] = h.block[e * h.meta[8] + n]
     for at in range(0, h.meta[5] * room, room):
         h.cpu[at + new] = h.cpu[at + e]
         h.memory[at + new] = h.memory[at + e]
@@ -156,6 +161,23 @@ def take_loose(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> in
 
     With `merge`, entries that have become equal are put together: only for a pool without layers.
     """
+    if cl.within[c] == 0 or cl.count[c] <= 0:
+        return take_loose_anywhere(h, at, p, cl, c, merge)
+    block = block_for(h, at, p, cl, c)
+    if block < 0 and cl.within[c] > 0:
+        block = roomiest(h, p, cl.within[c] - 1)
+    if block < 0:
+        return 0 if cl.within[c] > 0 else take_loose_anywhere(h, at, p, cl, c, merge)
+    if at == 0:
+        h.hint_of[p] = -1
+    others = part_block(h, p, abs(cl.within[c]) - 1, block)
+    placed = take_loose_anywhere(h, at, p, cl, c, merge)
+    join_block(h, p, others)
+    return placed
+
+
+def take_loose_anywhere(h: Hosts, at: int, p: int, cl: Claims, c: int, merge: bool) -> int:
+    """The same on any of the entries in the pool's list."""
     if spread_out(cl, c):
         return take_loose_spread(h, at, p, cl, c, merge)
     wanted = cl.count[c]
@@ -235,6 +257,19 @@ def take(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> i
 
     `before` is the list that the new pieces are put in front of. All tasks must fit.
     """
+    block = block_for(h, 0, p, cl, c) if cl.within[c] != 0 and cl.count[c] > 0 else -1
+    if block < 0:
+        return take_anywhere(h, p, cl, c, pieces, before)
+    h.hint_of[p] = -1
+    others = part_block(h, p, abs(cl.within[c]) - 1, block)
+    before = take_anywhere(h, p, cl, c, pieces, before)
+    join_block(h, p, others)
+    h.hint_of[p] = -1
+    return before
+
+
+def take_anywhere(h: Hosts, p: int, cl: Claims, c: int, pieces: Pieces, before: int) -> int:
+    """The same on any of the entries in the pool's list."""
     if spread_out(cl, c):
         return take_spread(h, p, cl, c, pieces, before)
     wanted = cl.count[c]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
 from weir.core.plan import Preemption
 from weir.scheduling.board import WAITS_ROOM
 from weir.scheduling.outlook import after
@@ -98,18 +98,21 @@ def _cleared(round_: Round, gone: Collection[str]) -> Snapshot:
             claims, where = klass.variants[int(klass.variant[pool])], seen.pools[pool].pool.id
             still.append(RunningJob(job.id, where, claims, job.priority, seen.now, job.queue))
     left = {s.pool.id: list(s.claims) for s in seen.pools}
+    levels = {s.pool.id: s.pool.levels for s in seen.pools}
     waiting = list(seen.jobs)
     for running in round_.snapshot.running:
         if running.id in gone:
-            waiting.append(_again(running))
+            waiting.append(_again(running, levels[running.pool]))
             for claim in running.claims:
                 _remove(left[running.pool], claim)
     pools = tuple(replace(s, claims=tuple(left[s.pool.id])) for s in seen.pools)
     return replace(seen, pools=pools, running=tuple(still), jobs=tuple(waiting))
 
 
-def _again(running: RunningJob) -> WaitingJob:
-    """A job that waits again, as far as it is known what it asked for and since when."""
+def _again(running: RunningJob, levels: Sequence[str]) -> WaitingJob:
+    """A job that waits again, as far as it is known what it asked for and since when; `levels` are
+    those of its pool.
+    """
     groups = tuple(
         TaskGroup(
             str(n),
@@ -118,12 +121,19 @@ def _again(running: RunningJob) -> WaitingJob:
             memory_bytes=c.memory_bytes,
             device=DeviceRequest(milli=c.device_milli) if c.device_milli else None,
             max_per_host=None if c.per_host >= NO_LIMIT else c.per_host,
+            topology=_wish(c.within, levels),
         )
         for n, c in enumerate(running.claims)
     )
     return WaitingJob(
         running.id, Demand(groups), running.priority, running.saved_at, queue=running.queue
     )
+
+
+def _wish(within: int, levels: Sequence[str]) -> Topology | None:
+    """What was asked for, if the pool still has that level."""
+    known = 0 < abs(within) <= len(levels)
+    return Topology(levels[abs(within) - 1], within > 0) if known else None
 
 
 def _remove(claims: list[Claim], gone: Claim) -> None:

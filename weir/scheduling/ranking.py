@@ -29,11 +29,14 @@ def refresh(b: Board, rules: Rules, k: int) -> None:
         size = b.meta.whole[LOG_SIZE]
         for i in range(seen, logged):
             p = b.meta.log[i % size]
-            at = k * pools + p
-            if ks.variant[at] >= 0:
-                before = ks.key[at]
+            more = p < 0
+            if more:
+                p = -1 - p
+            before = ks.key[k * pools + p]
+            # Where there was no room there is none, unless something was given back.
+            if more or before < inf:
                 look(b, rules, k, p)
-                if ks.key[at] != before:
+                if ks.key[k * pools + p] != before:
                     climb(b, k, p)
     ks.seen[k] = logged
 
@@ -69,11 +72,16 @@ def match(b: Board, k: int, n: int) -> int:
 
 
 def climb(b: Board, k: int, p: int) -> None:
-    """Play again the matches on the way from a pool up."""
-    leaves = b.classes.meta[1]
+    """Play again the matches on the way from a pool up, as far as that changes anything."""
+    ks = b.classes
+    leaves = ks.meta[1]
     n = (leaves + p) // 2
     while n >= 1:
-        b.classes.tree[k * leaves + n] = match(b, k, n)
+        at = k * leaves + n
+        before, now = ks.tree[at], match(b, k, n)
+        if now == before and now != p:
+            return  # it was another before, and is: above nobody has heard of this pool
+        ks.tree[at] = now
         n //= 2
 
 

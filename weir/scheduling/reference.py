@@ -13,7 +13,7 @@ from math import frexp, inf
 
 from weir.core.demand import Demand, TaskGroup
 from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
-from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, all_free, merged
+from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, all_free, block_paths, merged
 from weir.scheduling.packing import MOST, Claim, Free, largest_first, subtract
 from weir.scheduling.policy import Order, Policy
 from weir.scheduling.rank import UNKNOWN_LATENCY_MS, UNKNOWN_START_S, idle, size, taken
@@ -27,6 +27,7 @@ class Host:
     cpu_milli: int
     memory_bytes: int
     devices: list[int]
+    block: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -141,8 +142,9 @@ def _put_all(
     done = []
     for claim in largest_first(list(claims)):
         here = [0] * len(hosts)
+        among = _block_for(hosts, claim)
         for _ in range(claim.count):
-            best = _fullest(hosts, here, claim)
+            best = _fullest(hosts, here, claim, among)
             if best is None:
                 return None
             here[best] += 1
@@ -150,9 +152,41 @@ def _put_all(
     return done
 
 
-def _fullest(hosts: Sequence[Host], here: Sequence[int], claim: Claim) -> int | None:
+def _block_for(hosts: Sequence[Host], claim: Claim) -> Sequence[int]:
+    """The hosts that the tasks may go to: all, or those of the block with the least room that takes
+    all of them.
+    """
+    everywhere, level = range(len(hosts)), abs(claim.within) - 1
+    if not claim.within:
+        return everywhere
+    blocks: dict[int, list[int]] = {}
+    for i, host in enumerate(hosts):
+        if level < len(host.block) and host.block[level] >= 0:
+            blocks.setdefault(host.block[level], []).append(i)
+    found = []
+    for number, members in blocks.items():
+        room = sum(_tasks_alone(hosts[i], claim) for i in members)
+        if room >= claim.count:
+            found.append((room, number))
+    if not found:
+        return everywhere if claim.within < 0 else []
+    return blocks[min(found)[1]]
+
+
+def _tasks_alone(host: Host, claim: Claim) -> int:
+    """How many of the tasks the host takes."""
+    (copy,), tasks = _copies([host]), 0
+    while tasks < min(claim.count, claim.per_host) and _takes(copy, claim):
+        _put(copy, claim)
+        tasks += 1
+    return tasks
+
+
+def _fullest(
+    hosts: Sequence[Host], here: Sequence[int], claim: Claim, among: Sequence[int]
+) -> int | None:
     """The host of the next task, `here` being how many of the claim's tasks each has."""
-    fitting = [i for i, h in enumerate(hosts) if here[i] < claim.per_host and _takes(h, claim)]
+    fitting = [i for i in among if here[i] < claim.per_host and _takes(hosts[i], claim)]
     return min(fitting, key=lambda i: (*_fullness(hosts[i], claim), -here[i]), default=None)
 
 
@@ -269,22 +303,32 @@ def _claim(pool: Pool, group: TaskGroup) -> Claim:
         group.device.milli if group.device else 0,
         _count(pool, group),
         per_host=group.max_per_host or MOST,
+        within=_within_level(pool, group),
     )
     if not group.exclusive:
         return tasks
-    hosts = 0
+    hosts, loose = 0, replace(tasks, within=0)
     while tasks.count > 0:
         empty, each = hosts_of(all_free(1, pool.shape)), 0
         while (
             each < tasks.count
-            and place_slowly(shapes_of(empty), [replace(tasks, count=each + 1)]) is not None
+            and place_slowly(shapes_of(empty), [replace(loose, count=each + 1)]) is not None
         ):
             each += 1
         if not each:
             return tasks
         tasks, hosts = replace(tasks, count=tasks.count - each), hosts + 1
     shape = pool.shape
-    return Claim(shape.cpu_milli, shape.memory_bytes, DEVICE_MILLI * shape.devices, hosts)
+    amounts = shape.cpu_milli, shape.memory_bytes, DEVICE_MILLI * shape.devices
+    return Claim(*amounts, hosts, within=tasks.within)
+
+
+def _within_level(pool: Pool, group: TaskGroup) -> int:
+    """The number of the level that the group asks for, below 0 if it may do without."""
+    if group.topology is None or group.topology.level not in pool.levels:
+        return 0
+    number = pool.levels.index(group.topology.level) + 1
+    return number if group.topology.required else -number
 
 
 def place_slowly(free: Free, claims: Sequence[Claim]) -> Free | None:
@@ -296,7 +340,7 @@ def place_slowly(free: Free, claims: Sequence[Claim]) -> Free | None:
 def hosts_of(free: Free) -> list[Host]:
     """The histogram as single hosts."""
     return [
-        Host(s.cpu_milli, s.memory_bytes, [m for m, n in s.devices for _ in range(n) if m])
+        Host(s.cpu_milli, s.memory_bytes, [m for m, n in s.devices for _ in range(n) if m], s.block)
         for s in free
         for _ in range(s.hosts)
     ]
@@ -308,7 +352,7 @@ def shapes_of(hosts: Sequence[Host]) -> Free:
     for host in hosts:
         left = [milli for milli in host.devices if milli]
         devices = tuple((milli, left.count(milli)) for milli in sorted(set(left)))
-        shapes.append(FreeShape(host.cpu_milli, host.memory_bytes, devices, 1))
+        shapes.append(FreeShape(host.cpu_milli, host.memory_bytes, devices, 1, host.block))
     return merged(shapes)
 
 
@@ -347,7 +391,8 @@ def _fullness(host: Host, claim: Claim) -> tuple[object, ...]:
     share = 0 < claim.device_milli < DEVICE_MILLI
     used = min(milli for milli in host.devices if milli >= claim.device_milli) if share else 0
     (shape,) = shapes_of([host])
-    return used, sum(host.devices), host.cpu_milli, host.memory_bytes, shape.devices
+    amounts = sum(host.devices), host.cpu_milli, host.memory_bytes
+    return used, *amounts, shape.devices, host.block
 
 
 def _within(value: int | None, limit: int | None, unknown: bool) -> bool:
@@ -361,6 +406,8 @@ def _group_suits(pool: Pool, group: TaskGroup) -> bool:
     if group.stacks and not set(group.stacks) & set(pool.traits):
         return False
     if group.fabric and pool.fabric not in group.fabric:
+        return False
+    if group.topology and group.topology.required and group.topology.level not in pool.levels:
         return False
     request = group.device
     if request is None or not request.milli:
@@ -419,8 +466,11 @@ def _name(model: str | None) -> str | None:
 
 def _empty(pool: Pool) -> Free:
     shape = pool.shape
-    host = Host(shape.cpu_milli, shape.memory_bytes, [DEVICE_MILLI] * shape.devices)
-    return shapes_of([replace(host, devices=list(host.devices)) for _ in range(pool.hosts)])
+    known = zip(pool.blocks, block_paths(pool.blocks), strict=True)
+    paths = [path for block, path in known for _ in range(block.hosts)]
+    paths += [()] * (pool.hosts - len(paths))
+    devices = [DEVICE_MILLI] * shape.devices
+    return shapes_of([Host(shape.cpu_milli, shape.memory_bytes, devices, path) for path in paths])
 
 
 def _cost_now(policy: Policy, place: _Place, job: WaitingJob) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from weir.core.inventory import FreeShape, merged
 from weir.scheduling.board import Board
-from weir.scheduling.hosts import WHOLE
+from weir.scheduling.hosts import WHOLE, Column
 from weir.scheduling.packing import Free
 
 
@@ -24,9 +24,16 @@ def later_of(board: Board, pool: int) -> list[tuple[float, Free]]:
     ]
 
 
+def _block(blocks: Column, at: int, levels: int) -> tuple[int, ...]:
+    """The numbers from `at` on, as `FreeShape` has them."""
+    while levels and blocks[at + levels - 1] < 0:
+        levels -= 1
+    return tuple(int(blocks[at + level]) for level in range(levels))
+
+
 def _shapes(board: Board, pool: int, layer: int) -> Iterator[FreeShape]:
     h = board.hosts
-    width, at = int(h.meta[2]), layer * int(h.meta[1])
+    width, at, levels = int(h.meta[2]), layer * int(h.meta[1]), int(h.meta[8])
     e = int(h.first[pool])
     while e >= 0:
         counts = {WHOLE: int(h.whole[at + e])}
@@ -34,5 +41,6 @@ def _shapes(board: Board, pool: int, layer: int) -> Iterator[FreeShape]:
             if h.share[k] > 0:
                 counts[int(h.share[k])] = counts.get(int(h.share[k]), 0) + 1
         devices = tuple(sorted((milli, n) for milli, n in counts.items() if n))
-        yield FreeShape(int(h.cpu[at + e]), int(h.memory[at + e]), devices, int(h.hosts[e]))
+        amounts = int(h.cpu[at + e]), int(h.memory[at + e]), devices, int(h.hosts[e])
+        yield FreeShape(*amounts, _block(h.block, e * levels, levels) if levels else ())
         e = int(h.next[e])

@@ -95,7 +95,7 @@ def earliest(b: Board, p: int, v: int, length: float, now: float) -> float:
     at = time_layer(b)
     copy_layer(h, 0, at, p)
     first = cl.first[v]
-    alone = cl.first[v + 1] - first == 1
+    alone = cl.first[v + 1] - first == 1 and cl.within[first] <= 0
     wanted = cl.count[first]
     most = min(wanted, cl.most[first])
     room = count_room(b, at, p, first, most) if alone else 0
@@ -208,7 +208,7 @@ def reserve(b: Board, p: int, v: int, start: float, end: float, j: int, now: flo
     if n == 0:
         b.layers.timed[b.layers.meta[1]] = p
         b.layers.meta[1] += 1
-    log(b, p)
+    log(b, p, False)
 
 
 def lift(b: Board, leases: int, reservations: int) -> None:
@@ -227,6 +227,6 @@ def lift(b: Board, leases: int, reservations: int) -> None:
         if n > 0:
             b.layers.timed[kept] = p
             kept += 1
-        log(b, p)
+        log(b, p, True)
     b.layers.meta[1] = kept
     b.layers.meta[2] = reservations

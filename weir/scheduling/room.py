@@ -4,7 +4,7 @@ price.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +13,9 @@ from weir.core.demand import Demand
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.plan import Reason
 from weir.core.units import show_bytes, show_cpu_milli, show_devices_milli, show_price_micro
-from weir.scheduling.checks import Check, device_requests
+from weir.scheduling.checks import Check, device_requests, required_levels, without_level
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
-from weir.scheduling.figures import Measure, show_performance, tasks_text
+from weir.scheduling.figures import Measure, any_of, show_performance, tasks_text
 from weir.scheduling.packing import MOST
 from weir.scheduling.tasks import Tasks, performance_of, plain_claim, room_on_host
 
@@ -55,17 +55,39 @@ def _gang(c: PoolColumns, demand: Demand, tasks: Tasks, hosts_do: Bools) -> Iter
     """All tasks against the empty pool, as many on a host as it takes and then as many as may be.
     What there is is counted in tasks.
     """
-    if not any(g.max_per_host for g in demand.groups):
-        has, failing = _room(c, tasks, hosts_do)
-        yield Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
-        return
-    loose = tuple(replace(g, max_per_host=None) for g in demand.groups)
-    has, failing = _room(c, replace(tasks, demand=replace(demand, groups=loose)), hosts_do)
+    wanted = tasks
+    if any(g.max_per_host or g.topology for g in demand.groups):
+        tasks = _with_groups(wanted, max_per_host=None, topology=None)
+    has, failing = _room(c, tasks, hosts_do)
     yield Check(Reason.GANG, failing, *_gang_texts(c, demand, tasks, has))
-    has, failing = _room(c, tasks, hosts_do & ~failing)
-    most = " or ".join(str(n) for n in dict.fromkeys(g.max_per_host for g in demand.groups) if n)
-    needed = f"{_gang_texts(c, demand, tasks, has)[0]}, {per_host_text(most)}"
-    yield Check(Reason.SPREAD, failing, needed, Measure(has, tasks_text))
+    if tasks is wanted:
+        return
+    hosts_do = hosts_do & ~failing
+    if any(g.max_per_host for g in demand.groups):
+        has, failing = _room(c, _with_groups(wanted, topology=None), hosts_do)
+        most = dict.fromkeys(g.max_per_host for g in demand.groups if g.max_per_host)
+        per_host = per_host_text(" or ".join(map(str, most)))
+        needed = f"{_gang_texts(c, demand, tasks, has)[0]}, {per_host}"
+        yield Check(Reason.SPREAD, failing, needed, Measure(has, tasks_text))
+        hosts_do = hosts_do & ~failing
+    if levels := required_levels(demand):
+        for level in levels:
+            hosts_do = hosts_do & ~without_level(c, level)
+        has, failing = _room(c, wanted, hosts_do)
+        needed = f"{_gang_texts(c, demand, tasks, has)[0]}, {within_text(levels)}"
+        yield Check(Reason.BLOCK, failing, needed, Measure(has, tasks_text))
+
+
+def _with_groups(tasks: Tasks, **wishes: None) -> Tasks:
+    """The same tasks without some of their groups' wishes."""
+    demand = tasks.demand
+    groups = [replace(g, **wishes) for g in demand.groups]  # type: ignore[arg-type]  # by name
+    return replace(tasks, demand=replace(demand, groups=tuple(groups)))
+
+
+def within_text(levels: Sequence[str]) -> str:
+    """`in one rack`."""
+    return f"in one {any_of(levels)}"
 
 
 def per_host_text(most: int | str) -> str:
@@ -78,16 +100,16 @@ def _room(c: PoolColumns, tasks: Tasks, rows: Bools) -> tuple[Ints, Bools]:
     that is too few.
     """
     demand = tasks.demand
-    if len(demand.groups) == 1:
+    if len(demand.groups) == 1 and not required_levels(demand):
         each = room_on_host(c, plain_claim(demand.groups[0], 0))
         room = np.minimum(each, MOST // np.maximum(1, c.hosts)) * c.hosts
         has = np.where(rows, room, UNKNOWN)
         return has, rows & (has < tasks.counts[0])
     has = np.full(len(c), UNKNOWN, dtype=np.int64)
     failing = np.zeros(len(c), dtype=np.bool_)
-    seen: dict[tuple[int, tuple[int, ...]], int] = {}
+    seen: dict[tuple[tuple[int, int], tuple[int, ...]], int] = {}
     for row in np.flatnonzero(rows).tolist():
-        key = int(c.empty.codes[row]), tasks.on(row)
+        key = (int(c.empty.codes[row]), int(c.levels.codes[row])), tasks.on(row)
         if key not in seen:
             seen[key] = tasks.fitting(row, c.empty.of_row(row))
         has[row] = seen[key]

@@ -148,72 +148,6 @@ def make_board(
     )
 
 
-def as_lists(board: Board) -> Board:
-    """The same board over lists: quickest where the kernel is interpreted."""
-    return _map(board, lambda column: column.tolist())  # type: ignore[no-any-return]
-
-
-def _map(value: Any, change: Any) -> Any:
-    if isinstance(value, tuple):
-        return type(value)(*(_map(part, change) for part in value))
-    return change(value)
-
-
-def grown(board: Board) -> Board:
-    """The board with longer columns for entries and pieces; what is in them stays."""
-    h, q = board.hosts, board.pieces
-    lists = isinstance(h.cpu, list)
-    room, used, width = int(h.meta[1]), int(h.meta[0]), int(h.meta[2])
-    if lists:
-        board = _map(board, np.array)
-        h, q = board.hosts, board.pieces
-    longer = min(int(h.meta[4]) + 1, 2 * room + 1024)
-    layers = len(h.cpu) // room
-    by_entry = {
-        name: _longer(getattr(h, name), longer)
-        for name in ("pool", "hosts", "single", "next", "here", "here_of", "tried", "source")
-    }
-    by_layer = {
-        name: _restrided(getattr(h, name), layers, room, longer)
-        for name in ("cpu", "memory", "whole")
-    }
-    share = _restrided(h.share, layers, room * width, longer * width)
-    meta = h.meta.copy()
-    meta[1] = longer
-    spare, pieces = len(q.entry), 2 * len(q.entry) + 1024
-    following = np.arange(1, pieces + 1)
-    following[:spare] = q.next
-    following[-1] = q.meta[0]
-    whole = board.meta.whole.copy()
-    whole[SPARE_PIECES] += pieces - spare
-    board = board._replace(
-        hosts=h._replace(**by_entry, **by_layer, share=share, meta=meta),
-        pieces=Pieces(
-            entry=_longer(q.entry, pieces),
-            tasks=_longer(q.tasks, pieces),
-            claim=_longer(q.claim, pieces),
-            slot=_longer(q.slot, pieces),
-            next=following,
-            meta=np.array([spare]),
-        ),
-        meta=board.meta._replace(whole=whole),
-    )
-    assert used <= longer
-    return as_lists(board) if lists else board
-
-
-def _longer(column: Any, length: int) -> Any:
-    new = np.zeros(length, dtype=column.dtype)
-    new[: len(column)] = column
-    return new
-
-
-def _restrided(column: Any, layers: int, old: int, new: int) -> Any:
-    wide = np.zeros((layers, new), dtype=column.dtype)
-    wide[:, :old] = column.reshape(layers, old)
-    return wide.reshape(-1)
-
-
 def claim_columns(
     variants: Sequence[Sequence[Claimed]], others: Sequence[Claimed]
 ) -> tuple[Claims, Needs, Any, Any]:
@@ -231,6 +165,7 @@ def claim_columns(
         milli=_ints(c.device_milli if c.device_milli < WHOLE else 0 for c in rows),
         count=_ints(min(c.count, MOST) for c in rows),
         most=_ints(min(c.per_host, MOST) for c in rows),
+        within=_ints(c.within for c in rows),
         first=first,
     )
     needs = Needs(
@@ -264,6 +199,8 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
     total = sum(s.hosts for p in pools for s in p.free)
     room = max(1, min(total + 1, used + limits.entries))
     layers = limits.layers + 3
+    levels = max((len(s.block) for p in pools for s in p.free), default=0)
+    blocks = max((n + 1 for p in pools for s in p.free for n in s.block), default=0)
     h = Hosts(
         pool=_zeros(room), hosts=_zeros(room), single=_zeros(room), next=_filled(room, -1),
         first=_filled(len(pools), -1),
@@ -271,7 +208,8 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
         cpu=_zeros(layers * room), memory=_zeros(layers * room),
         whole=_zeros(layers * room), share=_filled(layers * room * width, -1),
         here=_zeros(room), here_of=_zeros(room), tried=_zeros(room), source=_zeros(room),
-        meta=np.array([used, room, width, -1, total, layers, -1, 0], dtype=np.int64),
+        block=_filled(room * levels, -1), room=_zeros(blocks), room_of=_zeros(blocks),
+        meta=np.array([used, room, width, -1, total, layers, -1, 0, levels, 0], dtype=np.int64),
     )  # fmt: skip
     e = 0
     for row, pool in enumerate(pools):
@@ -279,6 +217,7 @@ def _hosts(pools: Sequence[PoolRow], limits: Limits, width: int) -> Hosts:
             h.pool[e], h.hosts[e] = row, shape.hosts
             h.cpu[e], h.memory[e] = min(shape.cpu_milli, MOST), min(shape.memory_bytes, MOST)
             h.next[e] = e + 1 if n + 1 < len(pool.free) else -1
+            h.block[e * levels : e * levels + len(shape.block)] = shape.block
             slot = e * width
             for milli, count in shape.devices:
                 if milli == WHOLE:

@@ -8,6 +8,7 @@ is integer arithmetic, rounded up once per job.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,12 +20,15 @@ from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.inventory import DEVICE_MILLI, HostShape
 from weir.core.plan import GroupAllocation
 from weir.scheduling.columns import PRECISIONS, UNKNOWN, Bools, Ints, PoolColumns
+from weir.scheduling.inside import level_of
 from weir.scheduling.packing import MOST, Claim, Free, fitting, held_whole, tasks_on_empty
 
 
-def claim_of(group: TaskGroup, count: int, shape: HostShape) -> Claim:
-    """What `count` tasks of a group claim in a pool of such hosts: tasks, or whole hosts."""
-    tasks = plain_claim(group, count)
+def claim_of(group: TaskGroup, count: int, shape: HostShape, levels: Sequence[str] = ()) -> Claim:
+    """What `count` tasks of a group claim in a pool of such hosts, with these levels of blocks:
+    tasks, or whole hosts.
+    """
+    tasks = plain_claim(group, count, levels)
     return held_whole(tasks, shape) if group.exclusive else tasks
 
 
@@ -74,7 +78,7 @@ class Tasks:
     @cached_property
     def alike(self) -> bool:
         """Whether what is claimed is the same on every pool."""
-        return self.uniform and not any(g.exclusive for g in self.demand.groups)
+        return self.uniform and not any(g.exclusive or g.topology for g in self.demand.groups)
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -128,10 +132,11 @@ class Tasks:
         counts = self.on(row)
         if self.alike or not len(self.columns):
             return tuple(map(plain_claim, self.demand.groups, counts))
-        key = self._shape(row), counts
+        levels = self.columns.levels.of_row(row)
+        key = self._shape(row), counts, levels
         if key not in self._by_shape:
             pairs = zip(self.demand.groups, counts, strict=True)
-            self._by_shape[key] = tuple(claim_of(g, n, key[0]) for g, n in pairs)
+            self._by_shape[key] = tuple(claim_of(g, n, key[0], levels) for g, n in pairs)
         return self._by_shape[key]
 
     def _shape(self, row: int) -> HostShape:
@@ -139,7 +144,7 @@ class Tasks:
         return HostShape(int(c.host_cpu[row]), int(c.host_memory[row]), int(c.host_devices[row]))
 
     @cached_property
-    def _by_shape(self) -> dict[tuple[HostShape, tuple[int, ...]], tuple[Claim, ...]]:
+    def _by_shape(self) -> dict[Any, tuple[Claim, ...]]:
         return {}
 
     def fitting(self, row: int, free: Free) -> int:
@@ -192,10 +197,12 @@ def _counts(columns: PoolColumns, group: TaskGroup) -> Ints:
     )
 
 
-def plain_claim(group: TaskGroup, count: int) -> Claim:
+def plain_claim(group: TaskGroup, count: int, levels: Sequence[str] = ()) -> Claim:
     """So many tasks of a group, whether their hosts are shared or not."""
     most = MOST if group.max_per_host is None else group.max_per_host
-    return Claim(group.cpu_milli, group.memory_bytes, _milli(group), count, per_host=most)
+    within = level_of(group.topology, levels)
+    amounts = group.cpu_milli, group.memory_bytes, _milli(group)
+    return Claim(*amounts, count, per_host=most, within=within)
 
 
 def _held(c: PoolColumns, group: TaskGroup, count: Ints) -> Held:

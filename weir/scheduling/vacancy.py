@@ -68,7 +68,7 @@ class Vacancy:
             for claim in claims:
                 enough &= self._tasks(claim) >= claim.count
             rows &= enough
-            if len(claims) > 1:  # each alone fits: now all together
+            if len(claims) > 1 or claims[0].within > 0:  # each alone fits: now all together
                 for row in np.flatnonzero(rows).tolist():
                     rows[row] = fits(self._frees[row], claims)
             found |= rows

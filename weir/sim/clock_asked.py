@@ -222,13 +222,16 @@ def _start(state: _Play, row: int, pool_id: str, groups: Sequence[GroupAllocatio
     there = state.there
     pool = next(n for n, p in enumerate(there.pools) if p.id == pool_id)
     job, klass = state.jobs[row], int(there.board.jobs.klass[row])
-    shape, pools = there.pools[pool].shape, len(there.pools)
+    where, pools = there.pools[pool], len(there.pools)
     pace = float(there.board.classes.pace[klass * pools + pool])
     lag = float(there.board.classes.lag_s[klass * pools + pool])
     until = state.now + lag + pace * job.expected_s
     known = {g.name: g for g in job.demand.groups}
     claims = tuple(
-        replace(claim_of(known[g.group], g.count, shape), ends_at=until if until < inf else None)
+        replace(
+            claim_of(known[g.group], g.count, where.shape, where.levels),
+            ends_at=until if until < inf else None,
+        )
         for g in groups
     )
     end = state.now + lag + pace * float(there.replay.duration_s[row])

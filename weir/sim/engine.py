@@ -11,17 +11,18 @@ policy predicts, what past jobs of its user taught).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from time import perf_counter
 
 import numpy as np
 
+from weir.control.energy import catalog_w
 from weir.core.demand import Demand
 from weir.core.inventory import Pool
 from weir.scheduling.energy import Energy, Forecast
+from weir.scheduling.longer import grown
 from weir.scheduling.policy import Policy
-from weir.scheduling.setup import grown
 from weir.scheduling.snapshot import Queue
 from weir.sim.clock_asked import play, takes
 from weir.sim.compiled import compiled_loop
@@ -43,7 +44,9 @@ class Options:
     how often costs that follow curves are worked out anew. `memory_s` is how long a fair share
     remembers; `weights` are of queues (the users' or homes' names), 1 where not told. With
     `queues`, homes are names of these, which share as in a server, quotas included. `demands` are
-    those of some kinds of job, told whole: instead of what columns say of tasks. With `preemptible`
+    those of some kinds of job, told whole: instead of what columns say of tasks. `energy` is by
+    site, its forecasts on Unix time, instead of what curves, PUE and `power_w` say. Where neither
+    says what energy costs, pools that declare it do. With `preemptible`
     every job may be pushed out by a policy that does that, and then starts anew.
     """
 
@@ -59,6 +62,7 @@ class Options:
     queues: Sequence[Queue] = ()
     demands: Mapping[str, Demand] = field(default_factory=dict)
     preemptible: bool = False
+    energy: Mapping[str, Energy] = field(default_factory=dict)
 
 
 def simulate(
@@ -111,19 +115,62 @@ def _run(there: Stage, options: Options, progress: Callable[[float, int], None] 
 
 
 def energies(workload: Workload, pools: Sequence[Pool], options: Options) -> Mapping[str, Energy]:
-    """Energy by site, on the clock of the workload; empty where nothing is known."""
-    if not options.power_w:
-        return {}
+    """Energy by site, on the clock of the workload; empty where nothing is known. Where that does
+    not say when it begins, it begins at midnight UTC for prices that pools declare.
+    """
+    if options.energy:
+        since = 0.0 if isnan(workload.epoch_s) else workload.epoch_s
+        return {site: _moved(energy, since) for site, energy in options.energy.items()}
     span = float(workload.submit_s[-1]) * 2 + 30 * 86400 if len(workload) else 0.0
+    prices = {**_declared(pools), **options.price}
+    if not options.power_w:
+        return _by_catalog(pools, prices, workload.epoch_s, span)
     return {
         site: Energy(
             device_w=options.power_w,
             pue=options.pue.get(site),
             carbon=_forecast(options.carbon.get(site), workload.epoch_s, span),
-            price=_forecast(options.price.get(site), workload.epoch_s, span),
+            price=_forecast(prices.get(site), workload.epoch_s, span),
         )
         for site in {pool.site for pool in pools}
     }
+
+
+def _declared(pools: Sequence[Pool]) -> dict[str, Curve]:
+    """What energy costs at the sites, as far as pools declare it: the first one of each counts."""
+    found: dict[str, Curve] = {}
+    for pool in pools:
+        prices = pool.energy_price_micro_per_kwh
+        if prices and pool.site not in found:
+            values = np.array(prices) / 1e6
+            step_s = 86400 / len(prices)
+            found[pool.site] = Curve(pool.site, "per kWh", 0.0, step_s, values, cyclic=True)
+    return found
+
+
+def _by_catalog(
+    pools: Sequence[Pool], prices: Mapping[str, Curve], epoch_s: float, span_s: float
+) -> Mapping[str, Energy]:
+    """What energy costs where nobody says what devices draw: as the catalog has it."""
+    if not prices:
+        return {}
+    watts: dict[str, dict[str, float]] = {}
+    for pool in pools:
+        drawn = catalog_w(pool.device_model)
+        watts.setdefault(pool.site, {}).update([drawn] if drawn else [])
+    return {
+        site: Energy(price=_forecast(prices.get(site), epoch_s, span_s), watts_of=known)
+        for site, known in watts.items()
+    }
+
+
+def _moved(energy: Energy, since: float) -> Energy:
+    """The same on a clock whose 0 is `since`."""
+    carbon, price = (
+        None if f is None else Forecast(f.start_s - since, f.step_s, f.values)
+        for f in (energy.carbon, energy.price)
+    )
+    return replace(energy, carbon=carbon, price=price)
 
 
 def _forecast(curve: Curve | None, epoch_s: float, span_s: float) -> Forecast | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from weir.core.errors import BadInput
-from weir.core.inventory import HostShape, Location, Pool, all_free
+from weir.core.inventory import Block, HostShape, Location, Pool, all_free, all_free_in
 from weir.wire.pools import PoolFields
 
 PLENTY_CPU_MILLI = 10**12
@@ -119,6 +119,7 @@ def site_pool(
     """
     shape, where = fields.shape, fields.location
     host = HostShape(shape.cpu_milli, shape.memory_bytes, shape.devices, shape.storage_bytes)
+    blocks = tuple(Block(b.names, b.hosts) for b in fields.blocks)
     return Pool(
         id=f"{cluster}/{fields.name}",
         name=fields.name,
@@ -127,7 +128,7 @@ def site_pool(
         site_name=site,
         hosts=fields.hosts,
         shape=host,
-        free=all_free(fields.hosts, host),
+        free=all_free_in(fields.hosts, host, blocks),
         device_model=fields.device_model,
         emulated=False,
         open=fields.open,
@@ -144,4 +145,7 @@ def site_pool(
         currency=fields.currency,
         max_walltime_s=fields.max_walltime_s,
         measured_gflops=fields.measured_gflops,
+        energy_price_micro_per_kwh=fields.energy_price_micro_per_kwh,
+        levels=fields.levels,
+        blocks=blocks,
     )

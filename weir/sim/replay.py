@@ -7,7 +7,7 @@ the demands and the queues as they are in the domain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite, nan
 
@@ -15,16 +15,20 @@ import numpy as np
 
 from weir.control.replay import PastJob, Study, Told
 from weir.core.demand import Demand
+from weir.core.inventory import Pool
+from weir.scheduling.columns import canonical_model
+from weir.scheduling.energy import Energy
 from weir.scheduling.policies import policy
 from weir.sim.engine import Options, simulate
 from weir.sim.outcome import Outcome, SimPool
 from weir.sim.results import BY_NAME, Number, counts_devices, measures_of
-from weir.sim.workload import Workload, workload
+from weir.sim.workload import Floats, Workload, workload
 from weir.wire.replays import ReplayColumn, ReplayMeasure, ReplayResult
 
 SHOWN = (
     "placed", "never_started", "mean_wait_s", "median_wait_s", "p95_wait_s", "max_wait_s",
     "mean_jct_s", "mean_slowdown", "p95_slowdown", "utilisation", "makespan_s", "work_h", "cost",
+    "energy_wh", "carbon_g",
 )  # fmt: skip
 """What is told of each column, by the names of `weir.sim.results`."""
 
@@ -38,8 +42,8 @@ def replay(study: Study, told: Told) -> ReplayResult:
     """Simulate a study, policy by policy."""
     load = workload_of(study.jobs)
     pools = tuple(sorted(study.pools, key=lambda p: p.id))
-    options = Options(queues=study.queues, demands=_demands(study))
-    past = as_it_was(study.jobs, load, tuple(SimPool.of(p) for p in pools), pools[0].currency)
+    options = Options(queues=study.queues, demands=_demands(study), energy=dict(study.energy))
+    past = as_it_was(study.jobs, load, pools, dict(study.energy))
     columns = [_column(AS_IT_WAS, past)]
     for number, name in enumerate(study.policies):
 
@@ -94,33 +98,64 @@ def _demands(study: Study) -> Mapping[str, Demand]:
 
 
 def as_it_was(
-    jobs: tuple[PastJob, ...], load: Workload, pools: tuple[SimPool, ...], currency: str
+    jobs: tuple[PastJob, ...],
+    load: Workload,
+    pools: tuple[Pool, ...],
+    energy: Mapping[str, Energy],
 ) -> Outcome:
-    """What really happened, as if it had been simulated."""
+    """What really happened, as if it had been simulated. What jobs drew is reckoned as in a
+    simulation, from what they held.
+    """
     by_id = {j.id: j for j in jobs}
     rows = [by_id[i] for i in load.ids]
     index = {p.id: n for n, p in enumerate(pools)}
     held = np.array([j.held_s for j in rows])
     hourly = np.array([j.price_micro_per_hour / MICRO for j in rows])
-    price = hourly * held / 3600
+    wh, carbon, paid = _drawn(rows, pools, index, energy)
+    price = hourly * held / 3600 + paid
     nothing = np.full(len(rows), nan)
     return Outcome(
         policy=AS_IT_WAS,
         workload=load,
-        pools=pools,
+        pools=tuple(SimPool.of(p) for p in pools),
         start_s=np.array([j.started_at for j in rows]) - load.epoch_s,
         end_s=np.array([j.ended_at for j in rows]) - load.epoch_s,
         busy_s=held,
         lost_s=np.zeros(len(rows)),
         pool=np.array([index.get(j.pool, -1) for j in rows], dtype=np.int32),
         price=price if price.any() else nothing,
-        carbon_g=nothing,
-        energy_wh=nothing,
+        carbon_g=carbon,
+        energy_wh=wh,
         moved_bytes=np.zeros(len(rows), dtype=np.int64),
-        currency=currency,
+        currency=pools[0].currency,
         wall_s=0.0,
         rounds=0,
     )
+
+
+def _drawn(
+    rows: Sequence[PastJob],
+    pools: Sequence[Pool],
+    index: Mapping[str, int],
+    energy: Mapping[str, Energy],
+) -> tuple[Floats, Floats, Floats]:
+    """Energy in Wh and carbon in g of every job, NaN where unknown, and what the energy cost."""
+    wh, carbon = np.full((2, len(rows)), nan)
+    paid = np.zeros(len(rows))
+    for row, job in enumerate(rows):
+        at = index.get(job.pool, -1)
+        there = energy.get(pools[at].site) if at >= 0 else None
+        if there is None:
+            continue
+        watts = there.watts_of.get(canonical_model(pools[at].device_model or ""), nan)
+        cpu_milli, _, device_milli = job.amounts
+        wh[row] = float(there.kw(device_milli, cpu_milli, watts)) * job.held_s / 3.6
+        span = job.started_at, job.ended_at
+        if there.carbon is not None:
+            carbon[row] = wh[row] / 1000 * float(there.carbon.mean(*span))
+        if there.price is not None:
+            paid[row] = np.nan_to_num(wh[row]) / 1000 * float(there.price.mean(*span))
+    return wh, carbon, paid
 
 
 def _column(name: str, outcome: Outcome) -> ReplayColumn:
@@ -141,6 +176,11 @@ def _notes(study: Study) -> tuple[str, ...]:
     ]
     if any(demand.pinned_pool for _, demand in study.demands):
         found.append("Jobs that another domain had pinned to a pool stay there.")
+    if study.energy:
+        found.append(
+            "Energy is what the catalog says that busy devices draw, or what the site's did, with "
+            "what its building takes; carbon and prices are those of the hour."
+        )
     unfair = [n for n in study.policies if not policy(n).fair]
     if study.queues and unfair:
         found.append(f"{', '.join(unfair)} can only be set once the queues are removed.")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weir.core.inventory import Pool, all_free
+from weir.core.inventory import Pool, empty_hosts
 from weir.scheduling import rank
 from weir.scheduling.board import Board, Rules
-from weir.scheduling.columns import PoolColumns
+from weir.scheduling.columns import PoolColumns, canonical_model
 from weir.scheduling.encode import Class, Surroundings, class_rows, classify
-from weir.scheduling.energy import Energy
+from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.estimate import rows_for
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
@@ -82,7 +82,8 @@ class Stage:
         found = np.zeros_like(self.base)
         for row, pool in enumerate(self.pools):
             if pool.site in rate:
-                found[:, row] = self.kw[:, row] * rate[pool.site][index[:, row]]
+                drawn = np.nan_to_num(self.kw[:, row])  # of who knows what it draws
+                found[:, row] = drawn * rate[pool.site][index[:, row]]
         return found
 
     def _rate(self, energy: Energy, now: float, until: Floats) -> Floats:
@@ -155,7 +156,9 @@ def _bill(
         if energy.carbon is not None:
             carbon[here] = wh[here] / 1000 * energy.carbon.mean(start[here], end[here])
         if energy.price is not None:
-            energy_price[here] = wh[here] / 1000 * energy.price.mean(start[here], end[here])
+            energy_price[here] = (
+                np.nan_to_num(wh[here]) / 1000 * energy.price.mean(start[here], end[here])
+            )
     hourly = np.stack([c.judgment.tasks.price_micro_per_hour for c in stage.classes])
     rent = (hourly[klass, at] / 1e6).astype(np.float64) * busy / 3600
     price = np.where(placed, rent + energy_price, nan)
@@ -201,7 +204,10 @@ def stage(
     klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits, options.demands)
     plain = _without_curves(around)
     classes = tuple(classify(columns, s, asked(s, limits), policy, plain) for s in shapes)
-    eligible = _eligible(load, policy, energy, ranked)
+    kw = _kw(classes, ranked, energy)
+    eligible = load.submit_s.astype(np.float64)
+    if policy.shift and (load.patience_s > 0).any() and energy:
+        eligible = shifted(load, policy, ranked, energy, classes, klass, kw)
     order = np.argsort(eligible, kind="stable")
     board = _board(load, columns, ranked, policy, classes, klass, order, options)
     least = bool(board.scores.meta[STRIDE] > 0)
@@ -229,7 +235,7 @@ def stage(
         energy=energy,
         classes=classes,
         order=order,
-        kw=_kw(classes, ranked, energy),
+        kw=kw,
         base=board.classes.cost.reshape(len(classes), len(ranked)).copy(),
         runs_s=_runs_s(board, classes, len(ranked)),
         past=Past.of(columns, ranked, classes, options.memory_s),
@@ -282,15 +288,22 @@ def _mix(policy: Policy, classes: Sequence[Class], klass: Any, pools: int) -> Mi
 
 
 def _pool_row(pool: Pool, speed: int) -> PoolRow:
-    free = all_free(pool.hosts, pool.shape)
+    free = empty_hosts(pool)
     return PoolRow(
         free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices, speed, pool.site
     )
 
 
 def _without_curves(around: Surroundings) -> Surroundings:
-    """The same with clean and free energy: what curves say is added as time goes on."""
-    flat = {site: replace(e, carbon=None, price=None) for site, e in around.energy.items()}
+    """The same with clean and free energy: what curves say is added as time goes on.
+
+    Clean is not unknown, which is weighed as if it were bad: that stays for sites without a curve.
+    """
+    clean = Forecast(0.0, 3600.0, np.zeros(1))
+    flat = {
+        site: replace(e, carbon=None if e.carbon is None else clean, price=None)
+        for site, e in around.energy.items()
+    }
     return replace(around, energy=flat)
 
 
@@ -300,19 +313,12 @@ def _kw(classes: Sequence[Class], pools: Sequence[Pool], energy: Mapping[str, En
         there = energy.get(pool.site)
         if there is None:
             continue
+        watts = there.watts_of.get(canonical_model(pool.device_model or ""), nan)
         for k, c in enumerate(classes):
             milli, cpu = c.judgment.tasks.sums
-            kw[k, row] = there.kw(milli[min(row, len(milli) - 1)], cpu[min(row, len(cpu) - 1)])
+            held = milli[min(row, len(milli) - 1)], cpu[min(row, len(cpu) - 1)]
+            kw[k, row] = there.kw(*held, watts)
     return kw
-
-
-def _eligible(
-    load: Workload, policy: Policy, energy: Mapping[str, Energy], pools: Sequence[Pool]
-) -> Floats:
-    """When each job may start: at its submission, or later if the policy shifts deferrable jobs."""
-    if not policy.shift or not (load.patience_s > 0).any() or not energy:
-        return load.submit_s.astype(np.float64)
-    return shifted(load, policy, [energy[p.site] for p in pools if p.site in energy])
 
 
 def _replay(

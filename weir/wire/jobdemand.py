@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from weir.core import units
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
 from weir.wire.jobspec import Devices, JobSpec, Tasks, milliseconds, traits_of, walltime_s
 
 
@@ -55,7 +55,16 @@ def _group(tasks: Tasks) -> TaskGroup:
         fabric=tasks.fabric,
         max_per_host=tasks.max_per_host,
         exclusive=tasks.exclusive,
+        topology=topology_of(tasks),
     )
+
+
+def topology_of(tasks: Tasks) -> Topology | None:
+    """The block that a group's tasks are to lie in together."""
+    wish = tasks.topology
+    if wish is None:
+        return None
+    return Topology(wish.required or wish.preferred or "", wish.required is not None)
 
 
 def _device(devices: Devices) -> DeviceRequest:

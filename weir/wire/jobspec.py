@@ -150,6 +150,19 @@ class Variant(Wire):
     environment: Environment = {}
 
 
+class Topology(Wire):
+    """The block of a pool that all tasks of a group lie in, by its level, such as `rack`."""
+
+    required: Name | None = Field(None, description="level of which they must share one block")
+    preferred: Name | None = Field(None, description="the same where one block has room")
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Self:
+        if (self.required is None) == (self.preferred is None):
+            raise ValueError("give one level: required, or preferred")
+        return self
+
+
 class Tasks(Wire):
     """A task group: `count` equal tasks, started together or not at all."""
 
@@ -163,6 +176,7 @@ class Tasks(Wire):
     )
     exclusive: bool = Field(False, description="their hosts carry nothing else, and are held whole")
     fabric: tuple[Name, ...] = ()
+    topology: Topology | None = None
     command: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
     environment: Environment = {}

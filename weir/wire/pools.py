@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from weir.core import inventory
 from weir.core.inventory import MAX_LATENCY_US, FreeShape, HostShape, Location, Pool
 from weir.wire.base import Answer, Wire
 
@@ -17,6 +18,8 @@ LARGEST = 2**62
 """Largest amount that is taken: it fits a signed 64-bit number with room for one addition."""
 
 MAX_HOSTS = 1_000_000
+MAX_BLOCKS = 100_000
+SOME_LEVELS = Field(max_length=8)
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 CpuMilli = Annotated[int, Field(ge=0, le=10**12)]
@@ -24,6 +27,7 @@ Latency = Annotated[int, Field(ge=0, le=MAX_LATENCY_US)]
 Price = Annotated[int, Field(ge=0, le=10**15)]
 Seconds = Annotated[int, Field(ge=1, le=10**12)]
 Gflops = Annotated[int, Field(ge=1, le=10**15)]
+LevelName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 
 
 class Shape(Wire):
@@ -42,6 +46,14 @@ class Free(Wire):
     cpu_milli: CpuMilli
     memory_bytes: Count
     devices: tuple[tuple[Annotated[int, Field(ge=1, le=1000)], Positive], ...] = ()
+    block: Annotated[tuple[Annotated[int, Field(ge=-1, le=MAX_BLOCKS)], ...], SOME_LEVELS] = ()
+
+
+class Block(Wire):
+    """Hosts that share a block on every level: their names, the outermost first, "" for none."""
+
+    names: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], SOME_LEVELS]
+    hosts: Annotated[int, Field(ge=1, le=MAX_HOSTS)]
 
 
 class Place(Wire):
@@ -68,6 +80,13 @@ class PoolTerms(Wire):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
     max_walltime_s: Seconds | None = None
     measured_gflops: tuple[tuple[str, Gflops], ...] = ()
+    energy_price_micro_per_kwh: Annotated[tuple[Price, ...], Field(max_length=24)] = ()
+
+    @model_validator(mode="after")
+    def _prices_of_a_day(self) -> Self:
+        if len(self.energy_price_micro_per_kwh) not in (0, 1, 24):
+            raise ValueError("energy has one price, or 24: for the hours of the day in UTC")
+        return self
 
 
 class PoolFields(PoolTerms):
@@ -78,6 +97,18 @@ class PoolFields(PoolTerms):
     shape: Shape
     device_model: str | None = None
     open: bool = True
+    levels: Annotated[tuple[LevelName, ...], SOME_LEVELS] = ()
+    blocks: Annotated[tuple[Block, ...], Field(max_length=MAX_BLOCKS)] = ()
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        if len(set(self.levels)) < len(self.levels):
+            raise ValueError("two levels have one name")
+        if any(len(b.names) != len(self.levels) for b in self.blocks):
+            raise ValueError("every block has a name for each of the levels")
+        if sum(b.hosts for b in self.blocks) > self.hosts:
+            raise ValueError("the blocks have more hosts than the pool")
+        return self
 
     @model_validator(mode="after")
     def _countable(self) -> Self:
@@ -138,6 +169,9 @@ class PoolAnswer(Answer):
     currency: str
     max_walltime_s: int | None
     measured_gflops: tuple[tuple[str, int], ...]
+    levels: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    energy_price_micro_per_kwh: tuple[int, ...] = ()
     runs: int
     heard_at: float | None
 
@@ -171,6 +205,9 @@ def pool_from(report: PoolReport) -> Pool:
         max_walltime_s=report.max_walltime_s,
         measured_gflops=report.measured_gflops,
         queue_ahead=report.queue_ahead,
+        levels=report.levels,
+        blocks=tuple(inventory.Block(b.names, b.hosts) for b in report.blocks),
+        energy_price_micro_per_kwh=report.energy_price_micro_per_kwh,
     )
 
 
@@ -214,17 +251,26 @@ def report_of(pool: Pool, free: tuple[FreeShape, ...] | None = None) -> PoolRepo
         currency=pool.currency,
         max_walltime_s=pool.max_walltime_s,
         measured_gflops=pool.measured_gflops,
+        levels=pool.levels,
+        blocks=tuple(Block(names=b.names, hosts=b.hosts) for b in pool.blocks),
+        energy_price_micro_per_kwh=pool.energy_price_micro_per_kwh,
     )
 
 
 def free_from(free: tuple[Free, ...]) -> tuple[FreeShape, ...]:
     """Wire to core."""
-    return tuple(FreeShape(f.cpu_milli, f.memory_bytes, f.devices, f.hosts) for f in free)
+    return tuple(FreeShape(f.cpu_milli, f.memory_bytes, f.devices, f.hosts, f.block) for f in free)
 
 
 def free_of(free: tuple[FreeShape, ...]) -> tuple[Free, ...]:
     """Core to wire."""
     return tuple(
-        Free(hosts=f.hosts, cpu_milli=f.cpu_milli, memory_bytes=f.memory_bytes, devices=f.devices)
+        Free(
+            hosts=f.hosts,
+            cpu_milli=f.cpu_milli,
+            memory_bytes=f.memory_bytes,
+            devices=f.devices,
+            block=f.block,
+        )
         for f in free
     )

@@ -9,8 +9,7 @@ CHEAPEST = Policy(
     energy_weight=0.01,
     start_weight=0.001,
     hop_weight=0.0001,
-    use_weight=0.03,
-    surplus_weight=0.01,
+    surplus_weight=0.003,
     hold=False,
     shift=True,
 )

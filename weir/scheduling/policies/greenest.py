@@ -10,7 +10,6 @@ GREENEST = Policy(
     start_weight=0.1,
     price_weight=0.001,
     data_weight=0.001,
-    use_weight=1.0,
     surplus_weight=0.3,
     hold=False,
     shift=True,
