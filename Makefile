@@ -13,7 +13,7 @@ export WEIR_HOME
 CODE := $(wildcard weir tests benchmarks)
 BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_speed \
 	simulator_speed optimal across_centers ingest national_query server_round console \
-	slurm_jobs slurm_agent slurm_federation
+	slurm_jobs slurm_agent slurm_federation kubernetes_jobs ray_jobs
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \

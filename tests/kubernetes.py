@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ import httpx2
 import pytest
 import yaml
 
+from tests.kubernetes_claims import claim_of
 from tests.kubernetes_kubelet import MERGE, Kubelet
 from weir.executors.base import Executor
 from weir.executors.kubernetes import KubernetesExecutor
@@ -192,6 +194,10 @@ class Server:
 
         for body in objects((NAMESPACE,), AGENT, NAMESPACE):
             self.make(collection(body), body)
+        self.give_token()
+
+    def give_token(self) -> None:
+        """A kubeconfig with a token of the agent's account."""
         where = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{AGENT}/token"
         made = self.make(where, {"spec": {"expirationSeconds": 86400}})
         self.token = str(made["status"]["token"])
@@ -347,9 +353,20 @@ def settings(**changes: Any) -> KubernetesSettings:
 
 
 def executor(home: Path, **changes: Any) -> Executor:
-    """An executor with the agent's rights."""
-    data = {"read": [f"file://{home}/*"]}
-    return KubernetesExecutor(settings(data=data, **changes), home / "kubernetes", time.time)
+    """An executor with the agent's rights; jobs may read and write under `home`, and by HTTP here.
+    Pods have the Python that runs the tests, and packages of `home`/wheels.
+    """
+    both = [f"file://{home}/*", "http://127.0.0.1/*"]
+    data = {"read": both, "write": both, "inside": ["127.0.0.1"]}
+    options = ["--no-index", f"--find-links={home}/wheels", "--only-binary=:all:"]
+    own = {"data": data, "software": {"python": sys.executable, "pip_options": options}}
+    return KubernetesExecutor(settings(**{**own, **changes}), home / "kubernetes", time.time)
+
+
+def volume_executor(home: Path) -> Executor:
+    """The same, with runs' folders on a volume."""
+    claim = claim_of(home / "volume", NAMESPACE, os.environ[KUBECONFIG_VARIABLE])
+    return executor(home, volume={"claim": claim, "folder": str(home / "volume"), "settle_s": 1})
 
 
 def show(server: Server) -> str:

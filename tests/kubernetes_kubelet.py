@@ -12,69 +12,35 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import signal
-import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx2
-import psutil
 
+from tests.kubernetes_containers import MESSAGE, Container, keep_memory, launched, now
+from tests.kubernetes_logs import Log, log_server
 from weir.executors.kubernetes_records import RANK_ANNOTATION as RANK
-from weir.executors.kubernetes_records import whole
 
-MESSAGE = Path("/dev/termination-log")
 MERGE = {"Content-Type": "application/merge-patch+json"}
 LOOK_S = 0.05
-
-BEGIN = """set -e
-while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
-shift
-exec "$@"
-"""
-
-
-@dataclass
-class _Container:
-    name: str
-    process: subprocess.Popen[bytes] | None = None
-    started: str = ""
-    ended: str = ""
-    code: int | None = None
-    reason: str = ""
-    limit: int = 0
-
-    def pid(self) -> int | None:
-        """Its first process, which is the one child of who made the namespaces."""
-        if self.process is None:
-            return None
-        with suppress(psutil.Error):
-            return next((c.pid for c in psutil.Process(self.process.pid).children()), None)
-        return None
-
-    def kill(self, how: int) -> None:
-        pid = self.pid()
-        if pid is not None and self.code is None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, how)
+PLACES = tuple(Path(place) for place in ("/weir", "/weir-inputs", "/weir-environments"))
+"""Where volumes are in pods of Weir's, which this machine has to have while there are any."""
 
 
 @dataclass
 class _Pod:
     data: dict[str, Any]
     folder: Path
-    containers: list[_Container] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+    before: list[Container] = field(default_factory=list)
     deleted: threading.Event = field(default_factory=threading.Event)
     grace_s: float = 30.0
 
@@ -82,6 +48,10 @@ class _Pod:
     def path(self) -> str:
         meta = self.data["metadata"]
         return f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+
+    @property
+    def all(self) -> list[Container]:
+        return [*self.before, *self.containers]
 
     @property
     def uid(self) -> str:
@@ -97,14 +67,14 @@ class Kubelet:
         self._guard = threading.Lock()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._logs = _log_server(self, port, certificate)
+        self._logs = log_server(self.log_of, port, certificate)
         self._ranks: dict[str, int] = {}
         self.pull_works = True
         self.indexed = False
 
     def start(self) -> None:
         """Begin to watch and to serve logs."""
-        for place in (Path("/weir"), Path("/weir-inputs")):
+        for place in PLACES:
             place.mkdir(exist_ok=True)
         MESSAGE.touch()
         self._home.mkdir(exist_ok=True)
@@ -121,19 +91,21 @@ class Kubelet:
         with self._guard:
             pods = list(self._pods.values())
         for pod in pods:
-            for container in pod.containers:
+            for container in pod.all:
                 container.kill(signal.SIGKILL)
-        for place in (Path("/weir"), Path("/weir-inputs")):
+        for place in (Path("/weir/work"), *PLACES):  # a mount there has made the first
             with suppress(OSError):
                 place.rmdir()
 
-    def log_of(self, namespace: str, name: str, container: str) -> Path | None:
-        """Where a container's log is."""
+    def log_of(self, words: Sequence[str]) -> Log | None:
+        """The log of a container, by namespace, pod and name."""
+        namespace, name, container = words
         with self._guard:
             for pod in self._pods.values():
                 meta = pod.data["metadata"]
                 if (meta["namespace"], meta["name"]) == (namespace, name):
-                    return pod.folder / f"{container}.log"
+                    log = next((c.log for c in pod.all if c.name == container), None)
+                    return log or Log(pod.folder / f"{container}.log")
         return None
 
     # -- watching --------------------------------------------------------------------------------
@@ -200,6 +172,8 @@ class Kubelet:
             waiting = self._waits(pod)
             volumes = None if waiting else self._volumes(pod)
             if volumes is not None:
+                if not self._prepare(pod, volumes):
+                    return False
                 for spec in pod.data["spec"]["containers"]:
                     pod.containers.append(self._start(pod, spec, volumes))
                 self._tell(pod, "Running")
@@ -208,6 +182,23 @@ class Kubelet:
             self._tell(pod, "Pending", {"reason": reason, "message": said})
             pod.deleted.wait(0.2)
         return False
+
+    def _prepare(self, pod: _Pod, volumes: Mapping[str, Path]) -> bool:
+        """Run what comes before its containers, one after the other; whether all of it was good."""
+        for spec in pod.data["spec"].get("initContainers", ()):
+            container = self._start(pod, spec, volumes)
+            pod.before.append(container)
+            self._tell(pod, "Pending", {"reason": "PodInitializing"})
+            while not self._ended(container):
+                if pod.deleted.is_set() or self._stopped.is_set():
+                    container.kill(signal.SIGKILL)
+                assert container.process is not None
+                with suppress(subprocess.TimeoutExpired):
+                    container.process.wait(LOOK_S)
+            if container.code or pod.deleted.is_set():
+                self._tell(pod, "Failed", {"reason": "PodInitializing"})
+                return False
+        return True
 
     def _number(self, pod: _Pod) -> None:
         """Number the pods of an Indexed Job, of which this old server knows nothing."""
@@ -235,6 +226,12 @@ class Kubelet:
             folder = pod.folder / f"volume-{volume['name']}"
             folder.mkdir(exist_ok=True)
             found[volume["name"]] = folder
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim is not None:
+                there = self._claimed(pod, claim)
+                if there is None:
+                    return None
+                found[volume["name"]] = there
             for source in volume.get("projected", {}).get("sources", ()):
                 name = source["secret"]["name"]
                 where = f"/api/v1/namespaces/{pod.data['metadata']['namespace']}/secrets/{name}"
@@ -245,27 +242,17 @@ class Kubelet:
                     (folder / key).write_bytes(base64.b64decode(text))
         return found
 
-    def _start(self, pod: _Pod, spec: Mapping[str, Any], volumes: Mapping[str, Path]) -> _Container:
-        message = pod.folder / f"{spec['name']}.message"
-        message.touch()
-        mounts = [str(message), str(MESSAGE)]
-        for mount in spec.get("volumeMounts", ()):
-            mounts += [str(volumes[mount["name"]]), mount["mountPath"]]
-        apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-        command = [*apart, "/bin/sh", "-c", BEGIN, "kubelet", *mounts, "--", *spec["command"]]
-        limit = spec.get("resources", {}).get("limits", {}).get("memory", 0)
-        container = _Container(spec["name"], started=_now(), limit=whole(limit))
-        with open(pod.folder / f"{spec['name']}.log", "wb") as log:
-            container.process = subprocess.Popen(
-                command,
-                env=_environment(pod, spec),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-            )
-        return container
+    def _claimed(self, pod: _Pod, claim: str) -> Path | None:
+        """The folder of this machine that a claim is bound to; None if there is none yet."""
+        namespace = pod.data["metadata"]["namespace"]
+        where = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}"
+        name = self._client.get(where).json().get("spec", {}).get("volumeName")
+        there = self._client.get(f"/api/v1/persistentvolumes/{name}").json() if name else {}
+        path = there.get("spec", {}).get("hostPath", {}).get("path")
+        return Path(path) if path else None
+
+    def _start(self, pod: _Pod, spec: Mapping[str, Any], volumes: Mapping[str, Path]) -> Container:
+        return launched(pod.data, pod.folder, spec, volumes)
 
     def _attend(self, pod: _Pod) -> None:
         """Stay until all of its containers have ended, or it is to be deleted."""
@@ -295,7 +282,9 @@ class Kubelet:
             if now > looked + 4 * LOOK_S:
                 looked = now
                 for container in pod.containers:
-                    _keep_memory(container)
+                    keep_memory(container)
+            for container in pod.containers:
+                container.log.note(time.time())
             self._wait(pod)
         good = all(c.code == 0 for c in pod.containers) and not reason
         with suppress(httpx2.HTTPError):
@@ -307,12 +296,12 @@ class Kubelet:
             with suppress(subprocess.TimeoutExpired):
                 first.process.wait(LOOK_S)
 
-    def _ended(self, container: _Container) -> bool:
+    def _ended(self, container: Container) -> bool:
         code = container.process.poll() if container.process else 0
         if code is None:
             return False
         container.code = 128 - code if code < 0 else code
-        container.ended = _now()
+        container.ended = now()
         return True
 
     def _tell(
@@ -322,20 +311,15 @@ class Kubelet:
         waiting: Mapping[str, str] | None = None,
         reason: str = "",
     ) -> None:
-        statuses = []
-        for spec in pod.data["spec"]["containers"]:
-            container = next((c for c in pod.containers if c.name == spec["name"]), None)
-            statuses.append(
-                {
-                    "name": spec["name"],
-                    "image": spec["image"],
-                    "imageID": "",
-                    "ready": container is not None and container.code is None,
-                    "restartCount": 0,
-                    "state": _state(pod, container, waiting),
-                }
-            )
-        status = {"phase": phase, "containerStatuses": statuses, "startTime": _now()}
+        spec = pod.data["spec"]
+        statuses = [_status(pod, one, pod.containers, waiting) for one in spec["containers"]]
+        before = [_status(pod, one, pod.before, waiting) for one in spec.get("initContainers", ())]
+        status: dict[str, Any] = {
+            "phase": phase,
+            "containerStatuses": statuses,
+            "startTime": now(),
+        }
+        status |= {"initContainerStatuses": before} if before else {}
         if reason:
             status |= {"reason": reason, "message": "Pod was active longer than it may be"}
         while not self._stopped.is_set():  # as a kubelet does, until the server has it
@@ -347,8 +331,25 @@ class Kubelet:
             self._stopped.wait(0.2)
 
 
+def _status(
+    pod: _Pod,
+    spec: Mapping[str, Any],
+    containers: Sequence[Container],
+    waiting: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    container = next((c for c in containers if c.name == spec["name"]), None)
+    return {
+        "name": spec["name"],
+        "image": spec["image"],
+        "imageID": "",
+        "ready": container is not None and container.code is None,
+        "restartCount": 0,
+        "state": _state(pod, container, waiting),
+    }
+
+
 def _state(
-    pod: _Pod, container: _Container | None, waiting: Mapping[str, str] | None
+    pod: _Pod, container: Container | None, waiting: Mapping[str, str] | None
 ) -> dict[str, Any]:
     if container is None:
         return {"waiting": dict(waiting or {"reason": "ContainerCreating"})}
@@ -358,67 +359,3 @@ def _state(
     reason = container.reason or ("Completed" if container.code == 0 else "Error")
     ended = {"exitCode": container.code, "reason": reason, "message": said}
     return {"terminated": ended | {"startedAt": container.started, "finishedAt": container.ended}}
-
-
-def _keep_memory(container: _Container) -> None:
-    """Kill the largest process of a container that has more than it may have, as a kernel does."""
-    pid = container.pid() if container.limit and container.code is None else None
-    if pid is None:
-        return
-    with suppress(psutil.Error):
-        first = psutil.Process(pid)
-        family = [first, *first.children(recursive=True)]
-        sizes = {p: p.memory_full_info().uss for p in family}  # what others share is not theirs
-        if sum(sizes.values()) > container.limit:
-            container.reason = "OOMKilled"
-            max(sizes, key=sizes.__getitem__).kill()
-
-
-def _environment(pod: _Pod, spec: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    rank = pod.data["metadata"].get("annotations", {}).get(RANK)
-    if rank is not None:
-        found["JOB_COMPLETION_INDEX"] = rank
-    for entry in spec.get("env", ()):
-        field_path = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
-        value = entry.get("value", "")
-        if field_path == "spec.nodeName":
-            value = pod.data["spec"]["nodeName"]
-        elif field_path == "metadata.name":
-            value = pod.data["metadata"]["name"]
-        for name, known in found.items():
-            if f"$$({name})" not in value:
-                value = value.replace(f"$({name})", known)
-        found[entry["name"]] = value.replace("$$(", "$(")
-    return found
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _log_server(kubelet: Kubelet, port: int, certificate: Path) -> ThreadingHTTPServer:
-    class Logs(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            words = asked.path.strip("/").split("/")
-            file = kubelet.log_of(*words[1:4]) if len(words) == 4 else None
-            limit = int(parse_qs(asked.query).get("limitBytes", ["67108864"])[0])
-            found = file is not None and file.exists()
-            body = file.read_bytes()[:limit] if file is not None and found else b"no such container"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Logs)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    return server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -29,13 +30,20 @@ ENDS = {
 
 
 def local(home: Path) -> Executor:
-    return LocalExecutor(local_settings(data=data(home)), home / "local", time.time)
+    settings = local_settings(data=data(home), software=software(home))
+    return LocalExecutor(settings, home / "local", time.time)
 
 
 def data(home: Path) -> dict[str, Any]:
     """Jobs may read and write under `home`, and by HTTP on this machine."""
     both = [f"file://{home}/*", "http://127.0.0.1/*"]
     return {"read": both, "write": both, "inside": ["127.0.0.1"]}
+
+
+def software(home: Path) -> dict[str, Any]:
+    """Jobs have the Python that runs the tests, and packages of `home`/wheels."""
+    options = ["--no-index", f"--find-links={home}/wheels", "--only-binary=:all:"]
+    return {"python": sys.executable, "pip_options": options}
 
 
 def local_settings(**changes: Any) -> LocalSettings:
@@ -53,6 +61,7 @@ def local_settings(**changes: Any) -> LocalSettings:
 KINDS: Mapping[str, Callable[[Path], Executor]] = {
     "federated": federated.executor,
     "kubernetes": kubernetes.executor,
+    "kubernetes-volume": kubernetes.volume_executor,
     "local": local,
     "ray": ray_cluster.executor,
     "slurm": slurm.by_commands,

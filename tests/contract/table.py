@@ -30,7 +30,7 @@ def _key(nodeid: str) -> tuple[str, str] | None:
     return name.removeprefix("test_").replace("_", " "), kind
 
 
-_KINDS = ("slurm-rest", "slurm", "kubernetes", "ray", "federated", "local")
+_KINDS = ("slurm-rest", "slurm", "kubernetes-volume", "kubernetes", "ray", "federated", "local")
 """The longer name first: one is the start of the other."""
 
 

@@ -10,20 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.contract.bench import KINDS, Bench, order, shell
+from tests.contract.conftest import params, started
 from tests.contract.test_killed import child_of
 from tests.executors.web import Web, web_up
-from tests.slurm import publish
 from weir.core.lifecycle import RunEvent
 from weir.wire.checkpoint import parse
 
 SUCCEEDED, FAILED = RunEvent.SUCCEEDED, RunEvent.FAILED
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.real)])
+@pytest.fixture(params=params(("local", "slurm", "kubernetes", "kubernetes-volume")))
 def kind(request: pytest.FixtureRequest) -> str:
-    if request.param == "slurm":
-        publish(request.getfixturevalue("slurm"))
-    return str(request.param)
+    return started(request)
 
 
 @pytest.fixture
@@ -163,7 +161,12 @@ def test_a_run_that_is_stopped_leaves_its_checkpoint_and_the_next_goes_on(bench:
     archive.write_bytes(packed)
     bench.submit(order("a").model_validate(first | {"run": "b", "restore": name}))
     bench.started("b")
-    bench.until(lambda: bench.text("b") or None, "what the checkpoint says")
+
+    def told() -> str | None:
+        bench.executor.files("b")  # as an agent asks, before it reads
+        return bench.text("b") or None
+
+    bench.until(told, "what the checkpoint says")
     assert bench.text("b") == "41\n"
     bench.executor.forget(["a"])
     bench.executor.cancel(["b"])

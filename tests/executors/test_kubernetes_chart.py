@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from click.testing import CliRunner
 
 from tests.kubernetes import Server, kubernetes
 from weir.cli.agent_join import join
+from weir.cli.agent_proposal_kubernetes import KubernetesProposal, kubernetes_lines
 from weir.cli.agent_rbac import objects
+from weir.executors.kubernetes_settings import KubernetesSettings, KubernetesShare
 
 __all__ = ["kubernetes"]
 
@@ -88,7 +91,7 @@ def rendered(**changes: Any) -> list[dict[str, Any]]:
 
 def test_the_chart_grants_what_the_command_prints() -> None:
     wanted = {b["kind"]: b for b in objects(("jobs",), "weir-agent", "weir")}
-    found = {b["kind"]: b for b in rendered(jobs={"namespace": "jobs", "image": "i"})}
+    found = {b["kind"]: b for b in rendered(jobs={"namespace": "jobs", "image": "i", "claim": ""})}
 
     for kind in ("Role", "ClusterRole"):
         assert found[kind]["rules"] == wanted[kind]["rules"]
@@ -133,6 +136,35 @@ def test_optional_parts_are_there_when_they_are_wanted() -> None:
     assert "imagePullSecrets" not in plain["spec"]["template"]["spec"]
     assert secret["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "r"}]
     assert claim["spec"]["storageClassName"] == "fast"
+
+
+def test_a_claim_for_runs_is_in_the_settings_and_in_the_agents_pod(tmp_path: Path) -> None:
+    jobs = {**values()["jobs"], "claim": "runs"}
+    spec = next(b for b in rendered(jobs=jobs) if b["kind"] == "Deployment")["spec"]
+    pod = spec["template"]["spec"]
+    assert {"name": "runs", "persistentVolumeClaim": {"claimName": "runs"}} in pod["volumes"]
+    (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "runs")
+    join = pod["initContainers"][0]
+    assert {"name": "WEIR_CLAIM", "value": "runs"} in join["env"]
+
+    home = tmp_path / "agent"
+    (tmp_path / "weir").write_text(
+        f"#!/bin/sh\nmkdir {home}\ncp {tmp_path}/joined {home}/agents.yaml"
+    )
+    (tmp_path / "weir").chmod(0o755)
+    settings = KubernetesSettings(namespace="jobs", image="i", shares=(KubernetesShare(),))
+    lines = kubernetes_lines(KubernetesProposal(settings, ()))
+    (tmp_path / "joined").write_text("- executor:\n" + "\n".join(lines))
+    script = join["command"][2].replace("/var/lib/weir/agent", str(home))
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "WEIR_CLAIM": "runs"}
+    for _ in range(2):  # the second time it has joined already
+        subprocess.run(["sh", "-c", script], env=environment, check=True)
+    (agent,) = yaml.safe_load((home / "agents.yaml").read_text())
+    found = KubernetesSettings.model_validate(agent["executor"])
+    assert found.volume is not None
+    assert (found.volume.claim, str(found.volume.folder)) == ("runs", mount["mountPath"])
+    plain = next(b for b in rendered() if b["kind"] == "Deployment")["spec"]["template"]["spec"]
+    assert "runs" not in [v["name"] for v in plain["volumes"]]
 
 
 @pytest.mark.real

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.contract.bench import order, shell
 from weir.core.inventory import HostShape
+from weir.executors.kubernetes_inputs import SECRET_BYTES, Inputs
 from weir.executors.kubernetes_inventory import Kind
 from weir.executors.kubernetes_manifest import (
     KUEUE,
-    SECRET_BYTES,
     VOLCANO,
     Manifest,
     Place,
@@ -23,9 +24,14 @@ from weir.executors.kubernetes_manifest import (
     manifest_of,
     unable,
 )
+from weir.executors.kubernetes_records import GROUP_LABEL, RUN_LABEL
 from weir.executors.kubernetes_resources import counted
 from weir.executors.kubernetes_runs import Run, object_name
-from weir.executors.kubernetes_settings import KubernetesSettings, KubernetesShare
+from weir.executors.kubernetes_settings import (
+    KubernetesSettings,
+    KubernetesShare,
+    KubernetesVolume,
+)
 
 NEW, OLD = Place("agent", indexed=True), Place("agent", indexed=False)
 
@@ -36,17 +42,21 @@ def made(
     share: KubernetesShare | None = None,
     settings: dict[str, Any] | None = None,
     inputs: tuple[tuple[str, bytes], ...] = (),
+    packages: bool = False,
+    levels: tuple[str, ...] = (),
     **spec: Any,
 ) -> Manifest:
     """The objects of a run of these tasks."""
+    if packages:
+        spec |= {"requirements": "r", "inputs": [{"path": "r", "text": "x"}]}
     wanted = order("r", *tasks, **spec)
     run = Run(wanted, "pool", "/nowhere", "jobs", object_name("r", "agent"), 0.0, "word")
     kind = Kind(
         "pool", share or KubernetesShare(), ("n1",), HostShape(8000, 2**34, 8),
-        counted("nvidia.com/gpu"), None, "nvidia-h100-sxm5",
+        counted("nvidia.com/gpu"), None, "nvidia-h100-sxm5", levels=levels,
     )  # fmt: skip
     said = {"namespace": "jobs", "image": "plain", **(settings or {})}
-    return manifest_of(run, kind, KubernetesSettings.model_validate(said), place, inputs)
+    return manifest_of(run, kind, KubernetesSettings.model_validate(said), place, Inputs(inputs))
 
 
 def pod_of(manifest: Manifest, number: int = 0) -> dict[str, Any]:
@@ -181,12 +191,87 @@ def test_a_value_is_no_reference() -> None:
     [
         ({"requirements": "r", "inputs": [{"path": "r", "text": "x"}]}, "environments"),
         ({"image": "x.sif", "inputs": [{"path": "x.sif", "text": "x"}]}, "registry"),
-        ({"checkpoint": {"path": "c"}}, "checkpoint"),
     ],
 )
 def test_what_it_can_not_do_is_refused_in_words(spec: dict[str, Any], word: str) -> None:
-    assert word in unable(order("r", **spec))
-    assert unable(order("r")) == ""
+    settings = KubernetesSettings(namespace="jobs", image="plain")
+    assert word in unable(order("r", **spec), settings)
+    assert unable(order("r"), settings) == ""
+
+
+VOLUME = {"volume": {"claim": "runs", "folder": "/shared"}}
+
+
+def mounts_of(container: dict[str, Any]) -> dict[str, tuple[str, str, bool]]:
+    """Where each volume is in a container, which part of it, and whether it can be written to."""
+    return {
+        m["mountPath"]: (m["name"], m.get("subPath", ""), not m.get("readOnly"))
+        for m in container["volumeMounts"]
+    }
+
+
+def test_on_a_volume_a_pod_sees_its_own_run_and_environments_that_it_can_not_change() -> None:
+    software = {"python": "/usr/bin/python3", "image": "python:3"}
+    manifest = made(settings={**VOLUME, "software": software}, packages=True)
+    pod = pod_of(manifest)
+
+    assert manifest.secrets == ()
+    assert {"name": "volume", "persistentVolumeClaim": {"claimName": "runs"}} in pod["volumes"]
+    seen = {
+        "/weir": ("weir", "", True),
+        "/weir/work": ("volume", "runs/r/work", True),
+        "/weir-environments": ("volume", "cache/environments", False),
+    }
+    assert mounts_of(task_of(manifest)) == seen
+    (before,) = pod["initContainers"]
+    assert mounts_of(before) == seen | {
+        "/weir-environments": ("volume", "cache/environments", True)
+    }
+    assert {c["image"] for c in (before, *pod["containers"])} == {"python:3"}
+    assert all("$(" not in word.replace("$$(", "") for word in before["command"][4:])
+
+
+def test_without_a_volume_packages_are_built_in_the_pod() -> None:
+    manifest = made(
+        settings={"software": {"python": "python3"}},
+        inputs=(("r", b"x"),),
+        packages=True,
+        walltime="1m",
+    )
+    pod = pod_of(manifest)
+
+    assert {"name": "environments", "emptyDir": {}} in pod["volumes"]
+    plan = json.loads(pod["initContainers"][0]["command"][-1])
+    assert plan["requirements"] == ["/weir-inputs/i0000.0000"]
+    assert pod["activeDeadlineSeconds"] > 60 + plan["build_s"]
+
+
+def test_a_checkpoint_is_looked_at_beside_the_first_task_only() -> None:
+    tasks = shell("a", count=2), shell("b", name="head")
+    names = [
+        [c["name"] for c in pod_of(made(*tasks, checkpoint={"path": "c"}), n)["containers"]]
+        for n in (0, 1)
+    ]
+    assert names == [["files", "states", "task"], ["files", "task"]]
+    on_volume = made(checkpoint={"path": "c"}, settings=VOLUME)
+    assert [c["name"] for c in pod_of(on_volume)["containers"]] == ["files", "task"]
+    env = {entry["name"]: entry.get("value") for entry in task_of(on_volume)["env"]}
+    assert env["WEIR_CHECKPOINT"] == "/weir/work/c"
+
+
+def test_tasks_on_a_volume_are_the_agents_user_and_nothing_there_changes_its_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    found = pod_of(made(settings=VOLUME))["securityContext"]
+    assert (found["runAsUser"], found.get("fsGroup")) == (4711, None)
+    assert pod_of(made(settings={"user": 5}))["securityContext"]["fsGroup"] == 5
+    assert "runAsUser" not in pod_of(made())["securityContext"]
+
+
+def test_a_volumes_folder_is_a_whole_path() -> None:
+    with pytest.raises(ValueError, match="whole path"):
+        KubernetesVolume.model_validate({"claim": "runs", "folder": "shared"})
 
 
 def test_names_are_good_for_kubernetes_and_differ_by_agent() -> None:
@@ -196,3 +281,20 @@ def test_names_are_good_for_kubernetes_and_differ_by_agent() -> None:
         assert name.replace("-", "a").isalnum()
         assert name.isascii()
         assert name != object_name(run, "two")
+
+
+def test_tasks_of_one_block_are_told_to_be_near_each_other() -> None:
+    """By the label of the level, if the pool has it; what is only preferred is a wish."""
+    share = KubernetesShare(topology={"rack": "example.com/rack"})
+
+    def affinity(**topology: str) -> dict[str, Any]:
+        tasks = shell("a", count=2, topology=topology)
+        found: dict[str, Any] = pod_of(made(tasks, share=share, levels=("rack",)))
+        return dict(found.get("affinity", {}).get("podAffinity", {}))
+
+    (near,) = affinity(required="rack")["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert near["topologyKey"] == "example.com/rack"
+    assert set(near["labelSelector"]["matchLabels"]) == {RUN_LABEL, GROUP_LABEL}
+    (wish,) = affinity(preferred="rack")["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert wish["podAffinityTerm"] == near
+    assert affinity(preferred="zone") == {}

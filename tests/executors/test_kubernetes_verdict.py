@@ -200,3 +200,37 @@ def test_a_start_is_never_told_too_early() -> None:
     assert started_at(views, 900.9) == 900.9
     assert started_at(views, NOW) == 901.0
     assert started_at([replace(views[0], pod=None)], NOW) == NOW
+
+
+UNBUILT = Container("environment", code=1, said="pip install failed: no such\n  more of it")
+
+
+def unbuilt(before: Container = UNBUILT, **changes: Any) -> Pod:
+    """A pod in which what comes before the task has failed, or goes on."""
+    waiting = tuple(Container(name, waiting="PodInitializing") for name in ("files", "task"))
+    return replace(pod(phase="Failed", **changes), containers=waiting, before=(before,))
+
+
+def test_packages_that_can_not_be_had_fail_a_run_that_never_started() -> None:
+    views = views_of(run(), [unbuilt()])
+    end = end_of(run(), views, {}, NOW)
+
+    assert not has_begun(views)
+    assert end is not None
+    assert (end.event, end.reason) == (RunEvent.FAILED, "pip install failed: no such")
+    nothing = end_of(run(), views_of(run(), [unbuilt(replace(UNBUILT, said=""))]), {}, NOW)
+    assert nothing is not None
+    assert nothing.reason == "environment failed"
+
+
+def test_a_pod_that_the_center_takes_while_it_builds_is_lost() -> None:
+    views = views_of(run(), [unbuilt(reason="Evicted")])
+    end = end_of(run(), views, {}, NOW)
+    assert end is not None
+    assert end.event is RunEvent.VANISHED
+
+
+def test_an_image_that_does_not_come_for_what_is_first_keeps_the_run_from_starting() -> None:
+    before = Container("environment", waiting="ImagePullBackOff", said="not there")
+    waits = replace(unbuilt(before), phase="Pending")
+    assert stuck(views_of(run(), [waits])) == ("the image can't be pulled: not there", False)

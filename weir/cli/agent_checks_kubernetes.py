@@ -2,28 +2,35 @@
 rights, a Job could be made, and queues that are named are there.
 
 None of them changes anything: a Job is only asked for with `dryRun`. With a probe, one tiny Job
-runs in each namespace, and is deleted.
+runs in each namespace, and is deleted; where there is a volume for runs, it leaves a file there
+that is looked for in the agent's folder.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from weir.cli.agent_checks import CLOSE_S, FAR_S, Check, State
 from weir.cli.agent_proposal_kubernetes import KUEUE, about
 from weir.cli.agent_rbac import IN_NAMESPACES, IN_THE_CLUSTER
+from weir.core import units
 from weir.core.errors import WeirError
 from weir.executors.kubernetes_calls import Kubernetes, Rejected, There, job_path
 from weir.executors.kubernetes_inventory import Kind, kinds_of, without_fixtures
 from weir.executors.kubernetes_manifest import VOLCANO
+from weir.executors.kubernetes_pod import RUNS, user_of
 from weir.executors.kubernetes_records import MANAGED, Node, Pod
+from weir.executors.kubernetes_script import WORK
 from weir.executors.kubernetes_settings import KubernetesSettings
 
 PROBE_S = 120.0
-NAME = "weir-check"
+NAME, SEEN = "weir-check", "seen"
 RIGHTS = "`weir agent rbac` prints what is missing, for kubectl apply"
 
 
@@ -58,12 +65,14 @@ def _checks(
     rights = list(rights_checks(kubernetes, settings, groups))
     yield from rights
     yield from pool_checks(kubernetes, settings)
-    submits = [submit_check(kubernetes, name, settings.image) for name in settings.namespaces]
+    submits = [submit_check(kubernetes, name, settings) for name in settings.namespaces]
     yield from submits
+    if settings.volume is not None:
+        yield folder_check(settings.volume.folder)
     yield from queue_checks(kubernetes, settings, groups)
     if probe and all(check.state == "ok" for check in submits):
         for namespace in settings.namespaces:
-            yield probe_check(kubernetes, namespace, settings.image, now, sleep)
+            yield probe_check(kubernetes, namespace, settings, now, sleep)
 
 
 def clock_check(date: str | None, here: float) -> Check:
@@ -140,11 +149,11 @@ def _pool(kind: Kind, nodes: dict[str, Node]) -> Check:
     return Check(what, "ok", said)
 
 
-def submit_check(kubernetes: Kubernetes, namespace: str, image: str) -> Check:
+def submit_check(kubernetes: Kubernetes, namespace: str, settings: KubernetesSettings) -> Check:
     """Whether a Job could be made: asked of the server, which makes none."""
     what = f"submit to {namespace}"
     try:
-        kubernetes.create(job_path(namespace), _job(namespace, image), dry=True)
+        kubernetes.create(job_path(namespace), _job(namespace, settings), dry=True)
     except There:
         pass
     except WeirError as error:
@@ -181,23 +190,25 @@ def queue_checks(
 def probe_check(
     kubernetes: Kubernetes,
     namespace: str,
-    image: str,
+    settings: KubernetesSettings,
     now: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Check:
-    """Run one tiny Job, and delete it."""
+    """Run one tiny Job, and delete it. On a volume it leaves a file, which is to be seen here."""
     what, labels = f"probe in {namespace}", f"job-name={NAME}"
+    left = settings.volume.folder / RUNS / NAME if settings.volume is not None else None
     where = job_path(namespace, NAME)
     began, said = now(), "nothing was seen of it"
     try:
         with suppress(There):
-            kubernetes.create(job_path(namespace), _job(namespace, image))
+            kubernetes.create(job_path(namespace), _job(namespace, settings))
         while now() < began + PROBE_S:
             for pod in kubernetes.pods(namespace, labels):
                 task = pod.task
                 said = task.said or task.waiting or pod.unscheduled or pod.phase
                 if pod.phase == "Succeeded":
-                    return Check(what, "ok", f"a Job ran and ended within {now() - began:.1f} s")
+                    said = f"a Job ran and ended within {now() - began:.1f} s"
+                    return _seen(what, said, left) if left else Check(what, "ok", said)
                 if pod.phase == "Failed":
                     return Check(what, "wrong", f"it failed: {pod.said or said}", "see the image")
             sleep(0.5)
@@ -206,18 +217,47 @@ def probe_check(
     finally:
         with suppress(WeirError):
             kubernetes.delete(where)
+        if left is not None:
+            shutil.rmtree(left, ignore_errors=True)
     fix = f"kubectl --namespace {namespace} describe pods"
     return Check(what, "wrong", f"not over after {PROBE_S:.0f} s: {said}", fix)
 
 
-def _job(namespace: str, image: str) -> dict[str, object]:
-    container = {
+def _seen(what: str, said: str, left: Path) -> Check:
+    """Whether what the Job has left on the volume is seen in the agent's folder."""
+    if (left / "work" / SEEN).exists():
+        return Check(what, "ok", f"{said}; what it left on the volume is seen here")
+    wrong = f"what a Job has left on the volume is not seen in {left.parent}"
+    return Check(what, "wrong", wrong, "is volume.folder the root of what volume.claim names?")
+
+
+def folder_check(folder: Path) -> Check:
+    """Whether the agent can write where it sees the volume. Leaves nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="weir-check-", dir=folder):
+            room = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("volume", "wrong", f"{folder}: {error.strerror}", "mount it; see its rights")
+    return Check("volume", "ok", f"{folder} can be written to, {units.show_bytes(room)} free")
+
+
+def _job(namespace: str, settings: KubernetesSettings) -> dict[str, object]:
+    script = "date +%s && wc -c </dev/null && base64 </dev/null"
+    container: dict[str, object] = {
         "name": "task",
-        "image": image,
-        "command": ["/bin/sh", "-c", "date +%s && wc -c </dev/null && base64 </dev/null"],
+        "image": settings.image,
+        "command": ["/bin/sh", "-c", script],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
     }
-    pod = {"restartPolicy": "Never", "automountServiceAccountToken": False}
+    pod: dict[str, object] = {"restartPolicy": "Never", "automountServiceAccountToken": False}
+    if settings.volume is not None:
+        mount = {"name": "volume", "mountPath": WORK, "subPath": f"{RUNS}/{NAME}/work"}
+        container["volumeMounts"] = [mount]
+        container["command"] = ["/bin/sh", "-c", f"{script} && : >{WORK}/{SEEN}"]
+        claim = {"claimName": settings.volume.claim}
+        pod["volumes"] = [{"name": "volume", "persistentVolumeClaim": claim}]
+    if user := user_of(settings):
+        pod["securityContext"] = {"runAsUser": user, "runAsNonRoot": True}
     template = {"spec": {**pod, "containers": [container]}}
     return {
         "apiVersion": "batch/v1",

@@ -174,6 +174,10 @@ def kubernetes_lines(proposal: KubernetesProposal) -> Iterator[str]:
         lines = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000).splitlines()
         yield f"    - {lines[0]}"
         yield from (f"      {line}" for line in lines[1:])
+    yield "    # A volume for runs that the agent sees too, for files and checkpoints of any size;"
+    yield "    # and the Python of an image, so that jobs may name packages:"
+    yield "    # volume: {claim: NAME, folder: /where/the/agent/sees/its/root}"
+    yield '    # software: {python: /usr/local/bin/python3, image: "python:3.12-slim"}'
     yield "    # Whose jobs go where; the first entry that fits counts:"
     yield '    # members: [{submitter: "*@physics", namespace: physics, queue: physics}]'
 

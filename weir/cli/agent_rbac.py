@@ -1,8 +1,8 @@
 """`weir agent rbac`: the rights that an agent needs in a Kubernetes, as a manifest for kubectl.
 
 They are the least that the executor gets along with: in the namespaces of the jobs to make and
-delete Jobs and Secrets, and to read Jobs, pods, their logs and events; in the whole cluster to read
-nodes and pods, for what is free. It may not read a Secret nor enter a pod, and changes nothing
+delete Jobs and Secrets, and to read Jobs, pods, their logs, events and use; in the whole cluster to
+read nodes and pods, for what is free. It may not read a Secret nor enter a pod, and changes nothing
 else.
 """
 
@@ -19,6 +19,7 @@ from weir.cli.agent_doctor import read_agents
 from weir.core.errors import BadInput
 from weir.executors.kubernetes_manifest import VOLCANO
 from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.kubernetes_use import METRICS
 
 RBAC = "rbac.authorization.k8s.io"
 LABELS = {"app.kubernetes.io/managed-by": "weir"}
@@ -29,6 +30,7 @@ IN_NAMESPACES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("", "pods", ("list",)),
     ("", "pods/log", ("get",)),
     ("", "events", ("list",)),
+    (METRICS, "pods", ("list",)),
     (VOLCANO, "podgroups", ("create", "delete")),
     ("kueue.x-k8s.io", "localqueues", ("list",)),
 )

@@ -27,22 +27,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from weir.core.lifecycle import RunEvent
-from weir.executors import local_files
+from weir.executors import kubernetes_software, local_files
 from weir.executors.base import RunFile, Seen
 from weir.executors.kubernetes_calls import Kubernetes
 from weir.executors.kubernetes_hand import Hand, litter_of
-from weir.executors.kubernetes_home import give_lock_back, take_lock
+from weir.executors.kubernetes_home import give_lock_back, make_folders, take_lock
+from weir.executors.kubernetes_pod import RUNS
 from weir.executors.kubernetes_pools import Pools
 from weir.executors.kubernetes_runs import Notes, Run, object_name
 from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.kubernetes_use import Uses
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
 from weir.executors.run_notes import seen_of
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
+from weir.executors.staging_leaving import Leaving
 from weir.executors.staging_settings import SoftwareSettings
 from weir.wire.exchange import RunOrder
 from weir.wire.pools import PoolReport
+from weir.wire.usage import RunUse
 
 log = logging.getLogger(__name__)
 
@@ -74,14 +78,18 @@ class KubernetesExecutor:
     ) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings, self._home, self._now, self._word = settings, home, now, word
-        self._runs_folder = str(home / "runs")
+        # What pods see of a run, and what is kept for the next, is on the volume if there is one.
+        self._shared = settings.volume.folder if settings.volume is not None else home
+        self._runs_folder = str(self._shared / RUNS)
         self._kubernetes = kubernetes or Kubernetes(settings)
         self._lock = threading.RLock()
         self._seen: deque[Seen] = deque()
         self._news = False
         self._wake: Callable[[], None] = lambda: None
         self._runs: dict[str, Run] = {}
-        self._data = Staging(settings.data, SoftwareSettings(), str(home), now)
+        self._data = Staging(settings.data, SoftwareSettings(), str(self._shared), now)
+        self._uses = Uses(self._kubernetes)
+        self._leaving = Leaving(self._data, now, self._conclude)
         self._closing = False
         self._lock_file: int | None = None
         self._staging = ThreadPoolExecutor(STAGING_THREADS, "weir-kubernetes-staging")
@@ -93,12 +101,12 @@ class KubernetesExecutor:
         background.
         """
         self._lock_file = take_lock(str(self._home / "lock"))
-        os.makedirs(self._runs_folder, 0o700, exist_ok=True)
+        make_folders(self._settings, self._runs_folder)
         self._wake = wake
         self._notes = Notes(self._home / "kubernetes.db", self._now())
         agent = self._agent = self._notes.fact(AGENT) or self._word()
         self._notes.keep_fact(AGENT, agent)
-        self._pools = Pools(self._settings.shares, self._notes.identifiers(), agent)
+        self._pools = Pools(self._settings, self._notes.identifiers(), agent)
         self._hand = Hand(
             self._settings,
             self._kubernetes,
@@ -110,7 +118,7 @@ class KubernetesExecutor:
             self._now,
             self._tell,
             self._flush,
-            self._leave,
+            self._leaving.take,
         )
         with self._lock:
             for run in self._notes.runs():
@@ -124,6 +132,7 @@ class KubernetesExecutor:
         if self._lock_file is None:
             return
         self._closing = True
+        self._leaving.close()
         if self._settings.stop_runs_on_exit:
             reason = "stopped: the agent that ran it was shut down"
             with self._lock:
@@ -159,6 +168,10 @@ class KubernetesExecutor:
             coming = [order for order in active if not self._knows(order.run)]
             return self._pools.refusals(fresh, self._live(), coming)
 
+    def archive(self, run: str) -> str:
+        """Where the agent puts the checkpoint that a run begins with."""
+        return self._data.archive(run)
+
     def submit(self, orders: Sequence[RunOrder]) -> None:
         fresh = []
         with self._lock:
@@ -190,6 +203,13 @@ class KubernetesExecutor:
         with self._lock:
             return [self._status(name) for name in runs]
 
+    def used(self, runs: Sequence[str]) -> Sequence[RunUse]:
+        """What these runs use, where the cluster has metrics of pods; others are told too."""
+        with self._lock:
+            live = [run for run in self._live() if run.started is not None]
+            groups, agent = self._hand.groups, self._agent
+        return self._uses.read(live, agent, groups)
+
     def files(self, run: str) -> Sequence[RunFile]:
         known = self._runs.get(run)
         if known is None:
@@ -199,7 +219,7 @@ class KubernetesExecutor:
                 self._hand.want(run)
         outputs = known.order.spec.outputs if known.end is not None else ()
         found = local_files.list_files(_streams(known), known.work, outputs)
-        over = None if known.end is None else _succeeded(known.end)
+        over = None if known.end is None else known.end.event is RunEvent.SUCCEEDED
         return found + self._data.files(known.order, known.folder, over)
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
@@ -221,6 +241,9 @@ class KubernetesExecutor:
                 self._notes.forget_with(run, self._now(), litter)
                 del self._runs[name]
                 self._hand.poke()
+                used = {other.environment for other in self._runs.values()}
+            if run.environment:
+                self._staging.submit(kubernetes_software.prune, self._settings, used, self._now())
             shutil.rmtree(run.folder, ignore_errors=True)
             self._data.forget([name])
 
@@ -297,7 +320,8 @@ class KubernetesExecutor:
             for folder in (run.folder, run.work):
                 with suppress(FileExistsError):
                     os.mkdir(folder, 0o700)
-            self._data.bring_in(_without_image(run.order), run.folder, wanted)
+            self._data.bring_in(kubernetes_software.without(run.order), run.folder, wanted)
+            kubernetes_software.check(run.order.spec, run.work)
         except Abandoned:
             return
         except StageError as error:
@@ -316,25 +340,11 @@ class KubernetesExecutor:
                 self._hand.send(run)
         self._flush()
 
-    def _leave(self, run: Run, end: End) -> bool:
-        """A run has succeeded: bring its outputs to where its job wants them, if it does."""
-        if self._closing or not any(output.url for output in run.order.spec.outputs):
-            return False
-        self._staging.submit(self._bring_out, run, end)
-        return True
-
-    def _bring_out(self, run: Run, end: End) -> None:
-        failure: str | None = "its outputs could not be brought to where they are to be"
-        try:
-            failure = self._data.bring_out(run.order, run.folder, lambda: not self._closing)
-        except Abandoned:
-            return
-        except Exception:  # in a thread of the pool nobody else would hear of it
-            log.exception("the outputs of run %s could not be brought", run.id)
+    def _conclude(self, run: Run, end: End) -> None:
+        """A run's tasks have ended, and what it left is where it belongs."""
         with self._lock:
             if not self._closing:
-                failed = End(RunEvent.FAILED, end.at, end.exit_code, failure or "")
-                self._hand.conclude(run, failed if failure else end)
+                self._hand.conclude(run, end)
         self._flush()
 
     def _stop(self, run: Run, stop: Stop) -> None:
@@ -342,15 +352,15 @@ class KubernetesExecutor:
         if run.stop is not None:
             return
         run.stop = stop
-        if run.sent_at is None:
+        if run.sent_at is None or run.leaving:
             self._end(run, stop)
         else:
             self._notes.keep([run])
             self._hand.cancel(run)
 
     def _end(self, run: Run, stop: Stop) -> None:
-        """End a run that Kubernetes has never had."""
-        run.stop = stop
+        """End a run that Kubernetes has never had, or whose tasks have ended there."""
+        run.stop, run.leaving = stop, False
         run.end = End(stop.event, stop.at, stop.exit_code, stop.reason)
         self._notes.keep([run])
         self._tell(run.seen())
@@ -379,15 +389,6 @@ class KubernetesExecutor:
         if self._news or anyway:
             self._news = False
             self._wake()
-
-
-def _succeeded(end: End) -> bool:
-    return end.event is RunEvent.SUCCEEDED
-
-
-def _without_image(order: RunOrder) -> RunOrder:
-    """The order as far as things are brought here for it: nodes fetch images themselves."""
-    return order.model_copy(update={"spec": order.spec.model_copy(update={"image": None})})
 
 
 def _streams(run: Run) -> dict[str, str]:

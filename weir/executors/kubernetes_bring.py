@@ -5,7 +5,8 @@
 
 What the container beside a task prints is the task's standard error; after a line with the run's
 word come the outputs: `file N SIZE`, base64 and a point, or `long N SIZE` for one that is longer
-than it may be, or `full N SIZE` for one for which there was no room; `end` at the very end.
+than it may be, or `full N SIZE` for one for which there was no room, or `left N SIZE` for one that
+is on a volume, in the run's folder; `end` at the very end.
 
 Laws:
 - A file only grows here, as who reads it has read its beginning already.
@@ -19,8 +20,10 @@ import base64
 import binascii
 import mmap
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from weir.core import units
 from weir.executors.kubernetes_calls import Kubernetes
@@ -38,18 +41,29 @@ DROPPED = b"\n[weir: the node has dropped a part of this log]\n"
 _SEEN = 4096
 
 
-def bring(run: Run, views: Sequence[TaskView], kubernetes: Kubernetes, live: bool) -> str:
-    """Bring what there is; not `live` all of it, with the outputs. Gives why an output can't be
-    had, empty if all that are there have come. Raises `Away` and its like; then do it again.
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came of it: why an output can't be had, empty if all that are there have come; and which
+    output is to be on the volume, and is not seen there yet.
     """
-    wrong = ""
+
+    wrong: str = ""
+    unseen: str = ""
+
+
+def bring(run: Run, views: Sequence[TaskView], kubernetes: Kubernetes, live: bool) -> Brought:
+    """Bring what there is; not `live` all of it, with the outputs. Raises `Away` and its like; then
+    do it again.
+    """
+    found = Brought()
     for view in reversed(views):  # so that the first one's outputs are what stays
         if view.pod is None or (view.pod.task.started is None and not view.over):
             continue
         base = os.path.join(run.folder, f"{view.group}-{view.index}")
         _stdout(view.pod, base, kubernetes, live)
-        wrong = _beside(run, view.pod, base, kubernetes, live) or wrong
-    return wrong
+        beside = _beside(run, view.pod, base, kubernetes, live)
+        found = Brought(beside.wrong or found.wrong, beside.unseen or found.unseen)
+    return found
 
 
 def _stdout(pod: Pod, base: str, kubernetes: Kubernetes, live: bool) -> None:
@@ -61,13 +75,13 @@ def _stdout(pod: Pod, base: str, kubernetes: Kubernetes, live: bool) -> None:
         _touch(f"{base}.stdout")
 
 
-def _beside(run: Run, pod: Pod, base: str, kubernetes: Kubernetes, live: bool) -> str:
+def _beside(run: Run, pod: Pod, base: str, kubernetes: Kubernetes, live: bool) -> Brought:
     part = f"{base}.part"
     limit = LIVE_BYTES if live else MAX_STREAM_BYTES + 3 * MAX_OUTPUT_BYTES
     if not kubernetes.log(pod, FILES, limit, part):
         if not live:
             _touch(f"{base}.stderr")
-        return ""
+        return Brought()
     size = os.path.getsize(part)
     mark = f"\n{run.word}\n".encode()
     with open(part, "r+b") as file:
@@ -75,13 +89,13 @@ def _beside(run: Run, pod: Pod, base: str, kubernetes: Kubernetes, live: bool) -
         if size:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
                 at = text.rfind(mark)
-        wrong = ""
+        found = Brought()
         if at >= 0 and not live:
             file.seek(at + len(mark))
-            wrong = _outputs(run, file.read())
+            found = _outputs(run, file.read())
         file.truncate(at if at >= 0 else size)
     _grow(part, f"{base}.stderr", live)
-    return wrong
+    return found
 
 
 def _grow(part: str, target: str, live: bool) -> None:
@@ -115,10 +129,10 @@ def _touch(path: str) -> None:
         pass
 
 
-def _outputs(run: Run, text: bytes) -> str:
-    """Write the outputs that are told of; gives why one of them can't be had."""
+def _outputs(run: Run, text: bytes) -> Brought:
+    """Write the outputs that are told of."""
     outputs = run.order.spec.outputs
-    wrong = ""
+    wrong = unseen = ""
     lines = iter(text.split(b"\n"))
     for line in lines:
         words = line.decode(errors="replace").split()
@@ -135,6 +149,8 @@ def _outputs(run: Run, text: bytes) -> str:
                     break
                 encoded.append(piece)
             wrong = _write(run, output, b"".join(encoded), size) or wrong
+        elif what == "left":
+            unseen = unseen or ("" if _is_seen(run, output, size) else output.path)
         elif what == "long":
             _sized(run, output, size)
         elif what == "full":
@@ -143,7 +159,16 @@ def _outputs(run: Run, text: bytes) -> str:
                 f"output {output.path}: no room for its {shown}: outputs of a pod come back by its "
                 f"log, {most} in all"
             )
-    return wrong
+    return Brought(wrong, unseen)
+
+
+def _is_seen(run: Run, output: Output, size: int) -> bool:
+    """Whether what a pod has left on the volume has come to be seen here."""
+    try:
+        there = os.stat(os.path.join(run.work, output.path))
+    except OSError:
+        return False
+    return there.st_size == size or not stat.S_ISREG(there.st_mode)
 
 
 def _write(run: Run, output: Output, encoded: bytes, size: int) -> str:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -147,12 +148,17 @@ class Kubernetes:
             raise
         return True
 
-    def log(self, pod: Pod, container: str, limit: int, target: str) -> bool:
-        """Write what a container has printed, from its beginning and so many bytes at most, into a
-        file; False if nothing is to be had: it has not started, or its log is gone.
+    def log(
+        self, pod: Pod, container: str, limit: int, target: str, since: int | None = None
+    ) -> bool:
+        """Write what a container has printed, from its beginning or from a time on (whole seconds,
+        by its node's clock) and so many bytes at most, into a file; False if nothing is to be had:
+        it has not started, or its log is gone.
         """
         where = f"{path('v1', 'pods', pod.namespace, pod.name)}/log"
         query = {"container": container, "limitBytes": str(limit)}
+        if since is not None:
+            query["sinceTime"] = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}"
         left = limit
         try:
             with self._connected().stream("GET", where, params=query) as answer:

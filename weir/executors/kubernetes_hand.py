@@ -28,14 +28,8 @@ from weir.executors.kubernetes_calls import (
     job_path,
     path,
 )
-from weir.executors.kubernetes_manifest import (
-    MAX_INPUT_BYTES,
-    VOLCANO,
-    Manifest,
-    Place,
-    manifest_of,
-    unable,
-)
+from weir.executors.kubernetes_inputs import Inputs, inputs_of, too_large
+from weir.executors.kubernetes_manifest import VOLCANO, Manifest, Place, manifest_of, unable
 from weir.executors.kubernetes_pod import Object
 from weir.executors.kubernetes_pools import Pools
 from weir.executors.kubernetes_runs import Notes, Run
@@ -124,14 +118,18 @@ class Hand:
         self._poked.set()
 
     def conclude(self, run: Run, end: End) -> None:
-        """This run's outputs are where they are to be, or can't get there."""
-        run.leaving = False
+        """What this run has left is where it is to be, or can't get there."""
         if run.end is None:
-            self._watch.end(run, end)
+            self._watch.conclude(run, end)
 
     def want(self, run: str) -> None:
         """Somebody reads the files of this run."""
         self._watch.want(run)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The API groups that the cluster has, as far as it has been heard."""
+        return self._groups
 
     def poke(self) -> None:
         """There is something to delete."""
@@ -250,24 +248,18 @@ class Hand:
             refusal = f"there is no pool {run.order.pool} here any more"
         elif now > run.start_by and run.sent_at is None:
             refusal = "it did not start in time"
-        refusal = refusal or unable(run.order)
+        refusal = refusal or unable(run.order, self._settings)
         if refusal or kind is None or self._version is None:
             self._end(run, RunEvent.REFUSED, refusal)
             return
         try:
-            inputs = _inputs(run)
+            inputs = Inputs() if self._settings.volume is not None else inputs_of(run)
         except OSError as error:
             self._end(run, RunEvent.FAILED, f"can't start: {error}")
             return
-        size = sum(len(content) for _, content in inputs)
-        if size > MAX_INPUT_BYTES:
-            most = MAX_INPUT_BYTES // 2**20
-            self._end(
-                run,
-                RunEvent.REFUSED,
-                f"its inputs are {size // 2**20} MiB together; to a pod go {most} MiB at most: "
-                "let the task fetch large ones itself",
-            )
+        refusal = too_large(run, inputs)
+        if refusal:
+            self._end(run, RunEvent.REFUSED, refusal)
             return
         place = Place(self._agent, self._version.indexed, self._groups)
         manifest = manifest_of(run, kind, self._settings, place, inputs)
@@ -304,8 +296,9 @@ class Hand:
         with self._lock:
             run.made = True
             self._notes.keep([run])
-        shutil.rmtree(run.work, ignore_errors=True)  # the inputs are there, and outputs come here
-        os.makedirs(run.work, 0o700, exist_ok=True)
+        if self._settings.volume is None:
+            shutil.rmtree(run.work, ignore_errors=True)  # inputs are there, and outputs come here
+            os.makedirs(run.work, 0o700, exist_ok=True)
 
     def _end(self, run: Run, event: RunEvent, reason: str) -> None:
         with self._lock:
@@ -377,15 +370,3 @@ def litter_of(run: Run) -> list[str]:
     found = [job_path(run.namespace, job) for job in run.jobs]
     found += [path("v1", "secrets", run.namespace, secret) for secret in run.secrets]
     return [*found, *([group_path(run.namespace, run.group)] if run.group else [])]
-
-
-def _inputs(run: Run) -> list[tuple[str, bytes]]:
-    """The inputs as they were brought here. Raises OSError."""
-    found = []
-    left = MAX_INPUT_BYTES + 1
-    for item in run.order.spec.inputs:
-        with open(os.path.join(run.work, item.path), "rb") as file:
-            content = file.read(left)
-        left -= len(content)
-        found.append((item.path, content))
-    return found

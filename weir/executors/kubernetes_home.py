@@ -1,4 +1,4 @@
-"""The lock of an executor's home: one executor at a time uses it."""
+"""An executor's folders; and the lock of its home: one executor at a time uses it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import fcntl
 import os
 import time
 
-from weir.core.errors import Conflict
+from weir.core.errors import BadInput, Conflict
+from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.kubernetes_software import FOLDER
 
 
 def take_lock(path: str) -> int:
@@ -26,3 +28,13 @@ def give_lock_back(fd: int) -> None:
     """Let another have it."""
     fcntl.flock(fd, fcntl.LOCK_UN)
     os.close(fd)
+
+
+def make_folders(settings: KubernetesSettings, runs: str) -> None:
+    """Make those of runs, and of environments where they are on a volume. Raises `BadInput`."""
+    try:
+        os.makedirs(runs, 0o700, exist_ok=True)
+        if settings.volume is not None:
+            os.makedirs(settings.volume.folder / FOLDER, 0o700, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"executor.volume.folder: {error}") from error

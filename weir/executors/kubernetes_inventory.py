@@ -19,12 +19,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weir.core import devices
-from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, merged
+from weir.core.inventory import DEVICE_MILLI, Block, FreeShape, HostShape, merged
 from weir.executors import kubernetes_resources
 from weir.executors.kubernetes_records import AGENT_LABEL, Node, Pod
 from weir.executors.kubernetes_resources import Counted
 from weir.executors.kubernetes_settings import KubernetesShare
+from weir.executors.topology import blocks_of
 from weir.wire.jobspec import CONTAINER
+from weir.wire.pools import Block as BlockReport
 from weir.wire.pools import PoolReport, Shape, free_of
 
 ALIKE = 0.05
@@ -34,6 +36,7 @@ HOSTNAME = "kubernetes.io/hostname"
 TERMS = (
     *("emulated", "fabric", "fabric_gbps", "location", "industries", "latency_us", "currency"),
     *("price_micro_per_device_hour", "price_micro_per_core_hour", "measured_gflops"),
+    "energy_price_micro_per_kwh",
 )
 """What a share says of its pools as it is."""
 
@@ -58,7 +61,8 @@ class Use:
 class Kind:
     """Equal nodes of a share: one pool. `device_mib` is the memory of one device where devices are
     shared, else null; `hostnames` are what to choose the nodes by, none where the share's labels
-    do.
+    do. `levels` and `blocks` are told by labels of its nodes, and `paths` where each node is; under
+    a cap it is not known which nodes count, so there are none.
     """
 
     name: str
@@ -69,6 +73,9 @@ class Kind:
     device_mib: int | None = None
     model: str | None = None
     hostnames: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    paths: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def capped(self) -> bool:
@@ -177,7 +184,7 @@ def free_shapes(
     under a cap that is for the caller to subtract, who may count it anywhere.
     """
     shapes = [
-        _left(kind, used if kind.capped else used + counted.get(name, Use()))
+        _left(kind, used if kind.capped else used + counted.get(name, Use()), name)
         for name, used in others.items()
     ]
     return merged(_capped(kind, shapes) if kind.capped else shapes)
@@ -200,6 +207,8 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
         traits=tuple(dict.fromkeys((*share.traits, CONTAINER, *stacks))),
         max_walltime_s=share.max_walltime_s,
         free=free_of(free),
+        levels=kind.levels,
+        blocks=tuple(BlockReport(names=b.names, hosts=b.hosts) for b in kind.blocks),
         **{name: getattr(share, name) for name in TERMS},
     )
 
@@ -238,7 +247,7 @@ def _kind(name: str, share: KubernetesShare, group: _Class, inside: int) -> Kind
     hostnames: tuple[str, ...] = ()
     if len(nodes) < inside:
         hostnames = tuple(sorted(n.labels.get(HOSTNAME, n.name) for n in nodes))
-    return Kind(
+    found = Kind(
         name=name,
         share=share,
         nodes=tuple(sorted(n.name for n in nodes)),
@@ -250,6 +259,22 @@ def _kind(name: str, share: KubernetesShare, group: _Class, inside: int) -> Kind
         model=what.model,
         hostnames=hostnames,
     )
+    return found if found.capped else _in_blocks(found, nodes)
+
+
+def _in_blocks(kind: Kind, nodes: Sequence[Node]) -> Kind:
+    """The kind with the levels that any of its nodes has a label of."""
+    labels = {
+        level: label
+        for level, label in kind.share.topology.items()
+        if any(label in node.labels for node in nodes)
+    }
+    if not labels:
+        return kind
+    blocks, paths = blocks_of(
+        {node.name: tuple(node.labels.get(x, "") for x in labels.values()) for node in nodes}
+    )
+    return replace(kind, levels=tuple(labels), blocks=blocks, paths=paths)
 
 
 def _devices_of(node: Node, share: KubernetesShare) -> _Devices:
@@ -298,7 +323,7 @@ def _taken(kind: Kind, pod: Pod) -> list[int]:
     return kubernetes_resources.taken(kind.resource, pod.asked, kind.device_mib or 0)
 
 
-def _left(kind: Kind, used: Use) -> FreeShape:
+def _left(kind: Kind, used: Use, name: str) -> FreeShape:
     free = [DEVICE_MILLI] * kind.shape.devices
     for milli in sorted(used.devices, reverse=True):
         freest = max(range(len(free)), key=free.__getitem__, default=None)
@@ -312,6 +337,7 @@ def _left(kind: Kind, used: Use) -> FreeShape:
         max(0, kind.shape.memory_bytes - used.memory_bytes),
         tuple(sorted(counts.items())),
         1,
+        kind.paths.get(name, ()),
     )
 
 

@@ -11,9 +11,10 @@ Laws:
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from weir.executors.kubernetes_inputs import Inputs, boxes_of
 from weir.executors.kubernetes_inventory import Kind
 from weir.executors.kubernetes_pod import Chunk, Object, Pods
 from weir.executors.kubernetes_records import (
@@ -25,16 +26,9 @@ from weir.executors.kubernetes_records import (
     TASK_ANNOTATION,
 )
 from weir.executors.kubernetes_runs import Run
-from weir.executors.kubernetes_script import pieces_of
 from weir.executors.kubernetes_settings import KubernetesSettings
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import Tasks
-
-SECRET_BYTES = 700 * 2**10
-"""Inputs in one Secret: Kubernetes takes 1 MiB, and base64 needs four bytes for three."""
-
-MAX_INPUT_BYTES = 8 * 2**20
-"""Most that all inputs of a run may have together: they go through the cluster's own database."""
 
 VOLCANO, KUEUE = "scheduling.volcano.sh", "kueue.x-k8s.io"
 
@@ -57,17 +51,15 @@ class Manifest:
     jobs: tuple[Object, ...]
 
 
-def unable(order: RunOrder) -> str:
+def unable(order: RunOrder, settings: KubernetesSettings) -> str:
     """Why this executor can't run a job of this form; empty if it can."""
     spec = order.spec
     if spec.image is not None and "://" not in spec.image:
         return f"{spec.image} is an image file: a Kubernetes takes images of a registry only"
     if spec.image is not None and not spec.image.startswith("docker://"):
         return f"{spec.image}: a Kubernetes takes docker:// images only"
-    if spec.requirements is not None:
-        return "a Kubernetes builds no environments of Python packages: name an image with them"
-    if spec.checkpoint is not None:
-        return "no checkpoint can be brought from a Kubernetes' pods: they share no folder"
+    if spec.requirements is not None and settings.software.python is None:
+        return "no environments are built here (software.python is not set)"
     for tasks in spec.tasks:
         chosen = next((g for g in order.groups if g.group == tasks.name), None)
         if tasks.exclusive and tasks.max_per_host != 1 and chosen and chosen.count > 1:
@@ -82,9 +74,9 @@ def manifest_of(
     kind: Kind,
     settings: KubernetesSettings,
     place: Place,
-    inputs: Sequence[tuple[str, bytes]],
+    inputs: Inputs,
 ) -> Manifest:
-    """The objects of a run; `inputs` are paths in its working directory and what is in them."""
+    """The objects of a run; `inputs` are nothing where its folder is on a volume."""
     member = settings.member_of(run.order.submitter, run.order.path[0] if run.order.path else "")
     secrets = tuple(_secrets(run, place, inputs))
     queue = member.queue or kind.share.queue
@@ -180,25 +172,12 @@ class _Build:
         return found
 
 
-def _secrets(run: Run, place: Place, inputs: Sequence[tuple[str, bytes]]) -> Iterator[Object]:
+def _secrets(run: Run, place: Place, inputs: Inputs) -> Iterator[Object]:
     """The inputs in pieces, as many in one Secret as it takes."""
-    pieces = [
-        piece
-        for number, (_, content) in enumerate(inputs)
-        for piece in pieces_of(number, content, SECRET_BYTES)
-    ]
-    boxes: list[dict[str, str]] = []
-    left = 0
-    for piece in pieces:
-        if not boxes or len(piece.content) > left:
-            boxes.append({})
-            left = SECRET_BYTES
-        boxes[-1][piece.key] = base64.b64encode(piece.content).decode()
-        left -= len(piece.content)
-    for number, box in enumerate(boxes):
-        name = f"{run.name}-in{number}"
-        meta = _meta(run, place, name)
-        yield {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": box}
+    for number, box in enumerate(boxes_of(inputs.pieces())):
+        meta = _meta(run, place, f"{run.name}-in{number}")
+        data = {piece.key: base64.b64encode(piece.content).decode() for piece in box}
+        yield {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}
 
 
 def _labels(run: Run, place: Place) -> dict[str, str]:

@@ -3,23 +3,34 @@
 Laws:
 - A pod has no token of the cluster's, and nothing of the agent's own environment.
 - It runs on nodes of its pool only, as the operator's share says.
+- Of a volume it sees its own run's working directory, and the environments, which it can't change.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.units import parse_bytes, parse_cpu_milli
-from weir.executors import kubernetes_resources
+from weir.executors import kubernetes_resources, kubernetes_software
+from weir.executors.kubernetes_inputs import SECRET_BYTES, Inputs, pieces_of
 from weir.executors.kubernetes_inventory import HOSTNAME, Kind
-from weir.executors.kubernetes_records import FILES, GROUP_LABEL, RUN_LABEL, SLOT_LABEL, TASK
+from weir.executors.kubernetes_records import (
+    FILES,
+    GROUP_LABEL,
+    RUN_LABEL,
+    SLOT_LABEL,
+    STATES,
+    TASK,
+)
 from weir.executors.kubernetes_runs import Run
 from weir.executors.kubernetes_script import INPUTS, ROOT, WORK, files_script, task_script
 from weir.executors.kubernetes_settings import KubernetesSettings
-from weir.executors.local_environment import STANDARD_PATH, THREADS, command_of
+from weir.executors.kubernetes_states import states_script
+from weir.executors.local_environment import STANDARD_PATH, THREADS, checkpoint_of, command_of
 from weir.wire.jobspec import Tasks, walltime_s
 
 SLACK_S = 300
@@ -27,7 +38,12 @@ SLACK_S = 300
 time that the image takes as well.
 """
 
+RUNS = "runs"
+"""The folder on a volume where those of the runs are."""
+
 Object = dict[str, Any]
+
+_INPUTS = {"name": "inputs", "mountPath": INPUTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +69,45 @@ class Pods:
     priority_class: str
     volcano: bool
     secrets: tuple[str, ...]
-    inputs: Sequence[tuple[str, bytes]]
+    inputs: Inputs
 
     def pod(self, tasks: Tasks, chunk: Chunk) -> Object:
         """The pod of some tasks of a group."""
         settings, share = self.settings, self.kind.share
+        spec = self.run.order.spec
         image = image_of(self.run, self.kind, settings)
-        mounts = [{"name": "weir", "mountPath": ROOT}]
-        volumes: list[Object] = [{"name": "weir", "emptyDir": {}}]
-        if self.secrets:
-            sources = [{"secret": {"name": name}} for name in self.secrets]
-            volumes.append({"name": "inputs", "projected": {"sources": sources}})
-        own = [*mounts, *([{"name": "inputs", "mountPath": INPUTS}] if self.secrets else [])]
+        mounts = self._mounts()
+        own = [*mounts, *([_INPUTS] if self.secrets else [])]
+        before = []
+        if spec.requirements is not None:
+            built = kubernetes_software.container(settings, image, self._requirements())
+            before = [{**built, "volumeMounts": [*own, self._environments()], **self._hardened()}]
+            own.append({**self._environments(), "readOnly": True})
+        states = self._states(tasks, chunk)
         pod: Object = {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": settings.grace_s,
+            "initContainers": before,
             "containers": [
                 self._files_container(image, mounts),
-                self._task_container(tasks, chunk, image, own),
+                *([self._beside(STATES, image, states, mounts)] if states else []),
+                self._task_container(tasks, chunk, image, own, bool(states)),
             ],
-            "volumes": volumes,
+            "volumes": self._volumes(),
             "nodeSelector": dict(share.nodes),
             "tolerations": [t.model_dump(exclude_defaults=True) for t in share.tolerations],
             "affinity": self._affinity(tasks, chunk),
         }
-        limit = walltime_s(self.run.order.spec)
+        limit = walltime_s(spec)
         if limit is not None:
-            pod["activeDeadlineSeconds"] = limit + SLACK_S
-        if settings.user is not None:
-            group = {"fsGroup": settings.user}
-            pod["securityContext"] = {**group, "runAsUser": settings.user, "runAsNonRoot": True}
+            build_s = settings.software.build_s if before else 0
+            pod["activeDeadlineSeconds"] = limit + build_s + SLACK_S
+        if user := user_of(settings):
+            pod["securityContext"] = {"runAsUser": user, "runAsNonRoot": True}
+            if settings.volume is None:  # on one it would change the group of what is there
+                pod["securityContext"]["fsGroup"] = user
         if settings.hardened:
             pod.setdefault("securityContext", {})["seccompProfile"] = {"type": "RuntimeDefault"}
         secrets = [{"name": name} for name in settings.image_pull_secrets]
@@ -95,6 +118,49 @@ class Pods:
             "schedulerName": "volcano" if self.volcano else "",
         }
         return {name: value for name, value in (pod | said).items() if value not in ("", [], {})}
+
+    def _mounts(self) -> list[Object]:
+        """Its own folder, and in it the working directory where that is on a volume."""
+        found = [{"name": "weir", "mountPath": ROOT}]
+        if self.settings.volume is not None:
+            where = f"{RUNS}/{self.run.id}/work"
+            found.append({"name": "volume", "mountPath": WORK, "subPath": where})
+        return found
+
+    def _environments(self) -> Object:
+        mount = {"mountPath": kubernetes_software.MOUNT}
+        if self.settings.volume is None:
+            return {"name": "environments", **mount}
+        return {"name": "volume", "subPath": kubernetes_software.FOLDER, **mount}
+
+    def _volumes(self) -> list[Object]:
+        found: list[Object] = [{"name": "weir", "emptyDir": {}}]
+        if self.secrets:
+            sources = [{"secret": {"name": name}} for name in self.secrets]
+            found.append({"name": "inputs", "projected": {"sources": sources}})
+        if self.settings.volume is not None:
+            claim = {"claimName": self.settings.volume.claim}
+            found.append({"name": "volume", "persistentVolumeClaim": claim})
+        elif self.run.order.spec.requirements is not None:
+            found.append({"name": "environments", "emptyDir": {}})
+        return found
+
+    def _requirements(self) -> list[str]:
+        """Where a pod has the file that names packages: whole, or in pieces."""
+        name = self.run.order.spec.requirements
+        for number, (path, content) in enumerate(self.inputs.files):
+            if path == name:
+                pieces = pieces_of(f"i{number:04d}", content, SECRET_BYTES)
+                return [f"{INPUTS}/{piece.key}" for piece in pieces]
+        return [f"{WORK}/{name}"]
+
+    def _states(self, tasks: Tasks, chunk: Chunk) -> str:
+        """What the container runs that looks at the checkpoints of these tasks; empty for none."""
+        spec = self.run.order.spec
+        if spec.checkpoint is None or self.settings.volume is not None:
+            return ""
+        first = chunk.first == 0 and tasks.name == self.run.tasks[0][0]
+        return states_script(spec.checkpoint) if first else ""
 
     def _affinity(self, tasks: Tasks, chunk: Chunk) -> Object:
         """Only the pool's nodes; and tasks that are to be spread apart from each other."""
@@ -108,15 +174,36 @@ class Pods:
             labels[SLOT_LABEL] = str(chunk.slot)
             apart = {"labelSelector": {"matchLabels": labels}, "topologyKey": HOSTNAME}
             found["podAntiAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}
-        return found
+        return found | self._together(tasks)
+
+    def _together(self, tasks: Tasks) -> Object:
+        """The tasks of a group in one block: where the first one is, the others go.
+
+        The first pod that asks to be near its like goes anywhere, as Kubernetes has it.
+        """
+        wish = tasks.topology
+        level = (wish.required or wish.preferred) if wish is not None else None
+        if wish is None or level not in self.kind.levels:
+            return {}
+        labels = {RUN_LABEL: self.run.name, GROUP_LABEL: tasks.name}
+        near = {
+            "labelSelector": {"matchLabels": labels},
+            "topologyKey": self.kind.share.topology[level],
+        }
+        if wish.required is not None:
+            return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [near]}}
+        weighed = [{"weight": 100, "podAffinityTerm": near}]
+        return {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": weighed}}
 
     def _task_container(
-        self, tasks: Tasks, chunk: Chunk, image: str, mounts: Sequence[Object]
+        self, tasks: Tasks, chunk: Chunk, image: str, mounts: Sequence[Object], states: bool
     ) -> Object:
         chosen = next(g for g in self.run.order.groups if g.group == tasks.name)
         command, environment = command_of(tasks, chosen.stack)
-        names = [(name, content[:2] == b"#!") for name, content in self.inputs]
-        script = task_script(names, self.run.start_by)
+        names = [(name, content[:2] == b"#!") for name, content in self.inputs.files]
+        wish, restored = self.run.order.spec.checkpoint, self.inputs.restored is not None
+        folder = wish.path if wish else None
+        script = task_script(names, self.run.start_by, folder, restored, states)
         return {
             "name": TASK,
             "image": image,
@@ -128,11 +215,16 @@ class Pods:
         }
 
     def _files_container(self, image: str, mounts: Sequence[Object]) -> Object:
+        outputs, carried = self.run.order.spec.outputs, self.settings.volume is None
+        return self._beside(FILES, image, files_script(outputs, carried), mounts)
+
+    def _beside(self, name: str, image: str, script: str, mounts: Sequence[Object]) -> Object:
+        """A container beside the task, which takes nothing of what is counted for the run."""
         nothing = {"cpu": "0", "memory": "0"}
         return {
-            "name": FILES,
+            "name": name,
             "image": image,
-            "command": ["/bin/sh", "-c", files_script(self.run.order.spec.outputs)],
+            "command": ["/bin/sh", "-c", script],
             "env": [
                 {"name": "PATH", "value": STANDARD_PATH},
                 {"name": "WEIR_WORD", "value": self.run.word},
@@ -188,6 +280,7 @@ class Pods:
             "WEIR_DEVICE_MODEL": kind.model or "",
             "WEIR_EMULATED": "1" if kind.share.emulated else "0",
             "WEIR_STACK": chosen.stack or "",
+            **checkpoint_of(order, WORK),
         }
         if order.spec.image is not None:
             # The image's own PATH, unless the job says another.
@@ -209,9 +302,20 @@ class Pods:
 def image_of(run: Run, kind: Kind, settings: KubernetesSettings) -> str:
     """The image of a run's tasks, as a pod names it."""
     asked = run.order.spec.image
+    if run.order.spec.requirements is not None and settings.software.image:
+        return settings.software.image
     if asked is None:
         return kind.share.image or settings.image
     return asked.partition("://")[2]
+
+
+def user_of(settings: KubernetesSettings) -> int:
+    """As whom tasks run; 0 for whom the image says. What they leave on a volume the agent has to
+    read and to delete, so there it is the agent's user.
+    """
+    if settings.user is not None:
+        return settings.user
+    return os.getuid() if settings.volume is not None else 0
 
 
 def _literal(value: str) -> str:

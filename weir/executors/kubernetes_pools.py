@@ -17,8 +17,10 @@ from weir.executors.kubernetes_inventory import Kind, Use
 from weir.executors.kubernetes_manifest import unable
 from weir.executors.kubernetes_records import Node, Pod
 from weir.executors.kubernetes_runs import Run
-from weir.executors.kubernetes_settings import KubernetesShare
+from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.kubernetes_software import with_traits
 from weir.executors.local_hosts import Need, needs_of, words_of
+from weir.scheduling.inside import level_of
 from weir.scheduling.packing import Claim, place_all, subtract
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import walltime_s
@@ -28,10 +30,8 @@ from weir.wire.pools import PoolReport
 class Pools:
     """The pools. Its methods are called with the executor's lock held."""
 
-    def __init__(
-        self, shares: Sequence[KubernetesShare], names: Mapping[str, str], agent: str
-    ) -> None:
-        self._shares, self._agent = shares, agent
+    def __init__(self, settings: KubernetesSettings, names: Mapping[str, str], agent: str) -> None:
+        self._settings, self._shares, self._agent = settings, settings.shares, agent
         self._names = dict(names)  # by identifier
         self._kinds: dict[str, Kind] = {}
         self._others: dict[str, dict[str, Use]] = {}
@@ -82,10 +82,11 @@ class Pools:
         """The pools as they are when these live runs are counted."""
         if not self.looked:
             raise NotReady("Kubernetes has not answered yet")
-        return [
+        found = [
             kubernetes_inventory.report(kind, self._free(kind, counted), not away)
             for kind in self._kinds.values()
         ]
+        return with_traits(found, self._settings.software)
 
     def refusals(
         self, orders: Iterable[RunOrder], live: Sequence[Run], coming: Iterable[RunOrder]
@@ -138,7 +139,7 @@ class Pools:
             claims = claims_of(kind, order)
         except ValueError as error:
             return str(error)
-        unfit = unable(order)
+        unfit = unable(order, self._settings)
         if unfit:
             return unfit
         after = place_all(left[name], claims)
@@ -155,7 +156,7 @@ def claims_of(kind: Kind, order: RunOrder) -> list[Claim]:
 
 def _claim(need: Need, kind: Kind) -> Claim:
     """What a group takes. Where devices are not shared, a share of a device gets a device."""
-    claim = need.claimed(kind.shape)
+    claim = replace(need.claimed(kind.shape), within=level_of(need.topology, kind.levels))
     shares = kind.device_mib is not None and claim.device_milli < DEVICE_MILLI
     if not claim.device_milli or shares:
         return claim

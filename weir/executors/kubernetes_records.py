@@ -21,8 +21,10 @@ RANK_ANNOTATION, TASK_ANNOTATION = "batch.kubernetes.io/job-completion-index", "
 SLOT_LABEL = "weir.network/slot"
 MANAGED = {"app.kubernetes.io/managed-by": "weir"}
 
-TASK, FILES = "task", "files"
-"""The two containers of a pod: the task; and who passes on its errors and brings its outputs."""
+TASK, FILES, STATES, ENVIRONMENT = "task", "files", "states", "environment"
+"""The containers of a pod: the task; who passes on its errors and brings its outputs; where it has
+no volume, who brings its checkpoints; and who comes before them and builds an environment.
+"""
 
 _SUFFIXES: dict[str, Decimal | int] = {
     **{"": 1, "m": Decimal("0.001"), "u": Decimal("1e-6"), "n": Decimal("1e-9")},
@@ -91,7 +93,8 @@ class Container:
 class Pod:
     """A pod. `asked` are extended resources; amounts are what the scheduler counts for it. One that
     is being deleted is to be gone at `gone_at`; `job` is the name of the Job that made it, and a
-    `fixture` is of a DaemonSet: every node has one, always.
+    `fixture` is of a DaemonSet: every node has one, always. Containers that come `before` the
+    others end first.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Pod:
     memory_bytes: int
     asked: Mapping[str, int]
     containers: tuple[Container, ...] = ()
+    before: tuple[Container, ...] = ()
     reason: str = ""
     said: str = ""
     unscheduled: str = ""
@@ -201,6 +205,7 @@ def pod_of(data: Mapping[str, Any]) -> Pod:
         memory_bytes=int(asked.pop("memory", Decimal(0))),
         asked={name: int(amount) for name, amount in asked.items() if _extended(name)},
         containers=tuple(_container(c) for c in status.get("containerStatuses") or ()),
+        before=tuple(_container(c) for c in status.get("initContainerStatuses") or ()),
         reason=status.get("reason") or "",
         said=status.get("message") or "",
         unscheduled=scheduled.get("message") or "" if scheduled.get("status") == "False" else "",

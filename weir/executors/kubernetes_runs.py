@@ -33,8 +33,8 @@ class Run:
     `namespace` is where its objects are, `name` what their names begin with, `jobs` and `secrets`
     (of its inputs) their names; `sent_at` is when they were first sent, `made` whether all of them
     surely are there. `nodes` and `pods` have the node and the pod's uid of each task, empty for one
-    that has none. `word` marks in a log where outputs begin; one that is `leaving` has its outputs
-    brought on by a thread of its own.
+    that has none; `environment` is what its pods have of Python packages. `word` marks in a log
+    where outputs begin; one that is `leaving` has what it left brought on by a thread of its own.
     """
 
     order: RunOrder
@@ -47,6 +47,7 @@ class Run:
     jobs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     group: str = ""
+    environment: str = ""
     sent_at: float | None = None
     made: bool = False
     started: float | None = None
@@ -110,7 +111,7 @@ class Notes(RunNotes[Run]):
         return {name: getattr(run, name) for name in (*_PLAIN, *_TUPLES)}
 
     def made(self, record: Mapping[str, Any], **common: Any) -> Run:
-        own: dict[str, Any] = {name: record[name] for name in _PLAIN}
+        own: dict[str, Any] = {name: record[name] for name in _PLAIN if name in record}
         own |= {name: tuple(record[name]) for name in _TUPLES}
         return Run(**common, **own)
 
@@ -143,6 +144,6 @@ def _drop(db: sqlite3.Connection, litter: Iterable[str]) -> None:
 
 _PLAIN = (
     *("pool", "folder", "namespace", "name", "at", "word", "group", "sent_at", "made", "started"),
-    *("deleted_at",),
+    *("deleted_at", "environment"),
 )
 _TUPLES = ("jobs", "secrets", "nodes", "pods")

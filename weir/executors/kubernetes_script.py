@@ -3,13 +3,15 @@
     /weir            an empty folder of the pod's own
         /work        the working directory, with the inputs; /tmp is TMPDIR
         /errors      a pipe: what the task says on its standard error
+        /states      a pipe that nothing is written to, for who looks at checkpoints
+        /environment where the environment of Python packages is that was built before
     /weir-inputs     the inputs in pieces, as secrets bring them
 
 The task's standard output is its container's log. Its standard error goes through the pipe to the
 container beside it, whose log it is. The pipe's end is also how that container learns that the task
 is over, however it ended, even killed; then it prints the outputs after a line with the run's word,
-in base64. What the task says of itself (how it ended, why it can't start) is its container's
-termination message.
+in base64; or, where the working directory is on a volume, how large each of them is. What the task
+says of itself (how it ended, why it can't start) is its container's termination message.
 
 Laws:
 - A task that comes after the run's time to start does nothing.
@@ -21,10 +23,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from shlex import quote
 
 from weir.core import units
+from weir.executors.kubernetes_inputs import BLOB, INDEX
 from weir.wire.jobspec import Output
 
 ROOT, INPUTS = "/weir", "/weir-inputs"
@@ -41,9 +43,14 @@ cannot() { say "cannot $*"; exit 127; }
 mkdir -p %(work)s %(root)s/tmp || cannot "the working directory can't be made"
 mkfifo %(root)s/errors 2>/dev/null
 exec 4>%(root)s/errors || cannot "no pipe can be made in its folder"
+%(states)s
 if [ "$(date +%%s 2>/dev/null || echo 0)" -gt %(late)d ]; then say late; exit 0; fi
 cd %(work)s || cannot "the working directory is not there"
 %(inputs)s
+if [ -f %(root)s/environment ]; then
+    PATH=$(cat %(root)s/environment)/bin:$PATH
+    export PATH
+fi
 export WEIR_TASK_INDEX=$((${WEIR_TASK_FIRST:-0} + ${JOB_COMPLETION_INDEX:-0}))
 program=$1
 shift
@@ -68,7 +75,7 @@ esac
 say started
 task=
 trap 'say stopped; [ -z "$task" ] || kill -TERM "$task" 2>/dev/null' TERM
-"$program" "$@" 2>&4 4>&- </dev/null &
+"$program" "$@" 2>&4 4>&- 5>&- </dev/null &
 task=$!
 wait "$task"
 code=$?
@@ -108,17 +115,37 @@ fi
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of an input: the key in its secret, and the bytes."""
+_SIZE = """if [ -f %(path)s ]; then
+    printf 'left %%s %%s\\n' %(number)d "$(wc -c <%(path)s)"
+fi
+"""
 
-    key: str
-    content: bytes
+_STATES = """mkfifo %(root)s/states 2>/dev/null
+exec 5>%(root)s/states || cannot "no pipe can be made in its folder"
+"""
+
+_RESTORED = """cat %(from)s/%(blob)s.* >%(root)s/restored || cannot "its checkpoint is not there"
+cat %(from)s/%(index)s.* | while read -r at size mode name; do
+    where=%(folder)s/$name
+    mkdir -p "$(dirname "$where")"
+    tail -c "+$((at + 1))" %(root)s/restored | head -c "$size" >"$where"
+    chmod "$mode" "$where" || exit 1
+done || cannot "its checkpoint can't be laid out"
+rm -f %(root)s/restored
+"""
 
 
-def task_script(inputs: Sequence[tuple[str, bool]], late: float) -> str:
+def task_script(
+    inputs: Sequence[tuple[str, bool]],
+    late: float,
+    checkpoint: str | None = None,
+    restored: bool = False,
+    states: bool = False,
+) -> str:
     """What a task's container runs, with the command as its arguments. `inputs` are paths, and
-    whether they are to be run; `late` is the last second in which it may start.
+    whether they are to be run; `late` is the last second in which it may start. Its `checkpoint`
+    is a folder that is there from the start; with `restored` it was sent along, and with `states`
+    a container beside the task looks at it.
     """
     lines = []
     for number, (name, runs) in enumerate(inputs):
@@ -131,13 +158,20 @@ def task_script(inputs: Sequence[tuple[str, bool]], late: float) -> str:
         )
         if runs:
             lines.append(f"chmod 755 {where}")
-    return _TASK % {"late": int(late), "work": WORK, "root": ROOT, "inputs": "\n".join(lines)}
+    if checkpoint is not None:
+        lines.append(f"mkdir -p {quote(checkpoint)}")
+    if restored and checkpoint is not None:
+        words = {"from": INPUTS, "blob": BLOB, "index": INDEX, "root": ROOT}
+        lines.append(_RESTORED % (words | {"folder": quote(checkpoint)}))
+    pipe = _STATES % {"root": ROOT} if states else "exec 5>/dev/null"
+    parts = {"inputs": "\n".join(lines), "states": pipe}
+    return _TASK % ({"late": int(late), "work": WORK, "root": ROOT} | parts)
 
 
-def files_script(outputs: Sequence[Output]) -> str:
-    """What the container beside a task runs."""
+def files_script(outputs: Sequence[Output], carried: bool = True) -> str:
+    """What the container beside a task runs; outputs that are not `carried` stay where they are."""
     parts = [
-        _OUTPUT
+        (_OUTPUT if carried else _SIZE)
         % {
             "path": quote(os.path.join(WORK, output.path)),
             "number": number,
@@ -146,9 +180,3 @@ def files_script(outputs: Sequence[Output]) -> str:
         for number, output in enumerate(outputs)
     ]
     return _FILES % {"root": ROOT, "most": MAX_OUTPUT_BYTES, "outputs": "".join(parts)}
-
-
-def pieces_of(number: int, content: bytes, most: int) -> list[Piece]:
-    """An input cut into pieces; an empty one has a piece too."""
-    cuts = range(0, max(len(content), 1), most)
-    return [Piece(f"i{number:04d}.{i:04d}", content[at : at + most]) for i, at in enumerate(cuts)]

@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from weir.executors.staging_settings import DataSettings
 from weir.wire.base import Wire
-from weir.wire.pools import PoolTerms
+from weir.wire.pools import LevelName, PoolTerms
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -54,6 +54,11 @@ class KubernetesShare(PoolTerms):
 
     pool: PoolName | None = Field(None, description="its pool's name; told by the nodes without it")
     nodes: dict[str, str] = Field({}, description="only nodes with all of these labels")
+    topology: dict[LevelName, str] = Field(
+        {"zone": "topology.kubernetes.io/zone"},
+        description="levels of blocks, the outermost first, each with the label that names it",
+        max_length=8,
+    )
     tolerations: tuple[Toleration, ...] = ()
     resource: str | None = Field(None, description="which extended resource counts as the devices")
     device_models: dict[str, str] = Field(
@@ -66,6 +71,41 @@ class KubernetesShare(PoolTerms):
     priority_class: str = Field("", description="such as one that the center's own pods preempt")
     runtime_class: str = ""
     image: str = Field("", description="for jobs that name none, here")
+
+
+class KubernetesVolume(Wire):
+    """A claim of a volume that pods of many nodes mount, and that the agent sees as a folder."""
+
+    claim: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] = Field(
+        description="a PersistentVolumeClaim of this name in each namespace of jobs"
+    )
+    folder: Path = Field(description="where the agent sees the root of that volume")
+    settle_s: Annotated[float, Field(ge=0, le=600)] = Field(
+        10.0, description="how long what a pod has written may take to be seen in the folder"
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _whole(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError("folder must be a whole path, from / on")
+        return folder
+
+
+class KubernetesSoftware(Wire):
+    """How pods come by Python packages that a job names: by an environment, built beside them."""
+
+    python: str | None = Field(
+        None, description="the Python in the image below; without it no environments are built"
+    )
+    image: str = Field(
+        "", description="for jobs that name packages; the one of all jobs without it"
+    )
+    pip_options: tuple[str, ...] = Field(
+        ("--only-binary=:all:",), description="options of `pip install`; who may see pods sees them"
+    )
+    build_s: Annotated[int, Field(gt=0, le=86400)] = 1800
+    keep: Annotated[int, Field(ge=1)] = Field(20, description="environments kept on the volume")
 
 
 class KubernetesSettings(Wire):
@@ -86,6 +126,10 @@ class KubernetesSettings(Wire):
         None, description="numeric user of all tasks; the image's own without it"
     )
     data: DataSettings = DataSettings()
+    software: KubernetesSoftware = KubernetesSoftware()
+    volume: KubernetesVolume | None = Field(
+        None, description="where runs' folders, fetched inputs and environments are"
+    )
     hardened: bool = Field(True, description="no capabilities, no new privileges, default seccomp")
     poll_s: Annotated[float, Field(gt=0, le=600)] = 1.0
     look_s: Annotated[float, Field(gt=0, le=3600)] = 5.0

@@ -78,9 +78,15 @@ class TaskView:
 
     @property
     def begun(self) -> bool:
-        if self.pod is None:
+        if self.pod is None or self.unbuilt is not None:
             return False
         return self.pod.task.started is not None or self.over
+
+    @property
+    def unbuilt(self) -> Container | None:
+        """What was to come before the task, and has failed."""
+        before = self.pod.before if self.pod and self.pod.task.code is None else ()
+        return next((c for c in before if c.code), None)
 
     @property
     def over(self) -> bool:
@@ -154,7 +160,7 @@ def end_of(
 def stuck(views: Sequence[TaskView]) -> tuple[str, bool]:
     """Why a run can't start, and whether it never will; empty if nothing is known to be wrong."""
     for view in views:
-        for container in view.pod.containers if view.pod else ():
+        for container in (*view.pod.before, *view.pod.containers) if view.pod else ():
             if container.waiting in PULL:
                 text = f"the image can't be pulled: {container.said or container.waiting}"
                 return _named(views, view, text), container.waiting in HOPELESS
@@ -246,6 +252,8 @@ def _failure(run: Run, view: TaskView) -> tuple[int | None, str]:
     """The exit code of a task that failed, and why in words."""
     assert view.pod is not None
     pod, task = view.pod, view.pod.task
+    if view.unbuilt is not None and pod.reason == "":
+        return None, (view.unbuilt.said or f"{view.unbuilt.name} failed").splitlines()[0]
     if pod.reason == "DeadlineExceeded":
         limit = walltime_s(run.order.spec)
         shown = units.show_duration_s(limit) if limit else "its pod"

@@ -25,6 +25,8 @@ from weir.executors.kubernetes_pools import Pools
 from weir.executors.kubernetes_records import AGENT_LABEL, RUN_LABEL, Pod
 from weir.executors.kubernetes_runs import Notes, Run
 from weir.executors.kubernetes_settings import KubernetesSettings
+from weir.executors.kubernetes_software import key_of, told
+from weir.executors.kubernetes_states import States
 from weir.executors.kubernetes_verdict import (
     LOST,
     TaskView,
@@ -36,6 +38,7 @@ from weir.executors.kubernetes_verdict import (
     waits_for,
 )
 from weir.executors.local_run import End, Stop
+from weir.executors.staging_log import DataLog
 from weir.wire.jobspec import walltime_s
 
 log = logging.getLogger(__name__)
@@ -85,6 +88,7 @@ class Watch:
         self._now, self._tell, self._leave = now, tell, leave
         self._ghosts: deque[str] = deque(maxlen=1000)  # deleted already
         self._jobs_at = float("-inf")
+        self._states = States(kubernetes, now)
         self._wanted: dict[str, float] = {}  # runs whose logs are read, and when they were brought
         self.work = Work()
 
@@ -117,22 +121,32 @@ class Watch:
                 continue
             views = views_of(run, by_run.get(run.name, ()))
             self._step(run, views, asked)
-            if run.end is None and any(v.pod is None for v in views):
+            if run.end is None and not run.leaving and any(v.pod is None for v in views):
                 without.append(run)
         self._find_ghosts(by_run)
         self._bring_live(by_run)
+        self._bring_states(by_run)
         if without and self._now() - self._jobs_at > JOBS_S:
             self._jobs_at = self._now()
             self._find_lost(without, asked)
 
     def end(self, run: Run, end: End) -> None:
-        """A run has ended; with the lock held."""
+        """A run's tasks have ended; with the lock held. What it has left may be brought on first:
+        then who does so calls `conclude`.
+        """
         if end.event is RunEvent.SUCCEEDED:
             wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
             if wrong:
                 end = End(RunEvent.FAILED, end.at, end.exit_code, wrong)
-        run.end = end
+        run.leaving = self._leave(run, end)
+        if not run.leaving:
+            self.conclude(run, end)
+
+    def conclude(self, run: Run, end: End) -> None:
+        """A run has ended, and nothing is left to do about it; with the lock held."""
+        run.leaving, run.end = False, end
         self._wanted.pop(run.id, None)
+        self._states.forget(run.id)
         self._notes.keep([run])
         self._tell(run.seen())
 
@@ -145,6 +159,7 @@ class Watch:
         if run.started is None and has_begun(views) and run.stop is None:
             with self._lock:
                 run.started = started_at(views, now)
+                run.environment = self._note_built(run, views)
                 self._notes.keep([run])
                 self._tell(run.seen())
         end = end_of(run, views, {}, now)
@@ -169,24 +184,35 @@ class Watch:
                 run.nodes, run.pods = nodes, pods
                 self._notes.keep([run])
 
+    def _note_built(self, run: Run, views: Sequence[TaskView]) -> str:
+        """Note what its pods have done about Python packages; gives what they have of them."""
+        words = told([v.pod for v in views])
+        for line in words:
+            DataLog(run.folder, self._now).say(line)
+        return key_of(words)
+
     def _finish(self, run: Run, views: Sequence[TaskView], end: End) -> None:
         """A run is over: bring its files, say how it ended, and see to it that nothing is left."""
         events: dict[str, str] = {}
         if end.event is RunEvent.VANISHED:
             events = self._events(run, views)
-        wrong = bring(run, views, self._kubernetes, live=False)
+        brought = bring(run, views, self._kubernetes, live=False)
+        self._states.bring(run, views[0].pod)
         again = end_of(run, views, events, self._now()) or end
+        volume, wrong = self._settings.volume, brought.wrong
+        if brought.unseen and volume is not None:
+            if self._now() < again.at + volume.settle_s:
+                return  # it is looked at again
+            wrong = f"output {brought.unseen}: its pod has left it, and it is not in {run.work}"
         if again.event is RunEvent.SUCCEEDED and wrong:
             again = End(RunEvent.FAILED, again.at, again.exit_code, wrong)
+        if run.started is None:
+            self._note_built(run, views)
         alive = again.event is RunEvent.VANISHED or any(
             v.pod is None or not v.pod.over for v in views
         )
         with self._lock:
-            good = again.event is RunEvent.SUCCEEDED
-            missing = good and local_files.wrong_outputs(run.work, run.order.spec.outputs)
-            run.leaving = good and not missing and self._leave(run, again)
-            if not run.leaving:
-                self.end(run, again)
+            self.end(run, again)
             if alive:
                 self._notes.drop(job_path(run.namespace, job) for job in run.jobs)
 
@@ -296,10 +322,18 @@ class Watch:
                     if run.id in self._wanted:
                         self._wanted[run.id] = self._now()
 
+    def _bring_states(self, by_run: Mapping[str, Sequence[Pod]]) -> None:
+        """Bring the checkpoints of runs that go on, a few at a time."""
+        due = self._states.due(run for run in self.sent() if not run.leaving)
+        for run in due[:LIVE_RUNS]:
+            self._states.bring(run, views_of(run, by_run.get(run.name, ()))[0].pod)
+
     def bring_last(self, run: Run) -> None:
         """Bring what a run has printed that is about to be stopped."""
         pods = self._kubernetes.pods(run.namespace, _of_run(run))
-        bring(run, views_of(run, pods), self._kubernetes, live=False)
+        views = views_of(run, pods)
+        bring(run, views, self._kubernetes, live=False)
+        self._states.bring(run, views[0].pod)
 
 
 def _of_run(run: Run) -> str:

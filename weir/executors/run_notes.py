@@ -57,6 +57,7 @@ class RunNotes(ABC, Generic[R]):
         self._guard = threading.Lock()
         self._db = open_durable(path, SCHEMA + schema, synchronous="NORMAL")
         self._db.execute("DELETE FROM run WHERE forgotten_at < ?", (now - REMEMBER_S,))
+        self._orders: dict[str, tuple[RunOrder, str]] = {}
 
     @abstractmethod
     def own(self, run: R) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class RunNotes(ABC, Generic[R]):
 
     def keep(self, runs: Iterable[R]) -> None:
         """Write down these runs as they are now."""
-        rows = [(run.id, json.dumps(self._record(run))) for run in runs]
+        rows = [(run.id, self._text(run)) for run in runs]
         if rows:
             query = (
                 "INSERT INTO run (run, body) VALUES (?, ?)"
@@ -91,8 +92,11 @@ class RunNotes(ABC, Generic[R]):
 
     def forget(self, runs: Iterable[R], now: float) -> None:
         """Keep of these runs how they ended, and nothing else."""
+        gone = list(runs)
+        for run in gone:
+            self._orders.pop(run.id, None)
         with self._guard, transaction(self._db) as db:
-            forget(db, runs, now)
+            forget(db, gone, now)
 
     def forgotten(self, run: str) -> End | None:
         """How a forgotten run ended; None if it is not remembered."""
@@ -120,10 +124,18 @@ class RunNotes(ABC, Generic[R]):
         """Pools' names by identifier."""
         self.keep_fact(POOLS, json.dumps(names))
 
-    def _record(self, run: R) -> dict[str, Any]:
-        order = run.order.model_dump(mode="json", exclude_defaults=True)
+    def _text(self, run: R) -> str:
         stop, end = (asdict(said) if said else None for said in (run.stop, run.end))
-        return {**self.own(run), "order": order, "stop": stop, "end": end}
+        text = json.dumps({**self.own(run), "stop": stop, "end": end})
+        return f'{text[:-1]}, "order": {self._order(run)}}}'
+
+    def _order(self, run: R) -> str:
+        """An order as it is written down. It never changes, and is most of what is noted."""
+        known = self._orders.get(run.id)
+        if known is None or known[0] is not run.order:
+            text = run.order.model_dump_json(exclude_defaults=True)
+            known = self._orders[run.id] = (run.order, text)
+        return known[1]
 
     def _restored(self, record: Mapping[str, Any]) -> R:
         stop = record["stop"]

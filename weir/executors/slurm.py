@@ -198,7 +198,9 @@ class SlurmExecutor:
         if known is None:
             return ()
         outputs = known.order.spec.outputs if known.end is not None else ()
-        found = local_files.list_files(_streams(known), known.work, outputs)
+        begun = known.started is not None or known.end is not None
+        # Most of those that are asked about wait in Slurm's queue: nobody looks for their files.
+        found = local_files.list_files(_streams(known), known.work, outputs) if begun else []
         return found + self._data.files(known.order, known.folder, known.over)
 
     def read(self, run: str, name: str, offset: int, limit: int) -> bytes:
@@ -211,19 +213,19 @@ class SlurmExecutor:
         return local_files.read_file(_streams(known), known.work, outputs, name, offset, limit)
 
     def forget(self, runs: Sequence[str]) -> None:
-        for name in runs:
-            with self._lock:
-                run = self._runs.get(name)
-                if run is None or run.end is None:
-                    continue
-                self._notes.forget([run], self._now())
-                del self._runs[name]
+        with self._lock:
+            known = [self._runs[name] for name in dict.fromkeys(runs) if name in self._runs]
+            ended = [run for run in known if run.end is not None]
+            if ended:
+                self._notes.forget(ended, self._now())
+            for run in ended:
+                del self._runs[run.id]
                 self._hand.forget(run)
-                shared = run.array and any(r.array == run.array for r in self._runs.values())
-            self._data.forget([name])
-            shutil.rmtree(run.folder, ignore_errors=True)
-            if run.array and not shared:
-                shutil.rmtree(run.array, ignore_errors=True)
+            arrays = {run.array for run in ended} - {r.array for r in self._runs.values()}
+        self._data.forget([run.id for run in ended])
+        for folder in (*(run.folder for run in ended), *arrays):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def usage(self, runs: Sequence[str]) -> dict[str, Usage]:
         """What these runs have used, from Slurm's accounting or its completion file: of those of

@@ -8,7 +8,7 @@ Laws:
   is asked about others or takes them in.
 - Nothing is concluded from an answer that did not come, or that can't be understood.
 - What can't be done now is done when Slurm is back; reading, cancels and submissions do not keep
-  each other waiting for longer than one call.
+  each other waiting for longer than one call or half a second.
 """
 
 from __future__ import annotations

@@ -9,17 +9,20 @@ Laws:
 
 from __future__ import annotations
 
+import fnmatch
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from weir.core import devices
-from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, merged
+from weir.core.inventory import DEVICE_MILLI, Block, FreeShape, HostShape, merged
 from weir.executors.slurm_layout import MIB
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_settings import SlurmShare
 from weir.executors.slurm_words import NO_DEVICES, Gres, hosts_text
+from weir.executors.topology import ambiguous, blocks_of
+from weir.wire.pools import Block as BlockReport
 from weir.wire.pools import PoolReport, Shape, free_of
 
 ALIKE = 0.05
@@ -28,6 +31,7 @@ ALIKE = 0.05
 TERMS = (
     *("emulated", "fabric", "fabric_gbps", "location", "industries", "latency_us", "currency"),
     *("price_micro_per_device_hour", "price_micro_per_core_hour", "measured_gflops"),
+    "energy_price_micro_per_kwh",
 )
 """What a share says of its pools as it is."""
 
@@ -46,7 +50,10 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Equal nodes of a share: one pool. `gres` is what its devices are asked for by."""
+    """Equal nodes of a share: one pool. `gres` is what its devices are asked for by. `levels` and
+    `blocks` are told by features of its nodes, and `paths` where each node is; under a cap it is
+    not known which nodes count, so there are none.
+    """
 
     name: str
     share: SlurmShare
@@ -60,6 +67,9 @@ class Kind:
     exclusive: bool = False
     limit_s: int | None = None
     exclude: str = ""
+    levels: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    paths: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def capped(self) -> bool:
@@ -132,7 +142,7 @@ def free_shapes(
     under a cap that is for the caller to subtract, who may count it anywhere.
     """
     shapes = [
-        _left(kind, used if kind.capped else used + counted.get(name, Amount()))
+        _left(kind, used if kind.capped else used + counted.get(name, Amount()), name)
         for name, used in others.items()
     ]
     return merged(_capped(kind, shapes) if kind.capped else shapes)
@@ -156,6 +166,8 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
         max_walltime_s=min(limits, default=None),
         free=free_of(free),
         queue_ahead=share.queue_ahead,
+        levels=kind.levels,
+        blocks=tuple(BlockReport(names=b.names, hosts=b.hosts) for b in kind.blocks),
         **{name: getattr(share, name) for name in TERMS},
     )
 
@@ -191,7 +203,7 @@ def _kind(
     features = set.intersection(*(set(n.features) for n in nodes))
     model = _model(gres, share, features)
     stacks = _stacks(model)
-    return Kind(
+    found = Kind(
         name=name,
         share=share,
         nodes=tuple(sorted(names)),
@@ -207,6 +219,22 @@ def _kind(
         limit_s=None if partition.max_minutes is None else 60 * partition.max_minutes,
         exclude=hosts_text(n for n in inside if n not in names),
     )
+    return found if found.capped else _in_blocks(found, nodes)
+
+
+def _in_blocks(kind: Kind, nodes: Sequence[Node]) -> Kind:
+    """The kind with its levels. A feature is all that Slurm can be told of a block, so where two
+    blocks of a level have one name there are none.
+    """
+    patterns = kind.share.topology.values()
+    named = {
+        n.name: tuple(next(iter(fnmatch.filter(sorted(n.features), p)), "") for p in patterns)
+        for n in nodes
+    }
+    blocks, paths = blocks_of(named)
+    if not blocks or ambiguous(blocks):
+        return kind
+    return replace(kind, levels=tuple(kind.share.topology), blocks=blocks, paths=paths)
 
 
 def _alike_in_memory(nodes: Sequence[Node]) -> list[list[Node]]:
@@ -284,13 +312,14 @@ def _used(used: Iterable[Gres], word: str) -> int:
     return sum(g.count for g in used if g.name == name and (g.type == type_ or not g.type))
 
 
-def _left(kind: Kind, used: Amount) -> FreeShape:
+def _left(kind: Kind, used: Amount, name: str) -> FreeShape:
     whole = max(0, kind.shape.devices - used.devices)
     return FreeShape(
         max(0, kind.shape.cpu_milli - 1000 * used.cpus),
         max(0, kind.shape.memory_bytes - MIB * used.mib),
         ((DEVICE_MILLI, whole),) if whole else (),
         1,
+        kind.paths.get(name, ()),
     )
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from weir.core.inventory import DEVICE_MILLI, FreeShape, HostShape, all_free, merged
 from weir.executors.local_hosts import Need
+from weir.scheduling.inside import number_of
 from weir.scheduling.packing import Claim, capacity_for, held_whole, place, size_of
 
 MIB = 2**20
@@ -103,13 +104,18 @@ def layout_of(
     hosts: int,
     shape: HostShape,
     threads: int = 1,
+    within: int = 0,
 ) -> Layout:
-    """Lay a gang on what is free; where there is no room now, on empty hosts, to wait for them."""
-    buckets = _buckets(needs, threads)
+    """Lay a gang on what is free; where there is no room now, on empty hosts, to wait for them.
+
+    `within` a block of that level it is one component: each one could be in another block.
+    """
+    buckets = [replace(b, together=within > 0) for b in _buckets(needs, threads)]
     if len(buckets) == 1 and buckets[0].claim.count == 1:
         (bucket,) = buckets
         return Layout((_part(bucket, 1, 1),), (Span(0, 1, bucket.needs[0].group),))
-    parts = _on(free, buckets, shape) or _on(all_free(hosts, shape), buckets, shape)
+    parts = _inside(free, buckets, shape, within) if within else _on(free, buckets, shape)
+    parts = parts or _on(all_free(hosts, shape), buckets, shape)
     if parts is None:  # Slurm will say in its own words that it can't be
         parts = [(bucket, [(bucket.claim.count, 1)]) for bucket in buckets]
     spans: list[Span] = []
@@ -130,11 +136,12 @@ class _Bucket:
     claim: Claim
     needs: tuple[Need, ...]
     exclusive: bool
+    together: bool = False
 
     @property
     def apart(self) -> bool:
         """Whether it must be one component."""
-        return self.exclusive or self.claim.spread
+        return self.exclusive or self.claim.spread or self.together
 
 
 _Laid = list[tuple[int, int]]
@@ -180,6 +187,21 @@ def _on(
             free = left
         found.append((bucket, each))
     return found
+
+
+def _inside(
+    free: tuple[FreeShape, ...], buckets: Sequence[_Bucket], shape: HostShape, within: int
+) -> list[tuple[_Bucket, _Laid]] | None:
+    """The same in the first block that has room, those with the fewest free hosts first."""
+    blocks: dict[int, list[FreeShape]] = {}
+    for part in free:
+        blocks.setdefault(number_of(part.block, within), []).append(part)
+    blocks.pop(-1, None)
+    for _, some in sorted(blocks.items(), key=lambda b: (sum(s.hosts for s in b[1]), b[0])):
+        found = _on(tuple(some), buckets, shape)
+        if found is not None:
+            return found
+    return None
 
 
 def _even(free: tuple[FreeShape, ...], claim: Claim) -> _Laid | None:

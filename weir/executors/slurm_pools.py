@@ -22,6 +22,7 @@ from weir.executors.slurm_layout import Layout, Part, layout_of, whole
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Run
 from weir.executors.slurm_settings import SlurmShare
+from weir.scheduling.inside import level_of
 from weir.scheduling.packing import Claim, place_all, subtract
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import walltime_s
@@ -126,7 +127,8 @@ class Pools:
         needs = needs_of(run.order)
         alone = sum(need.claim.count for need in needs) == 1
         free = () if alone else self._free(kind, [other for other in live if other is not run])
-        return layout_of(needs, free, len(kind.nodes), kind.shape, kind.threads)
+        within = block_level(kind, run.order)
+        return layout_of(needs, free, len(kind.nodes), kind.shape, kind.threads, within)
 
     def _free(self, kind: Kind, counted: Iterable[Run]) -> tuple[FreeShape, ...]:
         if kind.share.idle_only and kind.share.partition in self._crowded:
@@ -205,6 +207,8 @@ def _claims(kind: Kind, order: RunOrder, layout: Layout | None = None) -> list[C
             (replace(need, claim=whole(need.claim, kind.threads)).claimed(kind.shape), False)
             for need in needs_of(order)
         ]
+    if within := block_level(kind, order):
+        claims = [(replace(claim, within=within), exclusive) for claim, exclusive in claims]
     shape = kind.shape
     whole_node = {
         "cpu_milli": shape.cpu_milli,
@@ -215,6 +219,18 @@ def _claims(kind: Kind, order: RunOrder, layout: Layout | None = None) -> list[C
         replace(claim, **whole_node) if exclusive or kind.exclusive else claim
         for claim, exclusive in claims
     ]
+
+
+def block_level(kind: Kind, order: RunOrder) -> int:
+    """The level of which the order's tasks need one block, 0 for none.
+
+    Raises ValueError for several groups: Slurm is told what the whole job's nodes have in common.
+    """
+    needs = needs_of(order)
+    within = max((level_of(need.topology, kind.levels) for need in needs), default=0)
+    if within > 0 and len(needs) > 1:
+        raise ValueError("in a Slurm only the tasks of a job with one group can share a block")
+    return max(0, within)
 
 
 def _words(needs: Sequence[Need]) -> str:

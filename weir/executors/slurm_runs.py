@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from weir.core.lifecycle import RunEvent
@@ -115,7 +116,7 @@ class Notes(RunNotes[Run]):
     """The executor's file of runs."""
 
     def own(self, run: Run) -> dict[str, Any]:
-        layout = asdict(run.layout) if run.layout else None
+        layout = _record(run.layout) if run.layout else None
         return {"layout": layout, **{name: getattr(run, name) for name in _PLAIN}}
 
     def made(self, record: Mapping[str, Any], **common: Any) -> Run:
@@ -124,6 +125,12 @@ class Notes(RunNotes[Run]):
 
 
 _PLAIN = ("pool", "folder", "at", "sent_at", "job", "array", "index", "own", "started")
+
+
+@lru_cache(maxsize=256)
+def _record(layout: Layout) -> dict[str, Any]:
+    """A layout as it is noted; equal runs have equal ones. Nobody changes it."""
+    return asdict(layout)
 
 
 def _layout(record: Mapping[str, Any]) -> Layout:

@@ -1,6 +1,6 @@
 """What a run's job does on its nodes: one script in the run's folder, for the batch and the tasks.
 
-    <folder>/<run>/job.sh      this script
+    <folder>/<run>/job.sh      this script; its time is when it is too late to start
                   /claim       who runs it: `job ID`; and `late` if it came too late to start
                   /job.log     what Slurm and srun themselves say
                   /<task>.task     `on NODE`, then `exit CODE` or `cannot REASON`, or `stopped`
@@ -10,6 +10,8 @@ Laws:
 - Whoever creates the claim runs the run; everybody else leaves silently. So however often a run was
   submitted, or requeued by the center, its tasks run at most once.
 - A run that comes after its time to start does nothing.
+- Up to the task's own program one shell does all and starts nobody: a process costs more than the
+  rest together.
 - Nothing of the agent's own environment is in a task's, nor in the script.
 """
 
@@ -46,7 +48,7 @@ if [ "${{1-}}" != task ]; then
     set -C
     printf 'job %s\\n' "$SLURM_JOB_ID" 2>/dev/null >"$run/claim" || exit 0
     set +C
-    if [ "$(date +%s)" -gt {late} ]; then
+    if [ "$run/claim" -nt "$run/job.sh" ]; then
         echo late >>"$run/claim"
         exit 0
     fi
@@ -146,11 +148,28 @@ class Place:
 
 def batch(script: str) -> str:
     """What Slurm is given to run: the script in the run's folder."""
-    return f"#!/bin/sh\nexec /bin/sh {quote(script)}\n"
+    return f"#!/bin/sh\n. {quote(script)}\n"
 
 
-def script_of(order: RunOrder, folder: str, layout: Layout, place: Place, start_by: float) -> str:
-    """The script of a run, for these components; `start_by` in seconds since 1970."""
+def batch_of_array(folder: str) -> str:
+    """The same for an array: element i runs the script that is called i in the array's folder."""
+    return f'#!/bin/sh\n. {quote(folder)}/"$SLURM_ARRAY_TASK_ID"\n'
+
+
+def write_script(path: str, text: str, start_by: float) -> None:
+    """Write a run's script, whole or not at all; `start_by` in seconds since 1970. OSError."""
+    part = f"{path}.part"
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700)
+    try:
+        os.write(file, text.encode())
+        os.utime(file, (start_by, start_by))
+    finally:
+        os.close(file)
+    os.rename(part, path)
+
+
+def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str:
+    """The script of a run, for these components."""
     visible = None if place.emulated else VISIBLE.get(maker_of(place.model))
     maker = "" if place.emulated else maker_of(place.model)
     path = ":".join((*place.software.path, *place.path, STANDARD_PATH))
@@ -179,7 +198,6 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place, start_
     head = _BATCH.format(
         title=f"Run {order.run} of job {order.job}",
         folder=quote(folder),
-        late=int(start_by),
         ring=_RING.format(bell=bell),
         launch=_launch(layout, bell),
     )

@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from shlex import quote
 
 from weir.core.lifecycle import RunEvent
 from weir.executors import slurm_script
@@ -29,17 +28,23 @@ from weir.executors.local_run import End
 from weir.executors.slurm_calls import Away, Component, Rejected, Slurm, Submission, Unclear
 from weir.executors.slurm_inventory import Kind
 from weir.executors.slurm_layout import Part
-from weir.executors.slurm_pools import Pools
+from weir.executors.slurm_pools import Pools, block_level
 from weir.executors.slurm_runs import Notes, Run, job_name
 from weir.executors.slurm_script import LOG, SCRIPT, Place
 from weir.executors.slurm_settings import SlurmSettings
 from weir.executors.staging_software import software_of
+from weir.executors.topology import names_at
 from weir.wire.jobspec import walltime_s
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
-"""Submissions between two looks at other things."""
+"""Submissions that are prepared together."""
+
+BUSY_S = 0.5
+"""While more are ready than that, they go on for so long before other things are looked at: then
+all that are under way are waited for, and nothing is on its way to Slurm.
+"""
 
 UNDER_WAY = 4
 """Submissions under way at the same time: most of one is waiting, for munge and for the network."""
@@ -94,9 +99,10 @@ class Sender:
         """Submit some of what is ready. Raises `Away` if Slurm can't be reached."""
         if not self.busy:
             return
+        until = self._now() + BUSY_S
         left = deque(self._pack())
         calls: dict[Future[str], _Parcel] = {}
-        back: list[_Parcel] = []
+        back, settled = list[_Parcel](), list[Run]()
         failed: Exception | None = None
         while calls or (left and failed is None and not self.stopping):
             while left and len(calls) < UNDER_WAY and failed is None and not self.stopping:
@@ -105,12 +111,18 @@ class Sender:
             for call in wait(calls, return_when=FIRST_COMPLETED).done:
                 parcel = calls.pop(call)
                 try:
-                    self._settle(parcel, call)
+                    settled += self._settle(parcel, call)
                 except Away as error:
                     back.append(parcel)
                     failed = failed or error
                 except Exception as error:  # what came of this one is found out as after silence
                     failed = error
+            more = not left and len(self._ready) >= AT_ONCE and self._now() < until
+            if more and failed is None and not self.stopping:
+                left.extend(self._pack())
+        # A job whose id is not noted yet when this process is killed is found by its name.
+        with self._lock:
+            self._notes.keep(run for run in settled if run.end is None)
         self._put_back([*back, *left])
         if failed is not None:
             raise failed
@@ -183,19 +195,17 @@ class Sender:
         return _Parcel((run,), job)
 
     def _folded(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
-        """An array: element i runs the script of the i-th run, which a list names."""
+        """An array: element i runs the script of the i-th run, which a link of that name leads to.
+
+        A list that each element reads up to its line costs each of them more than its own start.
+        """
         folder = os.path.join(str(self._settings.folder), "arrays", runs[0].id)
-        os.makedirs(folder, 0o700, exist_ok=True)
-        with open(os.path.join(folder, "list"), "w", encoding="utf-8") as file:
-            file.writelines(f"{os.path.join(run.folder, SCRIPT)}\n" for run in runs)
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed process may have left
+        os.makedirs(folder, 0o700)
         for index, run in enumerate(runs):
+            os.symlink(os.path.join(run.folder, SCRIPT), os.path.join(folder, str(index)))
             run.array, run.index, run.own = folder, index, None
-        listed = quote(os.path.join(folder, "list"))
-        script = (
-            "#!/bin/sh\nweir_line=0\nwhile read -r weir_script; do\n"
-            '    [ "$weir_line" -eq "$SLURM_ARRAY_TASK_ID" ] && exec /bin/sh "$weir_script"\n'
-            f"    weir_line=$((weir_line + 1))\ndone <{listed}\nexit 1\n"
-        )
+        script = slurm_script.batch_of_array(folder)
         job = replace(
             job,
             name=job_name(runs[0].id),
@@ -207,8 +217,10 @@ class Sender:
         )
         return _Parcel(tuple(runs), job)
 
-    def _settle(self, parcel: _Parcel, call: Future[str]) -> None:
-        """What a submission came to. Raises `Away` if nothing of it is there."""
+    def _settle(self, parcel: _Parcel, call: Future[str]) -> Sequence[Run]:
+        """What a submission came to; gives the runs of which the job is known by now. Raises `Away`
+        if nothing of it is there.
+        """
         job: str | None = None
         refusal = ""
         try:
@@ -217,7 +229,7 @@ class Sender:
             if parcel.job.array:  # fewer may be taken, or each by itself
                 self._alone |= {run.id for run in parcel.runs}
                 self._put_back([parcel])
-                return
+                return ()
             refusal = error.detail
         except Unclear as error:
             names = ", ".join(run.id for run in parcel.runs[:3])
@@ -229,8 +241,7 @@ class Sender:
                 run.job = job or run.job  # also of one that has rung before Slurm had answered
                 if refusal and run.end is None:
                     self._end(run, End(RunEvent.REFUSED, now, None, f"Slurm says: {refusal}"))
-            if job is not None:
-                self._notes.keep(run for run in parcel.runs if run.end is None)
+        return () if job is None else parcel.runs
 
     def _put_back(self, parcels: Sequence[_Parcel]) -> None:
         """Slurm was not reached: nothing of these is there, unless it was sent before."""
@@ -254,12 +265,8 @@ class Sender:
         software = software_of(run.order.spec, run.folder)
         emulated, first = kind.share.emulated, self._settings.path
         place = Place(kind.name, kind.model, emulated, first, software)
-        text = slurm_script.script_of(run.order, run.folder, run.layout, place, run.start_by)
-        path = os.path.join(run.folder, SCRIPT)
-        with open(f"{path}.part", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(f"{path}.part", 0o700)
-        os.rename(f"{path}.part", path)
+        text = slurm_script.script_of(run.order, run.folder, run.layout, place)
+        slurm_script.write_script(os.path.join(run.folder, SCRIPT), text, run.start_by)
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(run.folder, LOG))
 
@@ -279,13 +286,22 @@ class Sender:
             account=(account.account if account else "") or share.account,
             qos=(account.qos if account else "") or share.qos,
             reservation=share.reservation,
-            constraint="&".join(
-                (*share.features, *([share.constraint] if share.constraint else []))
-            ),
+            constraint=_constraint(run, kind),
             exclude=kind.exclude,
             licenses=share.licenses,
             nice=share.nice,
         )
+
+
+def _constraint(run: Run, kind: Kind) -> str:
+    """The features that all nodes have, and those of which they have one and the same: unlike
+    `--switches`, Slurm keeps to that however long the job waits.
+    """
+    share = kind.share
+    said = [*share.features, *([share.constraint] if share.constraint else [])]
+    if within := block_level(kind, run.order):
+        said.append(f"[{'|'.join(names_at(kind.blocks, within))}]")
+    return "&".join(said)
 
 
 def _component(part: Part, kind: Kind) -> Component:

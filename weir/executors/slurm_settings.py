@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from weir.executors.staging_settings import DataSettings, SoftwareSettings
 from weir.wire.base import Wire
-from weir.wire.pools import PoolTerms
+from weir.wire.pools import LevelName, PoolTerms
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -52,6 +52,11 @@ class SlurmShare(PoolTerms):
     partition: str
     pool: PoolName | None = Field(None, description="its pool's name; the partition's without it")
     features: tuple[str, ...] = Field((), description="only nodes that have all of these")
+    topology: dict[LevelName, str] = Field(
+        {},
+        description="levels of blocks, the outermost first: a pattern of the feature that names it",
+        max_length=8,
+    )
     gres: str | None = Field(None, description="which generic resource counts as the devices")
     device_models: dict[str, str] = Field({}, description="device model by GRES type or name")
     max_devices: Annotated[int, Field(ge=1)] | None = None

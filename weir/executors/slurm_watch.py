@@ -49,6 +49,20 @@ class Work:
     doubt: bool = False
 
 
+@dataclass(slots=True)
+class _Changes:
+    """What one look at many runs comes to: it is written down at once, and then told."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    said: list[Seen] = field(default_factory=list)
+
+    def note(self, run: Run, *, tell: bool) -> None:
+        """This run has changed. What is told is how it stands now."""
+        self.runs[run.id] = run
+        if tell:
+            self.said.append(run.seen())
+
+
 class Watch:
     """What is known of our jobs. All is called from one thread, but for `forget` and `hear`."""
 
@@ -88,19 +102,28 @@ class Watch:
         after `since`, is in `held` from here on.
         """
         rows = Rows(jobs)
-        gone = []
-        for run in self.sent():
-            found = rows.of(run)
-            if found:
-                self._step(run, found)
-            elif self._absent(run, asked):
-                gone.append(run)
-        self.held = self._holders(rows, since)
-        self._find_ghosts(rows)
-        if gone:
-            self._bury(gone)
+        gone, changes = [], _Changes()
+        try:
+            for run in self.sent():
+                found = rows.of(run)
+                if found:
+                    self._step(run, found, changes)
+                elif self._absent(run, asked):
+                    gone.append(run)
+            self.held = self._holders(rows, since)
+            self._find_ghosts(rows)
+            if gone:
+                self._bury(gone, changes)
+        finally:
+            self._write_down(changes)
 
-    def _step(self, run: Run, jobs: Sequence[Job]) -> None:
+    def _write_down(self, changes: _Changes) -> None:
+        with self._lock:
+            self._notes.keep(changes.runs.values())
+            for seen in changes.said:
+                self._tell(seen)
+
+    def _step(self, run: Run, jobs: Sequence[Job], changes: _Changes) -> None:
         """What is seen of a run's job."""
         now = self._now()
         started = any(job.holds or job.over for job in jobs)
@@ -112,7 +135,7 @@ class Watch:
                 run.job = run.job or jobs[0].array or jobs[0].leader or jobs[0].id
                 if run.own is None and started:
                     run.own = jobs[0].leader or jobs[0].id
-                self._notes.keep([run])
+                changes.note(run, tell=False)
         done = all(job.over for job in jobs)
         completing = all(job.over or job.state == COMPLETING for job in jobs)
         again = any(job.restarts for job in jobs)
@@ -127,16 +150,15 @@ class Watch:
             if begun and run.started is None:
                 at = started_at(jobs, trails or read_claim(run.folder), now)
                 run.started = at
-                self._notes.keep([run])
-                self._tell(run.seen())
+                changes.note(run, tell=True)
             # While it completes, Slurm does not say yet that it preempted a job, or canceled it.
             own = completing and trails is not None and trails.over and not trails.felled
             if trails is not None and (done or again or own):
-                self.end(run, end_of(run, jobs, trails, now))
+                self._end(run, end_of(run, jobs, trails, now), changes)
                 if again and not done and run.job_word:
                     self.work.leftovers.append(run.job_word)
                 return
-            self._keep_limits(run, now)
+            self._keep_limits(run, now, changes)
 
     def hear(self, names: Iterable[str]) -> None:
         """Runs whose jobs have rung: what they left says whether they have started, or ended.
@@ -144,23 +166,22 @@ class Watch:
         What only Slurm can tell (why a signal ended a task) is left to the next answer.
         """
         now = self._now()
-        for run in (self._runs.get(name) for name in names):
-            if run is None or run.end is not None or run.stop is not None:
-                continue
-            trails = read_trail(run, self._log_of(run))
-            if trails.job is None or trails.late:
-                continue
-            with self._lock:
-                if run.end is not None or run.stop is not None:
+        rung = [run for name in names if (run := self._runs.get(name)) is not None]
+        rung = [run for run in rung if run.end is None and run.stop is None]
+        left = [(run, read_trail(run, self._log_of(run))) for run in rung]
+        changes = _Changes()
+        with self._lock:
+            for run, trails in left:
+                if trails.job is None or trails.late or run.end is not None or run.stop is not None:
                     continue
                 if run.started is None:
                     run.started = started_at((), trails, now)
-                    self._notes.keep([run])
-                    self._tell(run.seen())
+                    changes.note(run, tell=True)
                 if trails.over and not trails.felled:
-                    self.end(run, end_of(run, (), trails, now))
+                    self._end(run, end_of(run, (), trails, now), changes)
+            self._write_down(changes)
 
-    def _keep_limits(self, run: Run, now: float) -> None:
+    def _keep_limits(self, run: Run, now: float, changes: _Changes) -> None:
         """Stop a run that has had its time; cancel again what is slow to be canceled."""
         limits = [walltime_s(run.order.spec)]
         kind = self._pools.get(run.pool)
@@ -170,7 +191,7 @@ class Watch:
             if now > run.started + most:
                 reason = f"wall time of {units.show_duration_s(most)} exceeded"
                 run.stop = Stop(RunEvent.FAILED, reason, now)
-                self._notes.keep([run])
+                changes.note(run, tell=False)
                 self.work.to_cancel[run.id] = run
         elif run.stop is not None and now - (run.canceled_at or now) > CANCEL_AGAIN_S:
             self.work.to_cancel[run.id] = run
@@ -199,7 +220,7 @@ class Watch:
                 self.work.again.append(run)
         return False
 
-    def _bury(self, runs: Sequence[Run]) -> None:
+    def _bury(self, runs: Sequence[Run], changes: _Changes) -> None:
         """Runs whose jobs Slurm has forgotten: what is on record of them, and what they left."""
         recorded = Rows(self._slurm.ended([run.record_word for run in runs if run.record_word]))
         for run in runs:
@@ -211,11 +232,16 @@ class Watch:
                     continue
                 if run.started is None and trails.job is not None and not trails.late:
                     run.started = started_at(jobs, trails, now)
-                    self._tell(run.seen())
-                self.end(run, end_of(run, jobs, trails, now))
+                    changes.note(run, tell=True)
+                self._end(run, end_of(run, jobs, trails, now), changes)
 
     def end(self, run: Run, end: End) -> None:
         """A run has ended; with the lock held."""
+        changes = _Changes()
+        self._end(run, end, changes)
+        self._write_down(changes)
+
+    def _end(self, run: Run, end: End, changes: _Changes) -> None:
         if end.event is RunEvent.SUCCEEDED:
             wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
             if wrong:
@@ -225,8 +251,7 @@ class Watch:
         if run.leaving is not None:
             return  # who brings away what it has left tells of its end
         run.end = end
-        self._notes.keep([run])
-        self._tell(run.seen())
+        changes.note(run, tell=True)
 
     def _log_of(self, run: Run) -> str | None:
         return None if run.array is None else f"{run.array}/log.{run.index}"
