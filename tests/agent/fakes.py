@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from weir.agent.agent import Agent
-from weir.agent.uplink import Pace
+from weir.agent.pace import Pace
 from weir.client.http import Client
 from weir.client.problems import Unreachable
 from weir.core.errors import BadInput, Superseded

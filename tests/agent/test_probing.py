@@ -10,9 +10,9 @@ import pytest
 
 from tests.agent.fakes import ScriptedExecutor, ScriptedParent, an_order, until
 from weir.agent.agent import Agent
+from weir.agent.pace import Pace
 from weir.agent.probing import Probing, places
 from weir.agent.spool import Spool
-from weir.agent.uplink import Pace
 from weir.core.errors import NotReady
 from weir.core.lifecycle import RunEvent
 from weir.executors.settings import AgentSettings, LocalSettings, Uplink
@@ -130,7 +130,7 @@ def make_agent(
         lambda kind: kind + "0123456789",
         pace=Pace(look_s=0.02, ping_s=30.0),
         connect=lambda _url, _token: parent,
-        make_probes=lambda _domain_of: probes,
+        make_probes=lambda _domain_of, _busy: probes,
     )
 
 

@@ -115,3 +115,16 @@ def test_who_is_no_link_watches_nothing(domain: Domain) -> None:
     object.__setattr__(site.who, "cluster", "CN.S9.C9-0")
     with pytest.raises(NotFound, match="there is no link"):
         site.watch()
+
+
+def test_who_asks_from_where_the_counter_stands_is_told_nothing_but_the_names(
+    north: Domain, up: Cluster
+) -> None:
+    site = north.site("site", pool("a"))
+    first = up.watch()
+    again = up.watch(first.job_seq, first.offer_revision)
+    assert (again.offers, again.gone, again.jobs, again.complete) == ((), (), (), False)
+    assert (again.offer_revision, again.domains) == (first.offer_revision, first.domains)
+    north.clock.turn(1)
+    site.exchange(changed=(pool("a", id=site.named["a"], hosts=1),))
+    assert names(up.watch(again.job_seq, again.offer_revision).offers) == ["a"]

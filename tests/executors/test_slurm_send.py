@@ -16,7 +16,8 @@ from weir.executors.slurm_calls import Away, Rejected, Slurm, Submission
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Notes, Run
-from weir.executors.slurm_send import UNDER_WAY, Sender
+from weir.executors.slurm_script import SCRIPT
+from weir.executors.slurm_send import AT_ONCE, UNDER_WAY, Sender
 from weir.executors.slurm_settings import SlurmSettings, SlurmShare
 
 NOW = 1000.0
@@ -83,6 +84,34 @@ def test_several_are_under_way_at_the_same_time(tmp_path: Path) -> None:
 
     assert slurm.names() == weir(names)
     assert sorted(run.job or "" for run in runs) == [str(n + 1) for n in range(len(runs))]
+
+
+def test_while_many_are_ready_they_go_on_without_a_pause(tmp_path: Path) -> None:
+    slurm = Taking()
+    sending = Sending(tmp_path, slurm)
+    names = [f"r{n}" for n in range(3 * AT_ONCE)]
+    runs = sending.ready(*names)
+    sending.sender.send_some()
+
+    assert slurm.names() == sorted(weir(names))
+    assert all(run.job is not None for run in runs)
+    noted = Notes(tmp_path / "notes.db", NOW).runs()
+    assert {run.id: run.job for run in noted} == {run.id: run.job for run in runs}
+
+
+def test_equal_runs_are_one_array_with_a_link_to_the_script_of_each(tmp_path: Path) -> None:
+    slurm = Taking()
+    sending = Sending(tmp_path, slurm, fold=True)
+    runs = sending.ready("r0", "r1", "r2")
+    sending.sender.send_some()
+
+    [job] = slurm.taken
+    assert job.array == 3
+    assert [(run.job, run.index) for run in runs] == [("1", 0), ("1", 1), ("1", 2)]
+    for run in runs:
+        link = Path(run.array or "") / str(run.index)
+        assert link.resolve() == (Path(run.folder) / SCRIPT).resolve()
+        assert link.exists()
 
 
 def test_when_slurm_is_away_the_rest_waits_and_each_is_sent_once(tmp_path: Path) -> None:

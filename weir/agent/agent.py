@@ -16,14 +16,15 @@ from pathlib import Path
 
 from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
 from weir.agent.journal import Entry, Journal
+from weir.agent.pace import END_COUNTS, PACE, Pace
 from weir.agent.probing import Names, Probing, places
 from weir.agent.restore import Restorer
 from weir.agent.spool import Spool
-from weir.agent.uplink import PACE, Pace, Uplink
+from weir.agent.uplink import Uplink
 from weir.agent.using import Using, Waiting
 from weir.client.http import Client
 from weir.core.errors import NotReady, WeirError
-from weir.core.lifecycle import RunEvent, RunState
+from weir.core.lifecycle import RUN_FINAL, RunEvent, RunState
 from weir.executors.base import Executor, Seen
 from weir.executors.settings import AgentSettings
 from weir.probes.base import Probe
@@ -37,10 +38,11 @@ TURN_S = 1.0
 
 IDLE_S = 30.0
 
-MakeProbes = Callable[[Callable[[str], str | None]], Sequence[Probe]]
-"""Makes an agent's probes; it is handed what says how the parent at a URL is called."""
+MakeProbes = Callable[[Callable[[str], str | None], Callable[[str], bool]], Sequence[Probe]]
+"""Makes an agent's probes; it is handed what says how the parent at a URL is called, and whether
+it is being told something just now."""
 
-START_AT_ONCE = 8
+START_AT_ONCE = 32
 """Runs that are started in one turn: between turns it is told what has ended meanwhile."""
 
 
@@ -94,7 +96,7 @@ class Agent:
                 zip(settings.uplinks, self._spools, strict=True)
             )
         ]
-        probes = make_probes(self._domain_at) if make_probes else []
+        probes = make_probes(self._domain_at, self._busy_at) if make_probes else []
         self._probing = Probing(probes, self._spools, self._names, now, self._tell_all)
         self._using = Using(executor, self._journal, self._uses_of, now, self._tell_all)
 
@@ -151,6 +153,10 @@ class Agent:
     def _domain_at(self, url: str) -> str | None:
         """What the parent at a URL is called, once it has answered."""
         return next((u.domain for u in self._uplinks if u.url == url), None)
+
+    def _busy_at(self, url: str) -> bool:
+        """Whether anything is being told to the parent at a URL."""
+        return any(u.busy for u in self._uplinks if u.url == url)
 
     def _names(self) -> Names:
         return places(self._uplinks[0].cluster, self._journal.identifiers)
@@ -214,11 +220,11 @@ class Agent:
             self._answer(uplink, answer.recheck)
         self._take_restored()
         self._start_some()
-        self._record(self._executor.observe())
+        moves = self._record(self._executor.observe())
         late = overdue(self._journal.open_runs(), self._now())
         self._halt(dict.fromkeys(late, NOT_STARTED))
         for uplink in self._uplinks:
-            uplink.tell()
+            uplink.tell(moves)
         if self._starting:
             self._wanted.set()
 
@@ -345,8 +351,8 @@ class Agent:
         last = self._journal.last_word(run)
         return last or Seen(run, otherwise, self._now(), reason=reason)
 
-    def _record(self, found: Iterable[Seen]) -> None:
-        """Journal what was seen, as the moves that it stands for."""
+    def _record(self, found: Iterable[Seen]) -> int:
+        """Journal what was seen, as the moves that it stands for; gives how much that is."""
         moves: list[tuple[Seen, RunState]] = []
         states: dict[str, RunState] = {}
         for seen in found:
@@ -358,3 +364,4 @@ class Agent:
                 moves.append(move)
                 states[seen.run] = move[1]
         self._journal.record(moves)
+        return sum(END_COUNTS if state in RUN_FINAL else 1 for _, state in moves)

@@ -1,8 +1,9 @@
 """One parent of an agent: a thread that listens for orders, and one that reports.
 
-The listener's call waits at the parent; the reporter calls whenever there is something to tell. A
-parent that is away costs nothing but tries: what is to be told stays in the journal. What can't be
-told of the pools keeps nothing from being told of the runs.
+The listener's call waits at the parent; the reporter calls whenever there is something to tell, at
+once as long as that is seldom: under load more is told in one call (`Pace`). A parent that is away
+costs nothing but tries: what is to be told stays in the journal. What can't be told of the pools
+keeps nothing from being told of the runs.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from weir import __version__
 from weir.agent.journal import Journal
 from weir.agent.news import News
+from weir.agent.pace import PACE, Pace, Reports
 from weir.agent.spool import Spool
 from weir.agent.stock import Stock, named
 from weir.agent.using import Waiting
@@ -31,25 +32,10 @@ from weir.wire.exchange import MAX_WAIT_S, ExchangeAnswer, ExchangeRequest
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-"""How often the files of running jobs are looked at."""
-
-PING_S = 60.0
 UNREAD_S = 3600.0
 """A parent that can't read what runs use, or names of domains, is told none for so long."""
 
 FIRST_PING_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often an uplink does things that nothing asks for, in seconds."""
-
-    look_s: float = LOOK_S
-    ping_s: float = PING_S
-
-
-PACE = Pace()
 
 FAILURES = {
     "reports": "takes no reports",
@@ -61,7 +47,10 @@ FAILURES = {
 
 
 class Uplink:
-    """The way to one parent. `key` names it in the journal: the parent's own identifier."""
+    """The way to one parent. `key` names it in the journal: the parent's own identifier.
+
+    `busy` is true while it is told something: a measurement of the way would be of what is left.
+    """
 
     def __init__(
         self,
@@ -82,6 +71,7 @@ class Uplink:
         self.cluster, self.url = settings.cluster, settings.url
         self.key = ""
         self.domain: str | None = None
+        self.busy = False
         self._spool, self._samples_at = spool, float("-inf")
         self._names: Mapping[str, str] = {}
         self._names_at = float("-inf")
@@ -97,6 +87,8 @@ class Uplink:
         )
         self._to_tell, self._stock = News(journal, executor), Stock()
         self._news = threading.Event()
+        self._reports = Reports(pace, time.monotonic)
+        self._told = False  # whether the report that is under way has called
         self._stopped = threading.Event()
         self._greeted = threading.Event()
         self._generation, self._after, self._lease_s = 0, 0, 30.0
@@ -123,12 +115,14 @@ class Uplink:
         """End; what is not told yet stays in the journal."""
         self._stopped.set()
         self._news.set()
+        self._reports.stop()
         self._greeted.set()
         self._client.close()
         self._reporter.join(timeout=2)  # the listener's call may wait long; it tells nothing
 
-    def tell(self) -> None:
-        """There is something to tell."""
+    def tell(self, moves: int = 0) -> None:
+        """There is something to tell: so many moves of runs, or something else."""
+        self._reports.came(moves)
         self._news.set()
 
     def read_checkpoint(self, run: str, name: str, offset: int, limit: int) -> bytes:
@@ -175,16 +169,22 @@ class Uplink:
                 if not self._greeted.is_set():
                     self._greet()
                 self._news.wait(self._idle_s())
+                moves = self._reports.wait()
                 if self._stopped.is_set():
                     return
                 self._news.clear()
+                self.busy, self._told = True, False
                 self._report_all()
+                if self._told:
+                    self._reports.told(moves)
                 self._spells["reports"].over()
             except InventoryConflict:
                 self._greeted.clear()  # learn the parent's generation, then tell everything again
             except Exception as error:
                 self._failed("reports", error)
                 self._news.set()
+            finally:
+                self.busy = False
 
     def _idle_s(self) -> float:
         """Until files are to be looked at; without runs, until the next ping."""
@@ -226,9 +226,7 @@ class Uplink:
         batch = self._to_tell.collect(self.key, look)
         if batch is None:
             return False
-        answer = self._client.exchange(
-            self._request(observations=batch.observations, chunks=batch.chunks)
-        )
+        answer = self._report(observations=batch.observations, chunks=batch.chunks)
         self._journal.keep_sent(batch.sizes)
         self._acknowledge(answer)
         return batch.more
@@ -241,14 +239,16 @@ class Uplink:
         if time.monotonic() < self._stock_at:
             return
         try:
-            self._tell_stock()
+            if self._tell_stock():
+                self._stock_at = time.monotonic() + self._pace.stock_s
             self._spells["pools"].over()
         except (InventoryConflict, Superseded):
             raise
         except WeirError as error:
             self._stock_at = time.monotonic() + self._spells["pools"].failed(error)
 
-    def _tell_stock(self) -> None:
+    def _tell_stock(self) -> bool:
+        """Tell what is new of the pools; whether anything is."""
         own = [e.order for e in self._journal.open_runs() if e.uplink == self.key and not e.ended]
         pools = self._executor.pools(own)
         if self._measured is not None:
@@ -258,14 +258,13 @@ class Uplink:
             raise NotReady("the first parent has not issued the pools' identifiers yet")
         change = self._stock.change(reports)
         if change is None:
-            return
-        answer = self._client.exchange(
-            self._request(inventory=change.inventory, changed=change.changed)
-        )
+            return False
+        answer = self._report(inventory=change.inventory, changed=change.changed)
         self._generation = answer.generation
         if self._learn(answer.identifiers):
             reports = named(reports, self._journal.identifiers)
         self._stock.told(reports)
+        return True
 
     def _tell_samples(self) -> None:
         """Send some of the samples that wait. It delays nothing: what is more comes next time."""
@@ -275,7 +274,7 @@ class Uplink:
         if batch is None:
             return
         try:
-            answer = self._client.exchange(self._request(samples=batch.blocks, gaps=batch.gaps))
+            answer = self._report(samples=batch.blocks, gaps=batch.gaps)
         except (InventoryConflict, Superseded):
             raise
         except BadInput as error:
@@ -296,7 +295,7 @@ class Uplink:
         if not uses or time.monotonic() < self._uses_at:
             return
         try:
-            self._client.exchange(self._request(uses=uses))
+            self._report(uses=uses)
         except BadInput as error:
             self._uses_at = time.monotonic() + UNREAD_S
             log.info("%s does not read what runs use: %s", self._url, error)
@@ -307,7 +306,7 @@ class Uplink:
         if names == self._names or time.monotonic() < self._names_at:
             return
         try:
-            self._client.exchange(self._request(domains=dict(names)))
+            self._report(domains=dict(names))
             self._names = names
         except BadInput as error:
             self._names_at = time.monotonic() + UNREAD_S
@@ -345,6 +344,10 @@ class Uplink:
         # The first look comes while everything starts: look again soon, then ever less often.
         self._ping_at = time.monotonic() + self._ping_every_s
         self._ping_every_s = min(2 * self._ping_every_s, self._pace.ping_s)
+
+    def _report(self, **said: Any) -> ExchangeAnswer:
+        self._told = True
+        return self._client.exchange(self._request(**said))
 
     def _request(self, **said: Any) -> ExchangeRequest:
         return ExchangeRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Annotated
 
@@ -55,14 +56,23 @@ async def watch(
     """What has changed for a linked domain: the jobs that it handed over, and the offers."""
     ctx, until = context(request), time.monotonic() + wait_s
     waiting = wakeups(request)
+    allowance = waiting.watches[who.cluster or who.token]
     with waiting.listening([WATCH]) as event:
         while True:
+            left = until - time.monotonic()
+            if left > 0 and not waiting.closing:
+                await asyncio.sleep(min(left, allowance.wait_s(time.monotonic())))
             answer = await run_in_threadpool(watch_once, ctx, who, jobs_after, offers_after)
             left = until - time.monotonic()
             over = left <= 0 or waiting.closing or await request.is_disconnected()
             if over or _changed(answer):
+                allowance.spend(time.monotonic(), 1 if answer.jobs else OFFERS_COUNT)
                 return reply(answer)
             await pause(event, left)
+
+
+OFFERS_COUNT = 3
+"""An answer that tells of pools only counts as so many: nobody waits for that."""
 
 
 def _changed(answer: WatchAnswer) -> bool:

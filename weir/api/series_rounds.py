@@ -63,8 +63,8 @@ class SeriesRounds:
             write_down(self._ctx)
             note_jobs(self._ctx)
         roll_up(self._ctx)
-        feed(self._ctx)
         if now - self._forgot_at >= FORGET_S:
             self._forgot_at = now
             forget_old(self._ctx)
             forget_uses(self._ctx)
+        feed(self._ctx)  # last: while that store is away, all else goes on

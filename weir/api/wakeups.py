@@ -12,7 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from weir.core.allowance import Allowance
+
 RECHECK_S = 10.0
+
+WATCHES, WATCHES_PER_S = 8.0, 4.0
+"""Answers that one link's watch is given at once, and then a second: each has to look at all pools,
+and makes the link's domain do the same. Under load an answer says more.
+"""
 
 
 class Wakeups:
@@ -24,6 +31,7 @@ class Wakeups:
         self._callbacks: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self._guard = threading.Lock()
         self._fired: set[str] = set()
+        self.watches: dict[str, Allowance] = defaultdict(lambda: Allowance(WATCHES, WATCHES_PER_S))
         self.closing = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -48,12 +48,14 @@ def make_probes(
     executor: Executor,
     place: Path,
     domain_of: Callable[[str], str | None],
+    busy: Callable[[str], bool],
 ) -> list[Probe]:
     """The probes of an agent. That of a link passes on what the domain at its other end has."""
     linked = isinstance(settings.executor, FederatedSettings)
     parents = [uplink.url for uplink in settings.uplinks]
+    tokens = {u.url: u.token_file.read_text(encoding="utf-8").strip() for u in settings.uplinks}
     probes = [
-        make_probe(found, lambda: executor.pools(()), parents, domain_of)
+        make_probe(found, lambda: executor.pools(()), parents, domain_of, tokens, busy)
         for found in settings.probes
         if not (linked and isinstance(found, ExecutorProbeSettings))
     ]

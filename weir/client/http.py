@@ -349,6 +349,10 @@ class Client(Operations):
         """Buckets of samples that have come or changed after a number, for the domain above."""
         return self._ask(SamplesAnswer, "GET", "/v1/samples", query={"after": after})
 
+    def send_filler(self, data: bytes) -> None:
+        """Send bytes that are thrown away; return when the last one was taken."""
+        self._send("POST", "/v1/filler", content=data)
+
     # Health.
 
     def alive(self) -> None:

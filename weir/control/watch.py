@@ -15,7 +15,7 @@ from weir.core.inventory import FreeShape
 from weir.core.lifecycle import LOST_PREFIX, JobState
 from weir.scheduling.packing import subtract
 from weir.scheduling.snapshot import PoolState
-from weir.store import jobs
+from weir.store import clusters, jobs
 from weir.store.domains import count, this_domain
 from weir.store.rows import JobRow
 from weir.wire.jobs import JobChange, WatchAnswer
@@ -32,11 +32,14 @@ def watch(ctx: Context, who: Principal, jobs_after: int, offers_after: int) -> W
         here = this_domain(tx)
         seq = count(tx, "seq")
         changed = jobs.changed_since(tx, link, jobs_after, MAX_CHANGES)
-        network = load_network(ctx, tx, now)
         names = names_for(tx, link)
-    if link not in network.clusters:
+        row = clusters.get(tx, link)
+        same = offers_after == seq and row is not None and row.removed_at is None
+        network = None if same else load_network(ctx, tx, now)
+    # Whatever changes an offer raises the counter: nothing has where that stands as it did.
+    if network is not None and link not in network.clusters:
         raise NotFound(f"there is no link {link} here")
-    offers, gone = _offers(network, link, offers_after)
+    offers, gone = ((), ()) if network is None else _offers(network, link, offers_after)
     through = changed[-1].seq if len(changed) == MAX_CHANGES else seq
     return WatchAnswer(
         data_id=here.data_id if here else "",

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from weir.store.rows import upsert
 from weir.store.tables import cluster, domain_name
+
+_TOLD = (
+    select(domain_name.c.id, domain_name.c.name)
+    .join(cluster, cluster.c.id == domain_name.c.cluster)
+    .where(domain_name.c.cluster != bindparam("without"), cluster.c.removed_at.is_(None))
+    .order_by(domain_name.c.cluster)
+)
+_PEERS = select(cluster.c.peer_domain, cluster.c.name).where(
+    cluster.c.peer_domain.is_not(None),
+    cluster.c.id != bindparam("without"),
+    cluster.c.removed_at.is_(None),
+)
 
 
 def put(tx: Connection, link: str, names: Mapping[str, str]) -> None:
@@ -23,20 +35,8 @@ def told(tx: Connection, without: str = "") -> dict[str, str]:
 
     Of the domains at the other ends of links the name is this domain's own for them.
     """
-    c = domain_name.c
     found: dict[str, str] = {}
-    rows = tx.execute(
-        select(c.id, c.name)
-        .join(cluster, cluster.c.id == c.cluster)
-        .where(c.cluster != without, cluster.c.removed_at.is_(None))
-        .order_by(c.cluster)
-    )
-    for one, name in rows:
+    for one, name in tx.execute(_TOLD, {"without": without}):
         found.setdefault(str(one), str(name))
-    peers = select(cluster.c.peer_domain, cluster.c.name).where(
-        cluster.c.peer_domain.is_not(None),
-        cluster.c.id != without,
-        cluster.c.removed_at.is_(None),
-    )
-    found.update((str(one), str(name)) for one, name in tx.execute(peers))
+    found.update((str(one), str(name)) for one, name in tx.execute(_PEERS, {"without": without}))
     return found

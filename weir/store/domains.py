@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from functools import cache
+
+from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
 from weir.core.errors import Conflict
-from weir.store.rows import DomainRow, first, select_as, upsert
+from weir.store.rows import DomainRow, first, select_as, upsert, upsert_for
 from weir.store.tables import counter, domain
+
+_THIS = select_as(DomainRow, domain)
+_VALUE = select(counter.c.value).where(counter.c.name == bindparam("name"))
 
 
 def this_domain(tx: Connection) -> DomainRow | None:
     """This server's row; None before it was made."""
-    return first(tx, DomainRow, select_as(DomainRow, domain))
+    return first(tx, DomainRow, _THIS)
 
 
 def make_domain(tx: Connection, row: DomainRow) -> None:
@@ -36,17 +41,21 @@ def set_identity(tx: Connection, identifier: str, parent: str) -> None:
 
 def count(tx: Connection, name: str) -> int:
     """A counter's value; 0 if it was never raised."""
-    value = tx.execute(select(counter.c.value).where(counter.c.name == name)).scalar()
-    return int(value or 0)
+    return int(tx.execute(_VALUE, {"name": name}).scalar() or 0)
 
 
 def raise_count(tx: Connection, name: str, by: int = 1) -> int:
     """Raise a counter; gives its new value. Its row orders writers until they commit."""
-    query = upsert(tx, counter).values(name=name, value=by)
-    raised = query.on_conflict_do_update(
+    return int(tx.execute(_raising(tx.dialect.name), {"b_name": name, "b_by": by}).scalar_one())
+
+
+@cache
+def _raising(dialect: str) -> Executable:
+    by = bindparam("b_by", type_=counter.c.value.type)
+    query = upsert_for(dialect, counter).values(name=bindparam("b_name"), value=by)
+    return query.on_conflict_do_update(
         index_elements=["name"], set_={"value": counter.c.value + by}
     ).returning(counter.c.value)
-    return int(tx.execute(raised).scalar_one())
 
 
 def swap_count(tx: Connection, name: str, seen: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     bindparam,
     delete,
     func,
@@ -17,20 +19,60 @@ from sqlalchemy import (
 )
 
 from weir.core.lifecycle import JOB_ACTIVE, JOB_FINAL, JobState
-from weir.store.rows import JobRow, chunks, fetch, first, select_as, swap_rows, upsert
+from weir.store.rows import JobRow, chunks, fetch, first, is_one_of, select_as, swap_rows, upsert
 from weir.store.tables import avoid, cluster, history, job, shape, spec
+
+_BY_ID = select_as(JobRow, job).where(job.c.id == bindparam("id"))
+_SOME = select_as(JobRow, job).where(is_one_of(job.c.id))
+_SUBMITTED = select_as(JobRow, job).where(is_one_of(job.c.submission))
+_SPECS = select(spec.c.key, spec.c.text).where(is_one_of(spec.c.key))
+_SPEC_SIZES = select(spec.c.key, spec.c.size).where(is_one_of(spec.c.key))
+_DEMANDS = select(shape.c.key, shape.c.demand).where(is_one_of(shape.c.key))
+_ANY_WAITING = select(job.c.id).where(job.c.state == JobState.WAITING).limit(1)
+_REFUSALS = select(avoid.c.job, avoid.c.pool, avoid.c.tries).where(is_one_of(avoid.c.job))
+_NEXT_AVOID_END = select(func.min(avoid.c.until_at)).where(avoid.c.until_at > bindparam("now"))
+_AVOIDED = select(avoid.c.job, avoid.c.pool).where(avoid.c.until_at > bindparam("now"))
+_STALE_AVOIDS = (
+    select(avoid.c.job, avoid.c.pool)
+    .join(job, job.c.id == avoid.c.job)
+    .where((avoid.c.until_at < bindparam("before")) | job.c.state.in_(JOB_FINAL))
+)
+_EXPIRED = select_as(JobRow, job).where(
+    job.c.expires_at < bindparam("now"),
+    job.c.cancel_at.is_(None),
+    job.c.state.in_(JOB_ACTIVE),
+    job.c.origin_cluster.is_(None) | (job.c.state == JobState.WAITING),
+)
+_LINKS = select(cluster.c.id).where(cluster.c.peer_domain.is_not(None))
+SINCE: tuple[ColumnElement[bool], ...] = (
+    job.c.origin_cluster.is_(None) & (job.c.seq > bindparam("seq")),
+    job.c.origin_cluster.in_(_LINKS) & (job.c.seq > bindparam("seq")),
+)
+"""Conditions that together say that a job has changed after `seq`; each is in an index."""
+
+_IN_LINE = select(
+    job.c.id, job.c.state, job.c.shape, job.c.priority, job.c.submitted_at, job.c.queue,
+    job.c.start_after, job.c.origin_cluster, job.c.expires_at, job.c.submitter, job.c.name,
+)  # fmt: skip
+_CHANGED_AFTER = tuple(_IN_LINE.where(here) for here in SINCE)
+_CHANGED_SINCE = (
+    select_as(JobRow, job)
+    .where(job.c.origin_cluster == bindparam("cluster"), job.c.seq > bindparam("seq"))
+    .order_by(job.c.seq)
+    .limit(bindparam("most"))
+)
 
 
 def get(tx: Connection, job_id: str) -> JobRow | None:
     """One job."""
-    return first(tx, JobRow, select_as(JobRow, job).where(job.c.id == job_id))
+    return first(tx, JobRow, _BY_ID, {"id": job_id})
 
 
 def some(tx: Connection, ids: Iterable[str]) -> dict[str, JobRow]:
     """These jobs by id."""
     found: list[JobRow] = []
     for batch in chunks(ids):
-        found += fetch(tx, JobRow, select_as(JobRow, job).where(job.c.id.in_(batch)))
+        found += fetch(tx, JobRow, _SOME, {"ids": batch})
     return {row.id: row for row in found}
 
 
@@ -38,7 +80,7 @@ def by_submission(tx: Connection, keys: Iterable[str]) -> dict[str, JobRow]:
     """Jobs by the key that made their submission idempotent."""
     found: list[JobRow] = []
     for batch in chunks(keys):
-        found += fetch(tx, JobRow, select_as(JobRow, job).where(job.c.submission.in_(batch)))
+        found += fetch(tx, JobRow, _SUBMITTED, {"ids": batch})
     return {row.submission: row for row in found if row.submission}
 
 
@@ -54,20 +96,20 @@ def page(
     limit: int = 100,
 ) -> list[JobRow]:
     """Jobs, newest first; ids sort by time, so `before` an id is the next page."""
-    query = select_as(JobRow, job).order_by(job.c.id.desc()).limit(limit)
+    asked = {"submitter": submitter, "name": name, "array": array, "pool": pool}
+    asked = {column: value for column, value in asked.items() if value}
+    query = _paging(bool(states), tuple(asked), bool(before))
+    return fetch(tx, JobRow, query, {**asked, "states": states, "before": before, "most": limit})
+
+
+@cache
+def _paging(states: bool, equal: tuple[str, ...], before: bool) -> Select[Any]:
+    """Jobs, newest first: of some states, by columns that equal a value, before an id."""
+    query = select_as(JobRow, job).order_by(job.c.id.desc()).limit(bindparam("most"))
+    query = query.where(*(job.c[column] == bindparam(column) for column in equal))
     if states:
-        query = query.where(job.c.state.in_(states))
-    if submitter:
-        query = query.where(job.c.submitter == submitter)
-    if name:
-        query = query.where(job.c.name == name)
-    if array:
-        query = query.where(job.c.array == array)
-    if pool:
-        query = query.where(job.c.pool == pool)
-    if before:
-        query = query.where(job.c.id < before)
-    return fetch(tx, JobRow, query)
+        query = query.where(is_one_of(job.c.state, "states"))
+    return query.where(job.c.id < bindparam("before")) if before else query
 
 
 def add(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -94,8 +136,8 @@ def spec_sizes(tx: Connection, keys: Iterable[str]) -> dict[str, int]:
     """How many bytes these specs have, by key."""
     found: dict[str, int] = {}
     for batch in chunks(keys):
-        query = select(spec.c.key, spec.c.size).where(spec.c.key.in_(batch))
-        found.update((str(key), int(size)) for key, size in tx.execute(query))
+        sizes = tx.execute(_SPEC_SIZES, {"ids": batch})
+        found.update((str(key), int(size)) for key, size in sizes)
     return found
 
 
@@ -103,8 +145,8 @@ def specs(tx: Connection, keys: Iterable[str]) -> dict[str, str]:
     """The texts of these specs, by key."""
     found: dict[str, str] = {}
     for batch in chunks(keys):
-        query = select(spec.c.key, spec.c.text).where(spec.c.key.in_(batch))
-        found.update((str(key), str(text)) for key, text in tx.execute(query))
+        texts = tx.execute(_SPECS, {"ids": batch})
+        found.update((str(key), str(text)) for key, text in texts)
     return found
 
 
@@ -112,15 +154,14 @@ def demands(tx: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The demand records of these shapes by key."""
     found: dict[str, dict[str, Any]] = {}
     for batch in chunks(keys):
-        query = select(shape.c.key, shape.c.demand).where(shape.c.key.in_(batch))
-        found.update((str(key), demand) for key, demand in tx.execute(query))
+        demands = tx.execute(_DEMANDS, {"ids": batch})
+        found.update((str(key), demand) for key, demand in demands)
     return found
 
 
 def any_waiting(tx: Connection) -> bool:
     """Whether there is a waiting job at all."""
-    query = select(job.c.id).where(job.c.state == JobState.WAITING).limit(1)
-    return tx.execute(query).first() is not None
+    return tx.execute(_ANY_WAITING).first() is not None
 
 
 def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = None) -> list[Any]:
@@ -151,30 +192,14 @@ def changed_after(tx: Connection, seq: int) -> list[Any]:
     """Rows (id, state, shape, priority, submitted_at, queue, start_after, origin_cluster,
     expires_at, submitter, name) of the jobs that have changed after `seq`, waiting or not.
     """
-    c = job.c
-    query = select(
-        c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
-        c.origin_cluster, c.expires_at, c.submitter, c.name,
-    )  # fmt: skip
-    return [row for here in since(seq) for row in tx.execute(query.where(here))]
-
-
-def since(seq: int) -> tuple[ColumnElement[bool], ...]:
-    """Conditions that together say that a job has changed after `seq`; each is in an index."""
-    c = job.c
-    links = select(cluster.c.id).where(cluster.c.peer_domain.is_not(None))
-    return c.origin_cluster.is_(None) & (c.seq > seq), c.origin_cluster.in_(links) & (c.seq > seq)
+    return [row for query in _CHANGED_AFTER for row in tx.execute(query, {"seq": seq})]
 
 
 def next_in_line(tx: Connection, now: float, of_a_shape: int) -> list[Any]:
     """The same rows of the first waiting jobs of each shape in each queue, so many at most, and of
     all those that wait for their time.
     """
-    c = job.c
-    query = select(
-        c.id, c.state, c.shape, c.priority, c.submitted_at, c.queue, c.start_after,
-        c.origin_cluster, c.expires_at, c.submitter, c.name,
-    )  # fmt: skip
+    c, query = job.c, _IN_LINE
     order = (c.priority.desc(), c.submitted_at, c.id)
     nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")
     begun = c.start_after.is_(None) | (c.start_after <= now)
@@ -210,9 +235,7 @@ def swap(tx: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
 
 def changed_since(tx: Connection, cluster: str, seq: int, limit: int) -> list[JobRow]:
     """Jobs that `cluster` (a link) handed over and that changed after `seq`, in that order."""
-    c = job.c
-    query = select_as(JobRow, job).where(c.origin_cluster == cluster, c.seq > seq)
-    return fetch(tx, JobRow, query.order_by(c.seq).limit(limit))
+    return fetch(tx, JobRow, _CHANGED_SINCE, {"cluster": cluster, "seq": seq, "most": limit})
 
 
 def expired(tx: Connection, now: float) -> list[JobRow]:
@@ -220,15 +243,7 @@ def expired(tx: Connection, now: float) -> list[JobRow]:
 
     Of those that a link handed over, the ones that still wait: their deadline is to be placed.
     """
-    c = job.c
-    ours = c.origin_cluster.is_(None)
-    query = select_as(JobRow, job).where(
-        c.expires_at < now,
-        c.cancel_at.is_(None),
-        c.state.in_(JOB_ACTIVE),
-        ours | (c.state == JobState.WAITING),
-    )
-    return fetch(tx, JobRow, query)
+    return fetch(tx, JobRow, _EXPIRED, {"now": now})
 
 
 def by_state(tx: Connection) -> dict[str, int]:
@@ -273,9 +288,8 @@ def avoid_pool(
 
 def avoided(tx: Connection, now: float) -> dict[str, frozenset[str]]:
     """The pools that each job is kept off now."""
-    query = select(avoid.c.job, avoid.c.pool).where(avoid.c.until_at > now)
     found: dict[str, set[str]] = {}
-    for job_id, pool_id in tx.execute(query):
+    for job_id, pool_id in tx.execute(_AVOIDED, {"now": now}):
         found.setdefault(job_id, set()).add(pool_id)
     return {k: frozenset(v) for k, v in found.items()}
 
@@ -284,26 +298,20 @@ def refusals(tx: Connection, job_ids: Iterable[str]) -> dict[str, dict[str, int]
     """How often each pool has refused each of these jobs, as far as that is remembered."""
     found: dict[str, dict[str, int]] = {}
     for batch in chunks(job_ids):
-        query = select(avoid.c.job, avoid.c.pool, avoid.c.tries).where(avoid.c.job.in_(batch))
-        for job_id, pool_id, tries in tx.execute(query):
+        for job_id, pool_id, tries in tx.execute(_REFUSALS, {"ids": batch}):
             found.setdefault(job_id, {})[pool_id] = tries
     return found
 
 
 def next_avoid_end(tx: Connection, now: float) -> float | None:
     """When the next time that a job is kept off a pool ends."""
-    query = select(func.min(avoid.c.until_at)).where(avoid.c.until_at > now)
-    return tx.execute(query).scalar()
+    return tx.execute(_NEXT_AVOID_END, {"now": now}).scalar()
 
 
 def stale_avoids(tx: Connection, before: float) -> list[tuple[str, str]]:
     """(job, pool) that need not be remembered: the time ended `before`, or the job has ended."""
-    query = (
-        select(avoid.c.job, avoid.c.pool)
-        .join(job, job.c.id == avoid.c.job)
-        .where((avoid.c.until_at < before) | job.c.state.in_(JOB_FINAL))
-    )
-    return [(str(job_id), str(pool_id)) for job_id, pool_id in tx.execute(query)]
+    stale = tx.execute(_STALE_AVOIDS, {"before": before})
+    return [(str(job_id), str(pool_id)) for job_id, pool_id in stale]
 
 
 def forget_avoids(tx: Connection, stale: Sequence[tuple[str, str]]) -> None:

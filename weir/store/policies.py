@@ -28,9 +28,12 @@ class SchedulingRow:
     started_with: str
 
 
+_LAST = select(func.max(scheduling.c.number))
+
+
 def last_number(tx: Connection) -> int:
     """The number of the last change; 0 if there was none."""
-    return int(tx.execute(select(func.max(scheduling.c.number))).scalar() or 0)
+    return int(tx.execute(_LAST).scalar() or 0)
 
 
 def get(tx: Connection, number: int) -> SchedulingRow | None:

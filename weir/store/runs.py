@@ -6,14 +6,48 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from weir.core.lifecycle import JOB_FINAL, RUN_ACTIVE, JobState, RunState
-from weir.store.jobs import since
-from weir.store.rows import JobRow, RunRow, chunks, fetch, first, select_as, swap_rows
+from weir.store.jobs import SINCE
+from weir.store.rows import JobRow, RunRow, chunks, fetch, first, is_one_of, select_as, swap_rows
 from weir.store.tables import checkpoint, cluster, file, job, run
 
 LIVE = (*RUN_ACTIVE, RunState.LOST)
+
+_SOME = select_as(RunRow, run).where(is_one_of(run.c.id))
+_JOBS = select_as(JobRow, job).where(is_one_of(job.c.id))
+_LIVE_ON = select_as(RunRow, run).where(
+    run.c.cluster == bindparam("cluster"), is_one_of(run.c.state, "states")
+)
+_LOST = select(run.c.job, run.c.cluster).where(run.c.state == RunState.LOST)
+_LAST = select(func.max(run.c.revision)).where(run.c.cluster == bindparam("cluster"))
+_ORDERS = (
+    select_as(RunRow, run)
+    .where(
+        run.c.cluster == bindparam("cluster"),
+        run.c.revision > bindparam("after"),
+        run.c.state.in_((RunState.ASSIGNED, RunState.ACCEPTED)),
+    )
+    .order_by(run.c.revision)
+    .limit(bindparam("most"))
+)
+_MORE_ORDERS = _ORDERS.where((run.c.state == RunState.ASSIGNED) | ~run.c.cancel)
+_CANCELS = select(run.c.id).where(
+    run.c.cluster == bindparam("cluster"),
+    run.c.cancel,
+    run.c.state.in_(LIVE),
+    run.c.revision > bindparam("after"),
+    run.c.revision <= bindparam("through"),
+)
+_BOOKED = (
+    select(
+        *(run.c.pool, run.c.cluster, run.c.state, run.c.claims, run.c.ends_at, run.c.cancel),
+        *(run.c.started_at, job.c.origin_cluster),
+    )
+    .join(job, job.c.id == run.c.job)
+    .where(run.c.state.in_(LIVE))
+)
 
 
 def get(tx: Connection, run_id: str) -> RunRow | None:
@@ -25,7 +59,7 @@ def some(tx: Connection, ids: Iterable[str]) -> dict[str, RunRow]:
     """These runs by id."""
     found: list[RunRow] = []
     for batch in chunks(ids):
-        found += fetch(tx, RunRow, select_as(RunRow, run).where(run.c.id.in_(batch)))
+        found += fetch(tx, RunRow, _SOME, {"ids": batch})
     return {row.id: row for row in found}
 
 
@@ -57,16 +91,7 @@ def booked(tx: Connection) -> list[Any]:
     """Rows (pool, cluster, state, claims, ends_at, cancel, started_at, origin_cluster) of every run
     that holds capacity or, lost, may hold it.
     """
-    r = run.c
-    query = (
-        select(
-            *(r.pool, r.cluster, r.state, r.claims, r.ends_at, r.cancel, r.started_at),
-            job.c.origin_cluster,
-        )
-        .join(job, job.c.id == r.job)
-        .where(r.state.in_(LIVE))
-    )
-    return list(tx.execute(query).all())
+    return list(tx.execute(_BOOKED).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +123,29 @@ class LiveRow:
         return self.job_run != self.id or self.job_state in JOB_FINAL
 
 
-def _live() -> Select[Any]:
-    r, j = run.c, job.c
-    return select(
-        r.id, r.job, r.pool, r.cluster, r.state, r.claims, r.ends_at, r.assigned_at, r.started_at,
-        r.cancel, r.counted_milli, j.run, j.state, j.origin_cluster, j.priority, j.queue,
-        j.preemptible, j.cancel_at,
-    ).join(job, j.id == r.job)  # fmt: skip
+_ROWS: Select[Any] = select(
+    run.c.id, run.c.job, run.c.pool, run.c.cluster, run.c.state, run.c.claims, run.c.ends_at,
+    run.c.assigned_at, run.c.started_at, run.c.cancel, run.c.counted_milli, job.c.run, job.c.state,
+    job.c.origin_cluster, job.c.priority, job.c.queue, job.c.preemptible, job.c.cancel_at,
+).join(job, job.c.id == run.c.job)  # fmt: skip
+_LIVE = _ROWS.where(run.c.state.in_(LIVE))
+_TOLD = run.c.cluster.in_(select(cluster.c.id)) & (run.c.revision > bindparam("seq"))
+_CHANGED_AFTER = tuple(_ROWS.where(here) for here in (*SINCE, _TOLD))
+_THESE = _ROWS.where(is_one_of(run.c.id))
 
 
 def live(tx: Connection) -> list[LiveRow]:
     """Every run that holds capacity or, lost, may hold it."""
-    return [LiveRow(*row) for row in tx.execute(_live().where(run.c.state.in_(LIVE)))]
+    return [LiveRow(*row) for row in tx.execute(_LIVE)]
 
 
 def changed_after(tx: Connection, seq: int, strays: Iterable[str]) -> list[LiveRow]:
     """The runs that may have changed after `seq`, live or not: those whose job has, those that were
     told something, and `strays`.
     """
-    clusters = select(cluster.c.id)
-    told = run.c.cluster.in_(clusters) & (run.c.revision > seq)
-    conditions = [*since(seq), told, *(run.c.id.in_(batch) for batch in chunks(strays))]
-    rows = [LiveRow(*row) for here in conditions for row in tx.execute(_live().where(here))]
-    return list({row.id: row for row in rows}.values())
+    found = [row for query in _CHANGED_AFTER for row in tx.execute(query, {"seq": seq})]
+    found += [row for batch in chunks(strays) for row in tx.execute(_THESE, {"ids": batch})]
+    return list({row.id: LiveRow(*row) for row in found}.values())
 
 
 def held(tx: Connection, everything: bool) -> list[Any]:
@@ -164,51 +189,34 @@ def making_room(tx: Connection, since: float) -> list[tuple[str, str, str]]:
 
 def orders(tx: Connection, cluster: str, after: int, limit: int) -> list[tuple[RunRow, JobRow]]:
     """Runs of a cluster still to be answered (with `after` 0: all that stand), with their jobs."""
-    states = (RunState.ASSIGNED, RunState.ACCEPTED)
-    query = (
-        select_as(RunRow, run)
-        .where(run.c.cluster == cluster, run.c.revision > after, run.c.state.in_(states))
-        .order_by(run.c.revision)
-        .limit(limit)
-    )
-    if after:  # the accepted ones are the rest of an answer that was cut short
-        query = query.where((run.c.state == RunState.ASSIGNED) | ~run.c.cancel)
-    rows = fetch(tx, RunRow, query)
+    # After a revision, the accepted ones are the rest of an answer that was cut short.
+    values = {"cluster": cluster, "after": after, "most": limit}
+    rows = fetch(tx, RunRow, _MORE_ORDERS if after else _ORDERS, values)
     found: dict[str, JobRow] = {}
     for batch in chunks(r.job for r in rows):
-        jobs = fetch(tx, JobRow, select_as(JobRow, job).where(job.c.id.in_(batch)))
-        found.update((j.id, j) for j in jobs)
+        found.update((j.id, j) for j in fetch(tx, JobRow, _JOBS, {"ids": batch}))
     return [(r, found[r.job]) for r in rows]
 
 
 def cancels(tx: Connection, cluster: str, after: int, through: int) -> list[str]:
     """Runs of a cluster that are to be stopped, as asked after one revision, up to another."""
-    query = select(run.c.id).where(
-        run.c.cluster == cluster,
-        run.c.cancel,
-        run.c.state.in_(LIVE),
-        run.c.revision > after,
-        run.c.revision <= through,
-    )
-    return [str(i) for i in tx.execute(query).scalars()]
+    values = {"cluster": cluster, "after": after, "through": through}
+    return [str(i) for i in tx.execute(_CANCELS, values).scalars()]
 
 
 def live_on(tx: Connection, cluster: str, states: Sequence[str] = LIVE) -> list[RunRow]:
     """Runs of a cluster in these states."""
-    query = select_as(RunRow, run).where(run.c.cluster == cluster, run.c.state.in_(states))
-    return fetch(tx, RunRow, query)
+    return fetch(tx, RunRow, _LIVE_ON, {"cluster": cluster, "states": states})
 
 
 def lost(tx: Connection) -> list[tuple[str, str]]:
     """(job, cluster) of every run that was given up and not heard of since."""
-    query = select(run.c.job, run.c.cluster).where(run.c.state == RunState.LOST)
-    return [(str(job_id), str(cluster)) for job_id, cluster in tx.execute(query)]
+    return [(str(job_id), str(cluster)) for job_id, cluster in tx.execute(_LOST)]
 
 
 def last_revision(tx: Connection, cluster: str) -> int:
     """The highest revision among a cluster's runs."""
-    query = select(func.max(run.c.revision)).where(run.c.cluster == cluster)
-    return int(tx.execute(query).scalar() or 0)
+    return int(tx.execute(_LAST, {"cluster": cluster}).scalar() or 0)
 
 
 def count_by_pool(tx: Connection) -> dict[str, int]:

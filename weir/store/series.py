@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, or_, select, text, tuple_
+from sqlalchemy import Connection, bindparam, delete, or_, select, text, tuple_
 
 from weir.core.series import WIDTHS, Bucket, Key, better, body_of, lies_under, start_of, wider
 from weir.store.rows import upsert
@@ -150,11 +150,18 @@ def mark_due(tx: Connection, places: Collection[tuple[int, int]], *, itself: boo
     tx.execute(query, [{"width": width, "at": at} for width, at in sorted(due)])
 
 
+_DUE = (
+    select(rollup_due.c.at)
+    .where(rollup_due.c.width == bindparam("width"), rollup_due.c.at < bindparam("before"))
+    .order_by(rollup_due.c.at)
+    .limit(bindparam("most"))
+)
+
+
 def due(tx: Connection, width: int, before: int, limit: int) -> list[int]:
     """Which buckets of a width are due that begin before a time, oldest first."""
-    c = rollup_due.c
-    query = select(c.at).where(c.width == width, c.at < before).order_by(c.at).limit(limit)
-    return [int(at) for at in tx.execute(query).scalars()]
+    values = {"width": width, "before": before, "most": limit}
+    return [int(at) for at in tx.execute(_DUE, values).scalars()]
 
 
 def take_due(tx: Connection, width: int, at: int) -> bool:
@@ -175,6 +182,21 @@ def at_once(tx: Connection, width: int, at: int) -> Iterable[tuple[int, Bucket]]
     query = select(c.series, c.n, c.total, c.least, c.most, c.last)
     rows = tx.execute(query.where(c.width == width, c.at == at).order_by(c.series))
     return ((row[0], Bucket(*row[1:])) for row in rows)
+
+
+_VALUES = (
+    select(sample.c.series, sample.c.n, sample.c.total)
+    .where(sample.c.width == bindparam("width"), sample.c.at == bindparam("at"))
+    .order_by(sample.c.series)
+)
+
+
+def sums_at(tx: Connection, width: int, at: int) -> Sequence[tuple[int, int, float]]:
+    """Every series' number, how many samples it has at one time, and their sum."""
+    # As the driver gives them: a row of SQLAlchemy's costs as much as all the rest of a feed.
+    cursor = tx.execute(_VALUES, {"width": width, "at": at}).cursor
+    assert cursor is not None, "a query has one"
+    return cursor.fetchall()
 
 
 def read(

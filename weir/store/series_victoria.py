@@ -25,15 +25,22 @@ TIMEOUT_S = 30.0
 
 
 class VictoriaSeries:
-    """One server, at a URL."""
+    """One server, at a URL.
+
+    `heads` is for whoever feeds it: what the lines of series begin with, by their numbers there.
+    """
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
+        self.heads: Mapping[int, tuple[str, bool]] = {}
         self._http = httpx.Client(timeout=TIMEOUT_S, transport=transport, trust_env=False)
 
     def write(self, width: int, points: Sequence[Point]) -> None:
         """Send these. Raises `NotReady` if they were not taken: they can be sent again."""
-        lines = "".join(f"{_name(p.key)} {_value(p)!r} {p.at * 1000}\n" for p in points)
+        self.put("".join(f"{name_of(p.key)} {_value(p)!r} {p.at * 1000}\n" for p in points))
+
+    def put(self, lines: str | bytes) -> None:
+        """Send lines of the text format. Raises `NotReady` if they were not taken."""
         status, _, body = self.ask("POST", "/api/v1/import/prometheus", content=lines)
         if status not in (200, 204):
             raise NotReady(f"{self.url} takes no samples: {status} {body[:200]!r}")
@@ -90,7 +97,8 @@ class VictoriaSeries:
         self._http.close()
 
 
-def _name(key: Key) -> str:
+def name_of(key: Key) -> str:
+    """What a series is called there: its metric and its labels."""
     labels = {"subject": key.subject, "part": key.part, "site": site_of(key.subject)}
     inner = ",".join(f'{name}="{value}"' for name, value in labels.items() if value)
     return f"{PREFIX}{key.metric}{{{inner}}}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from weir.store.rows import TokenRow, fetch, first, select_as
 from weir.store.tables import token
 
+_BY_HASH = select_as(TokenRow, token).where(token.c.secret_hash == bindparam("hash"))
+
 
 def by_hash(tx: Connection, secret_hash: str) -> TokenRow | None:
     """The token with this hash, whatever its state."""
-    query = select_as(TokenRow, token).where(token.c.secret_hash == secret_hash)
-    return first(tx, TokenRow, query)
+    return first(tx, TokenRow, _BY_HASH, {"hash": secret_hash})
 
 
 def get(tx: Connection, token_id: str) -> TokenRow | None:
