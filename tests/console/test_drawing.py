@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import foreign
-from weir.console.directory import FACETS, filtered, paged, sites_of
+from weir.console.directory import paged, sites_of
 from weir.console.drawing import network, timeline
+from weir.console.facets import FACETS, Filtered, SiteFigures, filtered, indexed
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import JobAnswer
 from weir.wire.pools import Place, PoolAnswer
@@ -53,6 +54,10 @@ def many() -> list[PoolAnswer]:
     ]
 
 
+def all_of(pools: list[PoolAnswer], **sites: SiteFigures) -> Filtered:
+    return filtered(indexed(pools, sites), {})
+
+
 @settings(max_examples=40)
 @given(
     st.integers(0, 60),
@@ -64,7 +69,7 @@ def test_facets_count_what_choosing_them_would_leave(
 ) -> None:
     pools = some(count)
     chosen = {"device": sorted(devices), "region": sorted(regions)}
-    found = filtered(pools, chosen)
+    found = filtered(indexed(pools, {}), chosen)
     by_hand = [
         p
         for p in pools
@@ -74,8 +79,8 @@ def test_facets_count_what_choosing_them_would_leave(
     assert found.pools == by_hand
     for facet, choices in found.facets:
         for choice in choices:
-            alone = filtered(pools, chosen | {facet.name: [choice.value]})
-            assert choice.pools == len(alone.pools), (facet.name, choice)
+            alone = filtered(found.index, chosen | {facet.name: [choice.value]})
+            assert choice.pools == len(alone.pools) == alone.count, (facet.name, choice)
     assert {f.name for f, _ in found.facets} <= {f.name for f in FACETS}
 
 
@@ -83,9 +88,46 @@ def test_facets_count_what_choosing_them_would_leave(
 @given(st.integers(0, 130), st.sampled_from(["free", "name", "price", "near", "fast", "size"]))
 def test_pages_together_are_the_whole_list_once(count: int, sort: str) -> None:
     pools = some(count)
-    pages = paged(pools, sort, 1).pages
-    seen = [p.id for n in range(1, pages + 1) for p in paged(pools, sort, n).pools]
+    found = all_of(pools)
+    pages = paged(found, sort, 1).pages
+    seen = [p.id for n in range(1, pages + 1) for p in paged(found, sort, n).pools]
     assert sorted(seen) == sorted(p.id for p in pools)
+
+
+def test_words_leave_the_pools_that_say_all_of_them() -> None:
+    index = indexed(some(60), {})
+    for words in ("p1", "r2 h100", "nothing-like-it", "  ", "H100"):
+        found = filtered(index, {}, words)
+        said = [p.name for p in index.pools if all(w in text_of(p) for w in words.lower().split())]
+        assert [p.name for p in found.pools] == said
+
+
+def text_of(pool: PoolAnswer) -> str:
+    return f"{pool.id} {pool.name} {pool.device_model} {pool.location.region}".lower()
+
+
+def choices_of(found: Filtered, name: str) -> dict[str, int]:
+    return {c.value: c.pools for facet, cs in found.facets if facet.name == name for c in cs}
+
+
+def test_pools_are_told_apart_by_what_they_cost_do_and_emit() -> None:
+    dear = shown("dear", 1, price_micro_per_device_hour=30_000_000)
+    cheap = shown("cheap", 2, model=1, price_micro_per_device_hour=4_000_000)
+    proven = shown("proven", 3, measured_gflops=(("bf16", 800_000),))
+    sites = {dear.site: SiteFigures(1.2, 90.0), cheap.site: SiteFigures(1.4, None)}
+    found = filtered(indexed([dear, cheap, proven], sites), {})
+    assert choices_of(found, "price") == {
+        "<= 5 CNY": 1, "<= 10 CNY": 1, "<= 20 CNY": 1, "<= 50 CNY": 2
+    }  # fmt: skip
+    assert next(iter(choices_of(found, "price"))) == "<= 5 CNY"
+    assert choices_of(found, "pue") == {"<= 1.25": 1, "<= 1.3": 1, "<= 1.5": 2}
+    assert choices_of(found, "carbon") == {
+        "<= 100 g/kWh": 1, "<= 300 g/kWh": 1, "<= 500 g/kWh": 1, "<= 700 g/kWh": 1
+    }  # fmt: skip
+    assert choices_of(found, "proven") == {"claimed": 2, "measured": 1}
+    assert choices_of(found, "speed")["BF16 >= 900 TFLOPS"] == 2
+    fast = filtered(found.index, {"speed": ["FP64 >= 30 TFLOPS"], "proven": ["measured"]})
+    assert [p.name for p in fast.pools] == ["proven"]
 
 
 @settings(max_examples=25)

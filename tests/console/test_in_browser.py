@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -14,8 +17,10 @@ from playwright.sync_api import expect
 from tests.builders import spec
 from tests.console.browser import AXE, DESK, PHONE, Live, Seen, chromium, serious, served, signed_in
 from weir.control.show import list_jobs
+from weir.core.series import start_of
 from weir.store.engine import open_store
 from weir.store.migrate import migrate
+from weir.store.series_totals import put_totals
 from weir.wire.usage import RunUse
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -36,6 +41,7 @@ PAGES = (
     "/operations?tab=tokens",
     "/operations?tab=queues",
     "/operations?tab=policies",
+    "/operations?tab=settings",
     "/commands",
     "/jobs/none",
 )
@@ -131,6 +137,62 @@ def test_find_submit_watch_log_cancel(browser: Any, live: Live) -> None:
     page.get_by_role("link", name="Submit again").click()
     page.wait_for_url("**/find?job=*")
     assert "priority: 60" in page.input_value("#yaml")
+    assert not seen.complaints
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("zone", "locale"), [("Asia/Shanghai", "zh-CN"), ("America/New_York", "en-GB")]
+)
+def test_history_is_told_in_the_viewers_zone(
+    browser: Any, live: Live, zone: str, locale: str
+) -> None:
+    """Weeks of an indicator: the plot's axis and its table are of the viewer's own days."""
+    now = time.time()
+    with live.domain.ctx.store.write() as tx:
+        for n in range(5 * 7 * 24):
+            if not 40 <= n < 60:
+                at = start_of(now, 3600) - n * 3600
+                put_totals(tx, 3600, at, [("devices_held", "", float(n % 90))])
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("li", "user"), timezone_id=zone, locale=locale)
+    for span, least in (("7d", 100), ("30d", 600)):
+        page.goto(f"{live.url}/monitoring/devices_held?span={span}")
+        page.locator("#plot-devices_held svg").wait_for()
+        points = json.loads(page.get_attribute("#plot-devices_held", "data-series"))[0]["points"]
+        assert len(points) >= least and sum(value is None for _, value in points) == 1
+        newest = max(at for at, value in points if value is not None)
+        there = datetime.fromtimestamp(newest, ZoneInfo(zone))
+        page.locator("details summary").first.click()
+        told = page.locator("details table time").first
+        assert f"{there:%H:%M}" in told.inner_text()
+        axis = page.locator("#plot-devices_held svg text").all_text_contents()
+        days = {(there - timedelta(days=n)).day for n in range(31)}
+        assert sum(text.strip().isdigit() and int(text) in days for text in axis) >= 2, axis
+        paths = page.locator('#plot-devices_held svg path[fill="none"]').evaluate_all(
+            "all => all.map((p) => p.getAttribute('d')).filter((d) => d && d.length > 500)"
+        )
+        assert sum(d.count("M") for d in paths) == 2, "the line has one gap"
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_a_choice_changes_the_page_without_leaving_it(browser: Any, live: Live) -> None:
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("li", "user"))
+    page.evaluate("window.here = true")
+    page.locator("#view-tree").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**view=tree**")
+    assert page.locator("#view-tree").get_attribute("aria-current") == "true"
+    assert page.evaluate("document.activeElement.id") == "view-tree", "the focus stays"
+    assert page.evaluate("window.here"), "only a part was loaded"
+    page.get_by_role("link", name="中文").click()
+    page.wait_for_url("**view=tree**")
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    page.go_back()
+    page.wait_for_load_state("load")
+    assert page.locator("h1").count() == 1
     assert not seen.complaints
     page.context.close()
 

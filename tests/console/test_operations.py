@@ -148,7 +148,7 @@ def test_a_replay_is_asked_for_watched_and_applied(furnished: tuple[House, dict[
         assert done.status_code == 200
         check(done.text, lang)
     page = browser.get(at).text
-    assert re.findall(r"<strong>([^<]+)</strong> <span class=\"tag\">best", page) == ["1 min 0 s"]
+    assert re.findall(r"<strong>([^<]+)</strong> <span class=\"tag\">best", page) == ["1 min"]
     assert "Carbon" not in page, "what no column knows is not told"
     assert "Jobs left out: 1" in page and "A note of the simulator." in page
     assert 'value="sjf"' not in page, "it knows no queues, and there are some"

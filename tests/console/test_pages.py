@@ -32,6 +32,10 @@ PAGES = (
     "/operations?tab=tokens",
     "/operations?tab=queues",
     "/operations?tab=policies",
+    "/operations?tab=settings",
+    "/monitoring/devices_held?span=30d",
+    "/monitoring/devices_held?span=1y&page=2",
+    "/resources?price=%3C%3D+10+CNY&speed=BF16+%3E%3D+100+TFLOPS&proven=claimed&core-price=x",
     "/commands",
 )
 
@@ -102,6 +106,18 @@ def test_every_page_comes_and_keeps_to_the_rules(
         check(answer.text, lang)
 
 
+def test_every_page_comes_where_everything_is_dear_and_kept(
+    furnished: tuple[House, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one page keeps is never taken for what another one asks for."""
+    monkeypatch.setattr("weir.console.recent.DEAR_S", -1.0)
+    house, ids = furnished
+    browser = house.browser("root", "operator")
+    for path in (*all_pages(house, ids), *all_pages(house, ids)):
+        answer = browser.get(path)
+        assert answer.status_code == 200, (path, answer.text[-300:])
+
+
 @pytest.mark.parametrize("lang", ["en", "zh-CN"])
 def test_with_no_data_pages_say_what_to_do_next(house: House, lang: str) -> None:
     browser = house.browser("root", "operator")
@@ -111,6 +127,22 @@ def test_with_no_data_pages_say_what_to_do_next(house: House, lang: str) -> None
         check(answer.text, lang)
     for path in ("/", "/resources", "/jobs"):
         assert 'class="empty"' in browser.get(path).text
+
+
+def test_a_part_of_a_page_comes_without_the_frame_and_is_the_same(
+    furnished: tuple[House, dict[str, str]],
+) -> None:
+    browser = furnished[0].browser()
+    for path in ("/?view=tree", "/resources?sort=name", "/jobs?state=running", "/monitoring"):
+        whole = browser.get(path).text
+        part = browser.get(path, **{"HX-Request": "true", "Accept": "*/*"}).text
+        assert "<html" not in part and 'class="rail"' not in part
+        assert mains(part) == mains(whole) and len(part) < len(whole)
+
+
+def mains(text: str) -> int:
+    """How long the main part is; the form tokens and times in it are as long whenever it is."""
+    return len(re.sub(r"<time.*?</time>", "", text[text.index("<main") : text.index("</main>")]))
 
 
 def test_who_is_not_signed_in_sees_nothing_and_comes_back(house: House) -> None:

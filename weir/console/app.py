@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weir.console import render
+from weir.console.ahead import Ahead
 from weir.console.assets import Assets
 from weir.console.pages import (
     commands,
@@ -32,6 +33,7 @@ from weir.console.pages import (
     live,
     monitoring,
     monitoring_alerts,
+    monitoring_history,
     monitoring_links,
     monitoring_reports,
     operations,
@@ -86,7 +88,7 @@ PAGES: tuple[tuple[str, str, Page, Action | None], ...] = (
     ("POST", "/monitoring/alerts/tell", monitoring_alerts.tell_again, Action.OPERATE),
     ("GET", "/monitoring/links", monitoring_links.show, Action.READ),
     ("GET", "/monitoring/reports/{file}", monitoring_reports.download, Action.READ),
-    ("GET", "/monitoring/{name}", monitoring.indicator, Action.READ),
+    ("GET", "/monitoring/{name}", monitoring_history.show, Action.READ),
     ("GET", "/operations", operations.show, Action.READ),
     ("POST", "/operations/invite", operations.invite, Action.OPERATE),
     ("POST", "/operations/tokens", operations.make_token, Action.OPERATE),
@@ -120,12 +122,12 @@ class Console:
 
 
 def is_ours(scope: Scope) -> bool:
-    """Whether a request is for a page: at `/` only a browser's, which asks for HTML."""
+    """Whether a request is for a page: at `/` only a browser's, which asks for HTML or by htmx."""
     first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
     if first:
         return first in OWN
-    accept = next((v for k, v in scope["headers"] if k == b"accept"), b"")
-    return b"text/html" in accept
+    headers = dict(scope["headers"])
+    return b"text/html" in headers.get(b"accept", b"") or b"hx-request" in headers
 
 
 def install(app: FastAPI) -> None:
@@ -141,6 +143,9 @@ def install(app: FastAPI) -> None:
     pages.state.context, pages.state.wakeups = ctx, app.state.wakeups
     pages.state.describe = app.openapi
     pages.state.recent = Recent()
+    wakeups = app.state.wakeups
+    pages.state.ahead = Ahead(ctx, pages.state.recent, lambda: bool(wakeups.closing), app.openapi)
+    pages.state.ahead.begin_if_large()
     app.add_middleware(Console, pages=pages)
 
 

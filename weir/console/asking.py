@@ -2,68 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from weir.console.directory import Site, sites_of
-from weir.console.visit import Visit
+from weir.console.drawing.network import Domains, Drawing, draw_map, draw_tree
+from weir.console.facets import Index, SiteFigures, indexed
+from weir.console.history import Step
+from weir.console.history import ways as ways_of
+from weir.console.recent import FRESH_S
 from weir.control import balance as balancing
 from weir.control import find as finding
 from weir.control import measure as measuring
 from weir.control import show as reading
+from weir.control.context import Context
 from weir.control.domain_names import known_names
+from weir.control.energy import read_energy
+from weir.core.series import body_of
 from weir.wire.balance import BalanceAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope, WhyAnswer
 from weir.wire.pools import PoolAnswer
 
+T = TypeVar("T")
 
-def pools(visit: Visit) -> Sequence[PoolAnswer]:
+LONG_FRESH_S = 90.0
+"""What is asked for at every key that is pressed is not made anew while somebody types: in a large
+domain `weir.console.ahead` does it in time.
+"""
+
+
+class Asker(Protocol):
+    """Who asks: a visit, or what works pages out ahead (`weir.console.ahead`)."""
+
+    @property
+    def ctx(self) -> Context: ...
+
+    def recent(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T: ...
+
+
+def pools(visit: Asker) -> Sequence[PoolAnswer]:
     """Every pool of the network, once."""
     return visit.recent("pools", lambda: reading.list_pools(visit.ctx))
 
 
-def sites(visit: Visit) -> Sequence[Site]:
+def sites(visit: Asker) -> Sequence[Site]:
     """The same by site."""
     return visit.recent("sites", lambda: sites_of(pools(visit)))
 
 
-def clusters(visit: Visit) -> Sequence[ClusterAnswer]:
+def site_figures(visit: Asker) -> Mapping[str, SiteFigures]:
+    """What was measured of the sites' energy, by the body of the site's identifier."""
+
+    def make() -> dict[str, SiteFigures]:
+        with visit.ctx.store.read() as tx:
+            found = read_energy(tx, visit.ctx.now())
+        return {
+            site: SiteFigures(e.pue, None if e.carbon is None else float(e.carbon.values[0]))
+            for site, e in found.items()
+        }
+
+    return visit.recent("site figures", make)
+
+
+def index(visit: Asker) -> Index:
+    """Every pool of the network, told apart by its facets."""
+
+    def make() -> Index:
+        there = pools(visit)
+        known = site_figures(visit)
+        sites = {
+            p.site: known[body_of(p.site)] for p in there if known and body_of(p.site) in known
+        }
+        return indexed(there, sites)
+
+    return visit.recent("index", make)
+
+
+def ways(visit: Asker) -> Sequence[tuple[Step, ...]]:
+    """From here to each pool, step by step."""
+    return visit.recent("ways down", lambda: ways_of(pools(visit), domain_names(visit)))
+
+
+def clusters(visit: Asker) -> Sequence[ClusterAnswer]:
     """Clusters and links of this domain."""
     return visit.recent("clusters", lambda: reading.list_clusters(visit.ctx))
 
 
-def indicators(visit: Visit, scope: Scope = "domain") -> Sequence[IndicatorAnswer]:
+def indicators(visit: Asker, scope: Scope = "domain") -> Sequence[IndicatorAnswer]:
     """Every indicator as it is now."""
     return visit.recent(("indicators", scope), lambda: measuring.measure(visit.ctx, scope))
 
 
-def job_counts(visit: Visit) -> Mapping[str, int]:
+def job_counts(visit: Asker) -> Mapping[str, int]:
     """How many jobs of this domain stand in each state."""
     return visit.recent("jobs", lambda: reading.count_jobs(visit.ctx))
 
 
-MANY_POOLS = 1000
-
-
-def warm(visit: Visit) -> None:
-    """Have ready what the first page asks for, where that takes long; who signs in sees it next."""
-    if len(visit.ctx.caches.reports) < MANY_POOLS:
-        return
-    recent = visit.request.app.state.recent
-    recent.begin("sites", lambda: sites(visit))
-    recent.begin(("indicators", "network"), lambda: measuring.measure(visit.ctx, "network"))
-    recent.begin("balance", lambda: balancing.balance(visit.ctx))
-
-
-def balance(visit: Visit) -> BalanceAnswer:
+def balance(visit: Asker) -> BalanceAnswer:
     """Supply and demand."""
     return visit.recent("balance", lambda: balancing.balance(visit.ctx))
 
 
-def why(visit: Visit, job: str) -> WhyAnswer:
+def why(visit: Asker, job: str) -> WhyAnswer:
     """Why a job stands where it stands."""
     return visit.recent(("why", job), lambda: finding.why(visit.ctx, job))
 
 
-def domain_names(visit: Visit) -> dict[str, str]:
+def seen(visit: Asker, policy: str) -> finding.Seen:
+    """The network as places are looked for in it, ranked by a policy or, empty, by the domain's."""
+    key = ("seen", policy)
+    return visit.recent(key, lambda: finding.seen_now(visit.ctx, policy or None), LONG_FRESH_S)
+
+
+def domain_names(visit: Asker) -> dict[str, str]:
     """Domains by identifier, as they are called: this one and those that links tell of."""
     return visit.recent("domains", lambda: known_names(visit.ctx))
+
+
+def drawing(visit: Asker, view: str, by: str) -> Drawing:
+    """The network drawn: `view` is map or tree, `by` what the sizes of sites stand for."""
+    draw = draw_tree if view == "tree" else draw_map
+
+    def make() -> Drawing:
+        row = visit.ctx.domain()
+        here = Domains(row.id or row.name, row.name, domain_names(visit))
+        return draw(sites(visit), here, by)
+
+    return visit.recent(("drawing", view, by), make)
+
+
+def first_page(visit: Asker) -> None:
+    """Ask for all that the overview and the directory show as they are opened."""
+    drawing(visit, "map", "devices")
+    index(visit)
+    indicators(visit, "network")
+    balance(visit)
+    clusters(visit)
+    seen(visit, "")
+    ways(visit)
+    job_counts(visit)

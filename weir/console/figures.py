@@ -13,13 +13,25 @@ from weir.wire.jobs import IndicatorAnswer, TermAnswer
 from weir.wire.pools import PoolAnswer
 
 UNKNOWN = "–"
+COUNTED = ("domains", "devices")
+"""Units of terms whose name says already what is counted."""
+
 MILLI = 1000
+NAMED_UNITS = {"1": "", "Cel": "°C"}
+"""Units by the codes of UCUM that are read otherwise."""
+
 TERMS = {
     "hops": "domains on the way",
     "run": "running time",
     "data": "data to move",
     "spare": "left idle",
+    "use": "use of its site with it",
+    "past": "use of its site of late",
+    "surplus": "accelerators beyond what it asks for",
 }
+ESTIMATED = " (estimated)"
+"""What the scheduler adds to the unit of a term that is by a speed nobody has measured."""
+
 """The terms of a score in words, where the name is none."""
 
 
@@ -92,7 +104,8 @@ def duration(seconds: float | None) -> str:
             return f"{whole // first} {one} {rest} {other}" if rest else f"{whole // first} {one}"
     if whole < 60:
         return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
+    exact = whole < 600 and whole % 60
+    return f"{whole // 60} min {whole % 60} s" if exact else f"{whole // 60} min"
 
 
 def took(started_at: float | None, ended_at: float | None, now: float) -> str:
@@ -129,7 +142,7 @@ def value_of(value: float | int | None, unit: str, part: str = "") -> tuple[str,
         return shown, named
     if unit == "%":
         return (f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"), "%"
-    return number(value), "" if unit == "1" else unit
+    return number(value), NAMED_UNITS.get(unit, unit)
 
 
 def devices(pool: PoolAnswer) -> int:
@@ -157,16 +170,27 @@ def is_final(state: JobState) -> bool:
 
 
 def term(found: TermAnswer) -> str:
-    """A term of a score in its own unit."""
+    """A term of a score in its own unit; that it is estimated is told by `is_estimated`."""
+    unit = found.unit.removesuffix(ESTIMATED)
     if found.value is None:
         return UNKNOWN
-    if found.unit == "us":
+    if unit == "us":
         return latency(found.value)
-    if found.unit == "s":
+    if unit == "s":
         return duration(found.value)
-    if found.unit == "share":
+    if unit == "share":
         return percent(found.value, 1)
-    return number(found.value) if found.unit == "domains" else f"{number(found.value)} {found.unit}"
+    return number(found.value) if unit in COUNTED else f"{number(found.value)} {unit}"
+
+
+def is_estimated(found: TermAnswer) -> bool:
+    """Whether a term's value is an estimate."""
+    return found.unit.endswith(ESTIMATED)
+
+
+def grams(per_kwh: float | None) -> str:
+    """A carbon intensity: `582 g/kWh`."""
+    return UNKNOWN if per_kwh is None else f"{number(per_kwh)} g/kWh"
 
 
 def short_id(identifier: str) -> str:

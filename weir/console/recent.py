@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 DEAR_S = 0.03
 FRESH_S, STALE_S = 15.0, 120.0
+LONGEST_S = 30.0
+"""Who waits for an answer that another thread works out waits no longer than this."""
+
 MOST = 200
 """So many answers are kept; the oldest goes first."""
 
@@ -40,26 +43,47 @@ class Recent:
     clock: Callable[[], float] = time.monotonic
     kept: dict[Hashable, _Kept] = field(default_factory=dict)
     making: set[Hashable] = field(default_factory=set)
+    begun: dict[Hashable, threading.Event] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The answer to `key`, kept or made by `make`."""
+    def get(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
+        """The answer to `key`, kept or made by `make`; what is dear is made anew after `fresh_s`
+        at the latest.
+        """
         found = self.kept.get(key)
-        if found is None or found.took_s < DEAR_S:
+        if found is not None and found.took_s < DEAR_S:
             return self._make(key, make)
-        age = self.clock() - found.made_at
-        if age > STALE_S:
-            return self._make(key, make)
-        if age > min(FRESH_S, 10 * found.took_s):
+        if found is None or (age := self.clock() - found.made_at) > STALE_S:
+            return self._made_once(key, make)
+        if age > min(fresh_s, 10 * found.took_s):
             self._renew(key, make)
         value: T = found.value
         return value
 
-    def begin(self, key: Hashable, make: Callable[[], T]) -> None:
-        """Have the answer to `key` made in the background, unless it is there and not too old."""
-        found = self.kept.get(key)
-        if found is None or self.clock() - found.made_at > STALE_S:
-            self._renew(key, make)
+    def renew(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The answer to `key`, made anew and kept."""
+        return self._made_once(key, make)
+
+    def _made_once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Made here, or waited for where another thread is at it: dear work is not done twice."""
+        with self.guard:
+            begun = self.begun.get(key)
+            mine = begun is None
+            if begun is None:
+                begun = self.begun[key] = threading.Event()
+        if not mine:
+            begun.wait(LONGEST_S)
+            found = self.kept.get(key)
+            if found is not None and self.clock() - found.made_at <= STALE_S:
+                value: T = found.value
+                return value
+            return self._make(key, make)  # what was waited for has failed
+        try:
+            return self._make(key, make)
+        finally:
+            with self.guard:
+                del self.begun[key]
+            begun.set()
 
     def _make(self, key: Hashable, make: Callable[[], T]) -> T:
         begun = self.clock()

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from weir.console.recent import Recent
+from weir.console.recent import FRESH_S, Recent
 from weir.console.words import LANGUAGES, Words, words
 from weir.control.authorize import ALLOWED, Action, Principal, check
 from weir.control.context import Context
@@ -42,10 +42,10 @@ class Visit:
         """What follows the question mark."""
         return self.request.query_params
 
-    def recent(self, key: Hashable, make: Callable[[], T]) -> T:
+    def recent(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
         """What all readers are told alike, made anew or kept (`weir.console.recent`)."""
         kept: Recent = self.request.app.state.recent
-        return kept.get(key, make)
+        return kept.get(key, make, fresh_s)
 
     @property
     def words(self) -> Words:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from weir.console.words_zh import ZH
+from weir.console.words_zh_api import API_ZH
+from weir.console.words_zh_policies import POLICIES_ZH
 from weir.scheduling.explain_words import shown
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
@@ -37,6 +39,14 @@ class Words:
     def shown(self, text: str) -> str:
         """What is needed or what there is, as the scheduler writes it, in this language."""
         return shown(text, self.language)
+
+    def policy(self, name: str, about: str) -> str:
+        """What a policy does; `about` is the English of it."""
+        return POLICIES_ZH.get(name, about) if self.language == "zh" else about
+
+    def call(self, method: str, path: str, about: str) -> str:
+        """What a call of the API does; `about` is the English of it."""
+        return API_ZH.get(f"{method} {path}", about) if self.language == "zh" else about
 
     def is_foreign(self, text: str) -> bool:
         """Whether a text can only be shown in English here."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from weir.console.words_zh_a import PAGES_A
 from weir.console.words_zh_alerts import ALERTS
 from weir.console.words_zh_b import PAGES_B
+from weir.console.words_zh_c import PAGES_C
 from weir.console.words_zh_indicators import INDICATORS
 from weir.console.words_zh_links import LINKS
 from weir.console.words_zh_operations import OPERATIONS
@@ -21,6 +22,7 @@ REASONS: Mapping[str, str] = {said: MEANINGS_ZH[reason] for reason, said in MEAN
 ZH: Mapping[str, str] = {
     **PAGES_A,
     **PAGES_B,
+    **PAGES_C,
     **SAID,
     **INDICATORS,
     **LINKS,

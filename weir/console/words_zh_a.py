@@ -139,7 +139,6 @@ PAGES_A: Mapping[str, str] = {
     "in steps of {time}": "间隔 {time}",
     "In use": "使用率",
     "in use": "使用中",
-    "in {time}": "{time} 后",
     "Indicator": "指标",
     "Indicators": "指标",
     "Indicators that nothing is known of yet: {n}": "尚无数据的指标：{n}",

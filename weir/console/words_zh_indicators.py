@@ -63,6 +63,15 @@ INDICATORS: Mapping[str, str] = {
     ),
     "What accelerators draw, as their exporters say.": "导出器上报的加速卡功率。",
     "The highest temperature that any accelerator reports.": "各加速卡上报的最高温度。",
+    "The highest temperature that any sensor of a host reports to its controller.": (
+        "主机各传感器向其管理控制器上报的最高温度。"
+    ),
+    "The highest temperature that any sensor of a rack reports to its controller.": (
+        "机架各传感器向其管理控制器上报的最高温度。"
+    ),
+    "The warmest air that any host or rack takes in, as their controllers report it.": (
+        "主机与机架进风的最高温度，由其管理控制器上报。"
+    ),
     "Milli-devices that the centers' own resource managers say are held, by whomever.": (
         "各中心资源管理器所报被占用的加速卡比例，不论由谁占用。"
     ),
@@ -152,6 +161,9 @@ INDICATORS: Mapping[str, str] = {
         "各资源池最热加速卡的温度，按加速卡数加权。"
     ),
     "Probes whose source answered over all probes that run.": "来源有应答的探针占全部探针之比。",
+    "Values of sources that probes did not take: beyond what a look may give, or unreadable.": (
+        "探针未采纳的数据源数值个数：超出单次上限，或无法读取。"
+    ),
     "How old the newest answer of any probe's source is: the largest.": (
         "各探针来源最近一次应答的时间：取最久者。"
     ),

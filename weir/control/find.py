@@ -6,7 +6,7 @@ Both ask the scheduler's own functions on a snapshot of now, so what they say is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -50,13 +50,32 @@ def find_places(ctx: Context, request: FindRequest, most: int | None = None) -> 
 
     With `most`, only so many of each are told one by one; the counts of reasons are of all.
     """
+    return find_among(seen_now(ctx, request.policy), request, most)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The network as it was at a moment, and the policy by which places in it are ranked."""
+
+    snapshot: Snapshot
+    chosen: Policy
+
+
+def seen_now(ctx: Context, named: str | None = None) -> Seen:
+    """The network now; ranked by the policy of this name, or else by the domain's own."""
     now = ctx.now()
     with ctx.store.read() as tx:
-        chosen = policy(request.policy) if request.policy else in_force(ctx, tx).policy
+        chosen = policy(named) if named else in_force(ctx, tx).policy
         network = load_network(ctx, tx, now)
         read = readings(ctx, tx, chosen, now)
     pools = network.pools()
-    snapshot = Snapshot(now=now, pools=pools, **fields_of(read, (s.pool for s in pools)))
+    fields = fields_of(read, (s.pool for s in pools))
+    return Seen(Snapshot(now=now, pools=pools, **fields), chosen)
+
+
+def find_among(seen: Seen, request: FindRequest, most: int | None = None) -> FindAnswer:
+    """`find_places` in a network that was read before; who asks often reads it once."""
+    snapshot, chosen = seen.snapshot, seen.chosen
     found = find(snapshot, demand_of(request.spec), chosen)
     by_id = {s.pool.id: s for s in snapshot.pools}
     return FindAnswer(

@@ -244,7 +244,7 @@ def _projection(points: Sequence[tuple[float, float]]) -> tuple[_Project, Frame]
     parallels, meridians = [], []
     for degree in range(-90 // step * step, 91, step):
         y = project(degree, project.x0)[1]
-        if 8 < y < HEIGHT - 8:
+        if 18 < y < HEIGHT - 8:
             parallels.append((y, f"{abs(degree)}°{'N' if degree >= 0 else 'S'}"))
     for degree in range(-180 // step * step, 181, step):
         x = project(project.y0, degree)[0]

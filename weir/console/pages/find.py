@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,14 +15,15 @@ from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
-from weir.console import form, render
+from weir.console import asking, form, render
 from weir.console.pages.job import dump, spec_text
 from weir.console.visit import Visit
 from weir.control import show as reading
-from weir.control.find import find_places
+from weir.control.find import find_among
 from weir.control.submit import submit
 from weir.core.errors import BadInput, Mistake, NotFound, WeirError
 from weir.core.plan import MEANINGS
+from weir.core.series import body_of
 from weir.scheduling.policies import POLICIES
 from weir.wire.jobs import FindAnswer, FindRequest, Submission, SubmitRequest
 from weir.wire.jobspec import JobSpec
@@ -128,6 +130,15 @@ def submitted(visit: Visit) -> Response:
     return RedirectResponse(at, 303)
 
 
+def _carbon(visit: Visit, places: Collection[str]) -> dict[str, float | None]:
+    """What energy emits now at these pools' sites, g CO2e/kWh; None where nobody measures it."""
+    known = asking.site_figures(visit) if places else {}
+    if not known:
+        return {}
+    figures = {p.id: known.get(body_of(p.site)) for p in asking.pools(visit) if p.id in places}
+    return {pool: one.carbon_g_per_kwh if one else None for pool, one in figures.items()}
+
+
 def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
     policy = visit.form.get("policy") or visit.query.get("policy") or ""
     policy = policy if policy in POLICIES else ""
@@ -138,11 +149,12 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
             request = FindRequest(spec=draft.spec, policy=policy or None)
             answer = visit.recent(
                 ("find", draft.text, policy),
-                lambda: find_places(visit.ctx, request, most=max(SHOWN, SHOWN_NO)),
+                lambda: find_among(asking.seen(visit, policy), request, max(SHOWN, SHOWN_NO)),
             )
         except WeirError as error:
             problem = error.detail
     wrong = draft.spec is None or bool(problem)
+    places = {c.pool for c in answer.candidates[:SHOWN]} if answer else set()
     return render.page(
         visit,
         "find_parts.html" if visit.by_htmx else "find.html",
@@ -152,6 +164,7 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
         edited=edited,
         answer=answer,
         problem=problem,
+        carbon=_carbon(visit, places),
         policy=policy,
         policies=POLICIES,
         form_fields=form.FIELDS,

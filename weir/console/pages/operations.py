@@ -7,6 +7,7 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse, Response
 
 from weir.console import asking, render
+from weir.console.pages.operations_settings import settings_of
 from weir.console.visit import Visit
 from weir.control import approve
 from weir.control import join as joining
@@ -21,7 +22,13 @@ from weir.wire.joining import JoinTokenRequest, TokenRequest
 from weir.wire.mistakes import validated
 from weir.wire.queues import limit_text, queues_text
 
-TABS = {"members": "Members", "tokens": "Tokens", "queues": "Queues", "policies": "Policies"}
+TABS = {
+    "members": "Members",
+    "tokens": "Tokens",
+    "queues": "Queues",
+    "policies": "Policies",
+    "settings": "Settings",
+}
 DAY_S = 86400.0
 
 
@@ -46,6 +53,10 @@ COMMANDS = {
         ("weir policies", "GET /v1/scheduling"),
         ("weir policy set NAME", "PUT /v1/policy"),
         ("weir simulate replay --policy A,B --days 7", "POST /v1/replays"),
+    ),
+    "settings": (
+        ("weir serve --help", "GET /v1/domain"),
+        ("weir policies", "GET /v1/scheduling"),
     ),
 }
 
@@ -89,6 +100,8 @@ def _of_tab(visit: Visit, tab: str) -> dict[str, object]:
             "rules": show_scheduling(ctx),
             "replays": list_replays(ctx),
         }
+    if tab == "settings":
+        return {"settings": settings_of(visit)}
     tiers = law.ISSUES[law.Kind(ctx.domain().kind)]
     return {
         "clusters": asking.clusters(visit),

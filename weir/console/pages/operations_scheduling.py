@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from weir.console import figures, render
+from weir.console.history import scale
 from weir.console.pages.operations import page
 from weir.console.visit import Visit
 from weir.control import policies, replay
@@ -146,5 +147,8 @@ def text_of(measure: ReplayMeasure, value: float | None, currency: str) -> str:
         return figures.duration(value)
     if measure.unit == "share":
         return figures.percent(value, 1)
+    if measure.unit in ("Wh", "g"):
+        factor, unit = scale(value, measure.unit)
+        return f"{figures.number(value / factor)} {unit}"
     unit = {"work": " h", "times": " ×", "money": f" {currency}"}.get(measure.unit, "")
     return f"{figures.number(value)}{unit}"

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from weir.console import asking, figures, render
 from weir.console.directory import Site
-from weir.console.drawing.network import Domains, draw_map, draw_tree
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.alerts import changes, list_alerts
@@ -47,7 +46,7 @@ def show(visit: Visit) -> Response:
     clusters = asking.clusters(visit)
     indicators = {i.name: i for i in asking.indicators(visit, scope)}
     sites = asking.sites(visit)
-    draw = draw_tree if view == "tree" else draw_map
+    visit.request.app.state.ahead.begin_if_large(sum(len(s.pools) for s in sites))
     failed = reading.list_jobs(ctx, states=(JobState.FAILED,), limit=3).jobs
     return render.page(
         visit,
@@ -64,9 +63,7 @@ def show(visit: Visit) -> Response:
         headlines=[indicators[n] for n in HEADLINES if n in indicators],
         indicators=indicators,
         active=_active(indicators),
-        drawing=visit.recent(
-            ("drawing", view, by), lambda: draw(sites, domains_of(visit, clusters), by)
-        ),
+        drawing=asking.drawing(visit, view, by),
         sites=sites,
         balance=asking.balance(visit),
         notices=[
@@ -89,12 +86,6 @@ def _chosen(wanted: str | None, there: Mapping[str, str]) -> str:
 def _active(indicators: Mapping[str, IndicatorAnswer]) -> dict[str, int]:
     by = indicators["jobs"].by if "jobs" in indicators else {}
     return {state: int(by.get(state) or 0) for state in sorted(JOB_ACTIVE)}
-
-
-def domains_of(visit: Visit, clusters: Sequence[ClusterAnswer]) -> Domains:
-    """This domain and the names of those that it is linked to."""
-    row = visit.ctx.domain()
-    return Domains(row.id or row.name, row.name, asking.domain_names(visit))
 
 
 def _alerts(visit: Visit) -> list[AlertAnswer]:

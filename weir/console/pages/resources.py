@@ -8,13 +8,17 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from weir.console import asking, render
-from weir.console.directory import FACETS, SORTS, filtered, paged
+from weir.console.directory import SORTS, paged
+from weir.console.facets import FACETS, NOTHING_MEASURED, SiteFigures, filtered
+from weir.console.history import SPANS, span_of
+from weir.console.pages.monitoring_history import charts_of, plot_of
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.resolve import resolve
 from weir.core import devices
 from weir.core.devices import DeviceModel, Precision
 from weir.core.errors import BadInput, NotFound, WeirError
+from weir.core.series import body_of
 from weir.wire.pools import PoolAnswer
 
 MOST_COMPARED = 6
@@ -30,16 +34,11 @@ def directory(visit: Visit) -> Response:
     """Pools, by facets."""
     query = visit.query
     chosen = {f.name: query.getlist(f.name) for f in FACETS}
-    pools = asking.pools(visit)
-    words = query.get("q", "")
-    asked = tuple((name, *values) for name, values in chosen.items() if values)
-    found = visit.recent(("facets", words, asked), lambda: filtered(pools, chosen, words))
+    index = asking.index(visit)
+    found = filtered(index, chosen, query.get("q", ""))
     sort = query.get("sort", "free")
     number = query.get("page", "1")
-    page = int(number) if number.isdigit() else 1
-    shown = visit.recent(
-        ("directory", words, asked, sort, page), lambda: paged(found.pools, sort, page)
-    )
+    shown = paged(found, sort, int(number) if number.isdecimal() else 1)
     return render.page(
         visit,
         "resources.html",
@@ -48,7 +47,7 @@ def directory(visit: Visit) -> Response:
         shown=shown,
         sort=sort,
         sorts=SORTS,
-        all_pools=len(pools),
+        all_pools=len(index.pools),
         sites=len({p.site for p in found.pools}),
         any_chosen=any(chosen.values()) or bool(query.get("q")),
         model_of=model_of,
@@ -73,9 +72,34 @@ def site(visit: Visit) -> Response:
         site=found,
         clusters=own,
         model_of=model_of,
-        commands=(
-            (f"weir id resolve {wanted}", f"GET /v1/identifiers/{wanted}"),
-            ("weir pools", "GET /v1/pools"),
+        measured=_measured(visit, wanted),
+        **_past(visit, wanted),
+        commands=_commands(visit, wanted),
+    )
+
+
+def _past(visit: Visit, place: str) -> dict[str, object]:
+    """What is known of a place over time."""
+    charts = charts_of(visit, place)
+    return {
+        "charts": [(one, plot_of(one)) for one in charts],
+        "span": span_of(visit.query.get("span")),
+        "spans": SPANS,
+    }
+
+
+def _measured(visit: Visit, site: str) -> SiteFigures:
+    return asking.site_figures(visit).get(body_of(site), NOTHING_MEASURED)
+
+
+def _commands(visit: Visit, place: str) -> tuple[tuple[str, str], ...]:
+    span = span_of(visit.query.get("span"))
+    return (
+        (f"weir id resolve {place}", f"GET /v1/identifiers/{place}"),
+        ("weir pools", "GET /v1/pools"),
+        (
+            f"weir indicators --since {'365d' if span == '1y' else span} --under {place}",
+            f"GET /v1/indicators?from=TIME&to=TIME&under={place}",
         ),
     )
 
@@ -93,10 +117,9 @@ def pool(visit: Visit) -> Response:
         model=model_of(found),
         precisions=PRECISIONS,
         jobs=reading.list_jobs(visit.ctx, pool=wanted, limit=20).jobs,
-        commands=(
-            (f"weir id resolve {wanted}", f"GET /v1/identifiers/{wanted}"),
-            ("weir pools", "GET /v1/pools"),
-        ),
+        measured=_measured(visit, found.site),
+        **_past(visit, wanted),
+        commands=_commands(visit, wanted),
     )
 
 
@@ -114,6 +137,7 @@ def compare(visit: Visit) -> Response:
         section="resources",
         pools=found,
         model_of=model_of,
+        measured={p.id: _measured(visit, p.site) for p in found},
         precisions=PRECISIONS,
         commands=(("weir pools --json", "GET /v1/pools"),),
     )

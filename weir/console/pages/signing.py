@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from starlette.responses import RedirectResponse, Response
 
-from weir.console import asking, render
+from weir.console import render
 from weir.console.visit import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -30,7 +30,7 @@ YEAR_S = 365 * 86400
 
 def ask(visit: Visit) -> Response:
     """The form; for who opens a link, a button that spends it."""
-    asking.warm(visit)
+    visit.request.app.state.ahead.begin_if_large()
     code = visit.query.get("code", "")
     subject, problem = "", ""
     if code:

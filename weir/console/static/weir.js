@@ -84,6 +84,14 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 document.addEventListener("htmx:load", (event) => tellTimes(event.target));
+// The switches of language and look lead back to what is shown now, not to what was at first.
+document.addEventListener("click", (event) => {
+  const way = event.target.closest?.(".switches a");
+  if (!way) return;
+  const to = new URL(way.href);
+  to.searchParams.set("next", location.pathname + location.search);
+  way.href = to.pathname + to.search;
+});
 // What is being typed in is never replaced by an answer to what was typed elsewhere.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (event.detail.target.contains(document.activeElement)) event.detail.shouldSwap = false;
@@ -102,6 +110,24 @@ document.addEventListener("keydown", (event) => {
   event.target.setRangeText("  ", event.target.selectionStart, event.target.selectionEnd, "end");
   event.target.dispatchEvent(new Event("input", { bubbles: true }));
 });
+
+// On a phone the filters stand folded above what they filter, and stay as they were left.
+const fold = (at, open) => { if (at) at.open = open; };
+if (matchMedia("(max-width: 820px)").matches) {
+  let open = false;
+  const filters = () => document.querySelector("#directory details.folded");
+  fold(filters(), open);
+  document.addEventListener("htmx:beforeSwap", () => { open = filters()?.open ?? open; });
+  document.addEventListener("htmx:afterSettle", () => fold(filters(), open));
+}
+
+// Where a drawing is wider than the window, what stands in its middle is where one looks first.
+for (const canvas of document.querySelectorAll(".canvas")) {
+  const here = canvas.querySelector(".domain.here");
+  if (!here || canvas.scrollWidth <= canvas.clientWidth) continue;
+  const at = here.getBoundingClientRect(), frame = canvas.getBoundingClientRect();
+  canvas.scrollLeft = at.left + at.width / 2 - frame.left - frame.width / 2;
+}
 
 tellTimes();
 setInterval(tellTimes, 5000);

@@ -1,0 +1,98 @@
+"""What is kept: dear work is done once, by one thread, ahead of who asks; cheap work every time."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.builders import Clock, Domain, pool
+from tests.databases import NewStore
+from weir.console import ahead as working
+from weir.console.ahead import Ahead
+from weir.console.recent import DEAR_S, STALE_S, Recent
+
+
+class Slow:
+    """An answer that takes its time by the clock, and counts how often it was made."""
+
+    def __init__(self, clock: Clock, takes_s: float) -> None:
+        self.clock, self.takes_s, self.made = clock, takes_s, 0
+
+    def __call__(self) -> int:
+        self.clock.turn(self.takes_s)
+        self.made += 1
+        return self.made
+
+
+def test_cheap_is_made_every_time_and_dear_is_kept() -> None:
+    clock = Clock(0.0)
+    recent = Recent(clock)
+    cheap, dear = Slow(clock, DEAR_S / 2), Slow(clock, 1.0)
+    assert [recent.get("cheap", cheap) for _ in range(3)] == [1, 2, 3]
+    assert [recent.get("dear", dear) for _ in range(3)] == [1, 1, 1]
+    clock.turn(STALE_S + 1)
+    assert recent.get("dear", dear) == 2, "what is too old is shown to nobody"
+
+
+def test_who_asks_while_another_works_it_out_waits_for_that() -> None:
+    recent, made = Recent(), []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make() -> int:
+        begun.set()
+        assert go_on.wait(10)
+        made.append(1)
+        return len(made)
+
+    answers: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(recent.get("k", make))) for _ in range(4)
+    ]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert answers[0] == 1
+    assert len(made) <= 4 and len(answers) == 4
+    assert made[: len(made)] and recent.kept["k"].value == len(made)
+
+
+def test_what_fails_in_one_thread_is_tried_by_who_waited() -> None:
+    recent = Recent()
+
+    def broken() -> int:
+        raise RuntimeError("not now")
+
+    with pytest.raises(RuntimeError):
+        recent.get("k", broken)
+    assert recent.get("k", lambda: 7) == 7
+    assert not recent.begun
+
+
+def test_a_large_domain_has_its_first_page_ready_before_anybody_asks(
+    new_store: NewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = Domain(new_store(), tmp_path / "files")
+    domain.site("shanghai", pool("gpu"), pool("cpu", devices=0))
+    recent, done = Recent(), threading.Event()
+
+    def ended() -> bool:
+        return bool(recent.kept)
+
+    small = Ahead(domain.ctx, recent, ended, done.set)
+    small.begin_if_large()
+    assert small.thread is None and not recent.kept, "a small domain has no such thread"
+    monkeypatch.setattr(working, "LARGE", 2)
+    monkeypatch.setattr(working, "EVERY_S", 0.01)
+    large = Ahead(domain.ctx, recent, ended, done.set)
+    large.begin_if_large()
+    assert large.thread is not None
+    large.begin_if_large()
+    large.thread.join(30)
+    assert done.is_set()
+    assert {"pools", "sites", "index", "balance", ("drawing", "map", "devices")} <= set(recent.kept)
