@@ -1,10 +1,15 @@
 """How many points a second go into SQLite through the exchange's use case, on one core.
 
-    python -m benchmarks.ingest [--series 1000] [--minutes 10]
+    python -m benchmarks.ingest [--series 1000] [--minutes 10] [--victoria]
 
 Clusters send ten-second buckets as agents do, packed, newest last; everything is timed that the
 server does with them: unpacking, checking, writing, rolling up, totals. The database is a file with
 the settings of a server (WAL, synchronous=FULL).
+
+With `--victoria` a real VictoriaMetrics is fed with the minutes that come of them, and is sent the
+same lines, ready made, by a bare importer: another data folder, the same machine, one after the
+other. Processor time is told beside time by the clock: on a machine that others use the one is told
+from the other.
 """
 
 from __future__ import annotations
@@ -14,25 +19,35 @@ import itertools
 import random
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
+from tests.victoria import victoria_up
 from weir.bootstrap.ids import IdMaker
-from weir.control.authorize import authenticate
+from weir.control.authorize import Principal, authenticate
 from weir.control.begin import begin
 from weir.control.context import Context, DomainSettings
 from weir.control.exchange import exchange
 from weir.control.join import join, make_join_token
+from weir.control.series_feed import feed
 from weir.control.series_roll import roll_up
 from weir.core.series import Key, single, start_of
 from weir.store.engine import open_store
 from weir.store.files import Files
 from weir.store.migrate import migrate
+from weir.store.series_victoria import VictoriaSeries
 from weir.wire.exchange import ExchangeRequest
 from weir.wire.joining import JoinRequest, JoinTokenRequest
 from weir.wire.samples import Point, SampleBlock, pack
 
 METRICS = ("devices_seen", "devices_busy", "device_power", "cpu_seen", "cpu_busy", "memory_used")
 NOW = 1_700_000_100.0
+FED_EVERY = 5
+"""Minutes that VictoriaMetrics is fed with at once, as after a time without it."""
 
 
 class Clock:
@@ -89,43 +104,146 @@ def blocks_of(cluster: str, series: int, begin_at: int, times: int) -> list[Samp
     return [pack(10, points[first : first + 20_000]) for first in range(0, len(points), 20_000)]
 
 
+class Fed:
+    """A real VictoriaMetrics that a domain feeds, and the time that both of them spend on it."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.store = VictoriaSeries(url)
+        self.process = next(
+            p for p in psutil.process_iter() if str(home / "victoria") in " ".join(_command(p))
+        )
+        self.points, self.spent, self.victoria_s = 0, Spent(), 0.0
+
+    def take(self, act: Callable[[], int]) -> None:
+        """Time what sends it so many points."""
+        before = self.process.cpu_times()
+        self.spent.begin()
+        self.points += act()
+        self.spent.end()
+        after = self.process.cpu_times()
+        self.victoria_s += after.user + after.system - before.user - before.system
+
+    def say(self, what: str) -> float:
+        """Print it; points a second by the clock."""
+        rate = self.points / self.spent.wall_s
+        print(
+            f"{what}: {self.points} points, {rate:,.0f} points/s by the clock; a core of Weir's: "
+            f"{self.points / max(self.spent.cpu_s, 1e-9):,.0f}, of VictoriaMetrics': "
+            f"{self.points / max(self.victoria_s, 1e-9):,.0f}"
+        )
+        return rate
+
+
+def _command(process: psutil.Process) -> Sequence[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return ()
+
+
+class Kept(VictoriaSeries):
+    """Sends on, and keeps what it sent."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.bodies: list[bytes] = []
+
+    def put(self, lines: str | bytes) -> None:
+        self.bodies.append(lines if isinstance(lines, bytes) else lines.encode())
+        super().put(lines)
+
+
+@contextmanager
+def fed(home: Path, wanted: bool) -> Iterator[tuple[Fed, Fed] | None]:
+    """Two servers: one for the domain, one for the bare importer."""
+    if not wanted:
+        yield None
+        return
+    (home / "one").mkdir()
+    (home / "other").mkdir()
+    with victoria_up(home / "one") as one, victoria_up(home / "other") as other:
+        yield Fed(home / "one", one), Fed(home / "other", other)
+
+
+class Pair:
+    """The domain's VictoriaMetrics and a bare importer's, which get the same in turn."""
+
+    def __init__(self, mine: Fed, bare: Fed, kept: Kept) -> None:
+        self.mine, self.bare, self.kept = mine, bare, kept
+        self.warm = False
+
+    def turn(self, ctx: Context) -> None:
+        """Feed what is new; then send the same lines, ready made.
+
+        The first minute is sent and not timed: all series are new then, to both.
+        """
+        self.kept.bodies.clear()
+        if not self.warm:
+            self.warm = feed(ctx) > 0
+            for body in self.kept.bodies:
+                self.bare.store.put(body)
+            return
+        self.mine.take(lambda: feed(ctx))
+        for body in list(self.kept.bodies):
+
+            def post(body: bytes = body) -> int:
+                self.bare.store.put(body)
+                return body.count(b"\n")
+
+            self.bare.take(post)
+
+    def say(self) -> None:
+        """How the two rates stand to each other."""
+        mine, bare = self.mine.say("the feed"), self.bare.say("a bare importer")
+        print(f"the feed reaches {100 * mine / bare:.0f} % of the bare importer, by the clock")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--clusters", type=int, default=4)
     parser.add_argument("--series", type=int, default=1000, help="of each cluster")
     parser.add_argument("--minutes", type=int, default=15)
+    parser.add_argument("--victoria", action="store_true", help="feed a VictoriaMetrics too")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        ctx = new_context(Path(folder), clock)
-        joined = []
-        for n in range(asked.clusters):
-            token = make_join_token(ctx, JoinTokenRequest(kind="site", name=f"site-{n}"))
-            newcomer = JoinRequest(cluster="main", executor="local")
-            joined.append(join(ctx, authenticate(ctx, token.token), newcomer))
-        whos = [authenticate(ctx, j.token) for j in joined]
-        written, took, rolling = 0, Spent(), Spent()
-        for j, who in zip(joined, whos, strict=True):
-            exchange(ctx, who, request_of(j.cluster, clock(), hello=True))
-        for _ in range(asked.minutes):
-            begin_at = int(clock.now)
-            clock.now += 60
-            calls = [
-                (who, request_of(j.cluster, clock(), samples=(block,)))
-                for j, who in zip(joined, whos, strict=True)
-                for block in blocks_of(j.cluster, asked.series, begin_at, 6)
-            ]
-            took.begin()
-            for who, request in calls:
-                answer = exchange(ctx, who, request)
-                assert answer.refused == (), answer.refused
-            took.end()
-            written += sum(b.rows for _, request in calls for b in request.samples)
-            rolling.begin()
-            roll_up(ctx)
-            rolling.end()
-        size = (Path(folder) / "weir.db").stat().st_size / 2**20
-        ctx.store.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fed(Path(folder), asked.victoria) as servers,
+    ):
+        run(asked, Path(folder), servers)
+
+
+def run(asked: argparse.Namespace, folder: Path, servers: tuple[Fed, Fed] | None) -> None:
+    """Send, roll up, feed; then say how quickly each of it went."""
+    clock = Clock()
+    ctx, pair = new_context(folder, clock), None
+    if servers is not None:
+        kept = Kept(servers[0].store.url)
+        ctx, pair = replace(ctx, victoria=kept), Pair(*servers, kept)
+    whos = joined(ctx, asked.clusters)
+    written, took, rolling = 0, Spent(), Spent()
+    for cluster, who in whos:
+        exchange(ctx, who, request_of(cluster, clock(), hello=True))
+    for minute in range(asked.minutes):
+        begin_at = int(clock.now)
+        clock.now += 60
+        calls = [
+            (who, request_of(cluster, clock(), samples=(block,)))
+            for cluster, who in whos
+            for block in blocks_of(cluster, asked.series, begin_at, 6)
+        ]
+        took.begin()
+        for who, request in calls:
+            answer = exchange(ctx, who, request)
+            assert answer.refused == (), answer.refused
+        took.end()
+        written += sum(b.rows for _, request in calls for b in request.samples)
+        rolling.begin()
+        roll_up(ctx)
+        rolling.end()
+        if pair is not None and minute % FED_EVERY == 1:
+            pair.turn(ctx)
+    size = (folder / "weir.db").stat().st_size / 2**20
+    ctx.store.close()
     print(f"{asked.clusters * asked.series} series, {written} points, file {size:.0f} MiB")
     cpu, wall = took.cpu_s, took.wall_s
     print(
@@ -133,6 +251,19 @@ def main() -> None:
     )
     cpu, wall = cpu + rolling.cpu_s, wall + rolling.wall_s
     print(f"with roll-ups and totals: {written / cpu:,.0f} and {written / wall:,.0f} points/s")
+    if pair is not None:
+        pair.say()
+
+
+def joined(ctx: Context, clusters: int) -> list[tuple[str, Principal]]:
+    """So many clusters, each with whom it is known as."""
+    found = []
+    for n in range(clusters):
+        token = make_join_token(ctx, JoinTokenRequest(kind="site", name=f"site-{n}"))
+        newcomer = JoinRequest(cluster="main", executor="local")
+        answer = join(ctx, authenticate(ctx, token.token), newcomer)
+        found.append((answer.cluster, authenticate(ctx, answer.token)))
+    return found
 
 
 def request_of(cluster: str, now: float, **said: object) -> ExchangeRequest:

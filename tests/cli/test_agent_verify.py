@@ -50,8 +50,10 @@ def test_json_and_a_dry_run(tmp_path: Path) -> None:
 
     assert "here: measured here" in verify("--home", home, "--dry-run")
     assert measured.read(tmp_path / "works") == {}
-    said = verify("--home", home, "--pool", "here", "--json")
-    assert json.loads(said[said.index("{") :])["here"]["gflops"]["fp64"] > 0
+    asked = ["agent", "verify", "--seconds", "0.1", "--home", home, "--pool", "here", "--json"]
+    done = CliRunner().invoke(main, asked)
+    assert json.loads(done.stdout)["here"]["gflops"]["fp64"] > 0
+    assert "here: measuring" in done.stderr
 
 
 def test_a_pool_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from weir.cli.network_file import NetworkFile, read_network, read_network_file
+from weir.cli.network_join import Folder
 from weir.cli.pool_entries import pool_fields
 from weir.cli.simulate_network import pools_of
+from weir.cli.up import _serve
 from weir.core.errors import BadInput
 from weir.wire.pools import Place, Shape
 
@@ -232,3 +234,51 @@ def test_mistakes_of_probes_are_told_together_with_their_line() -> None:
     assert "of the pool 'npu'; there are gpu" in message
     [(line, field, _)] = mistakes(PROBED % "{kind: hots}")
     assert (line, field) == (9, "sites[0].clusters[0].probes[0]")
+
+
+ALERTED = """\
+network: small
+domains:
+  - name: top
+    kind: national
+    alerts: rules.yaml
+    keep: {1m: 7d, 15m: 90d}
+"""
+
+
+def test_a_domain_names_its_rules_and_how_long_it_keeps_samples(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: [{name: claim-off, disabled: true}]")
+    (tmp_path / "net.yaml").write_text(ALERTED)
+    file = read_network_file(tmp_path / "net.yaml")
+    assert file.domains[0].alerts == tmp_path / "rules.yaml"
+    command = _serve(file, file.domains[0], Folder(tmp_path), 7500)
+    assert command[command.index("--alerts") + 1] == str(tmp_path / "rules.yaml")
+    kept = [command[n + 1] for n, word in enumerate(command) if word == "--keep"]
+    assert kept == ["1m=7d", "15m=90d"]
+
+
+def test_mistakes_in_a_file_of_rules_are_told_with_those_of_the_network(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        "rules:\n"
+        "  - {name: a, indicator: pua, above: 1}\n"
+        "  - {name: b, indicator: pue, above: 20 W, each: site}\n"
+    )
+    text = ALERTED.replace("1m: 7d", "2m: 7d, 1m: 90d").replace("15m: 90d", "15m: 3d")
+    second = "  - {name: east, kind: regional, parent: tip, alerts: none.yaml}\n"
+    (tmp_path / "net.yaml").write_text(text + second)
+    with pytest.raises(BadInput) as caught:
+        read_network_file(tmp_path / "net.yaml")
+    said = [(m.line, m.field, m.message) for m in caught.value.mistakes]
+    fields = [field for _, field, _ in said]
+    assert fields == [
+        "domains[0].alerts",
+        "domains[0].alerts",
+        "domains[0].keep",
+        "domains[1].alerts",
+        "domains[1].parent",
+    ]
+    assert said[0][2].startswith("rules.yaml:2 rules[0].indicator: no indicator is called 'pua'")
+    assert "rules.yaml:3 rules[1].above" in said[1][2]
+    assert said[0][0] == 5
+    assert "2m no bucket is so wide" in said[2][2]
+    assert "can't be read" in said[3][2]

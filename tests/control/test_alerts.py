@@ -182,6 +182,31 @@ def test_what_was_measured_is_far_from_the_claim(make_domain: MakeDomain) -> Non
     assert open_(domain) == [("claim", "suzhou / slow", "firing")]
 
 
+def test_a_claim_that_is_off_by_more_than_a_tenth(make_domain: MakeDomain) -> None:
+    text = "rules: [{name: claim, indicator: claim_off, each: pool, above: 10 %, for: 2m}]"
+    domain = make_domain(alert_rules=rules(text))
+    site = domain.site("suzhou", pool("short"), pool("whole"), pool("unseen"))
+    other = domain.site(
+        "wuxi",
+        pool("slow", devices=4, measured_gflops=(("bf16", 600_000),)),
+        *(pool(f"usual-{n}", devices=4, measured_gflops=(("bf16", 780_000),)) for n in range(3)),
+    )
+    ids = {name: found.id for name, found in domain.pools().items()}
+    for _ in range(4):
+        sent(site, ids["short"], devices_seen=12.0, cpu_seen=128.0)
+        sent(site, ids["whole"], devices_seen=15.0, cpu_seen=256.0)
+        sent(site, f"{ids['unseen']}/one-host", cpu_seen=64.0)
+        other.hear()
+        turn(domain, 60)
+    assert sorted(open_(domain)) == [
+        ("claim", "suzhou / short", "firing"),
+        ("claim", "wuxi / slow", "firing"),
+    ]
+    values = {a.name: a.value for a in list_alerts(domain.ctx)}
+    assert values["suzhou / short"] == 25.0
+    assert values["wuxi / slow"] == pytest.approx(100 * (1 - 600 / 780))
+
+
 def test_a_rise_within_the_hour_of_the_whole_domain(make_domain: MakeDomain) -> None:
     text = "rules: [{name: more, indicator: jobs, part: waiting, rises: 5, over: 20m}]"
     domain = make_domain(alert_rules=rules(text))

@@ -20,7 +20,7 @@ ASKS = ("/v1/find", "/api/v1/")
 
 WRITES = [r for r in ROUTES if r.method != "GET" and not r.path.startswith(ASKS)]
 READS = [r for r in ROUTES if r not in WRITES and r.path not in OPEN]
-FOR_AGENTS = {"/v1/exchange"}
+FOR_AGENTS = {"/v1/exchange", "/v1/filler"}
 
 
 @pytest.fixture(scope="module")

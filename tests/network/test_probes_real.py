@@ -21,6 +21,7 @@ from tests.network.harness import Network, network_up
 from tests.probes.test_prometheus import EXPORTERS, GIB
 from tests.victoria import victoria_up
 from weir.client.context import read_token
+from weir.core.series import body_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
@@ -62,6 +63,7 @@ sites:
         probes:
           - kind: executor
             interval_s: 10
+          - {{kind: link, interval_s: 10, bandwidth_bytes: 33554432}}
           - kind: prometheus
             url: {url}
             interval_s: 10
@@ -185,6 +187,19 @@ def test_the_region_says_it_in_the_right_units(network: Network) -> None:
 
     network.until("the region has every indicator", whole, 60)
     _check(network, "region")
+
+
+def test_what_the_way_to_the_region_carries(network: Network) -> None:
+    """Measured over a real connection, and told of the one link that there is to the region."""
+    here = f">{body_of(network.identifier('region'))}"
+
+    def told() -> list[float | None]:
+        (way,) = [i for i in network["region"].indicators() if i.name == "link_bandwidth"]
+        return [carries for ends, carries in way.by.items() if ends.endswith(here)]
+
+    (carries,) = network.until("the way's bandwidth is known", told, 60)
+    assert carries is not None
+    assert carries > 1e7, "loopback carries more than 10 Mbit/s"
 
 
 def test_the_nation_says_the_same(network: Network) -> None:

@@ -113,6 +113,7 @@ def test_a_command_says_what_it_likes_in_openmetrics() -> None:
         Sample("it_power", 5000.0, "pool/gpu"),
         Sample("facility_power", 7000.0, "site"),
         Sample("devices_health", 3.0, "cluster", "healthy"),
+        Sample("probe_left_out", 0.0, "cluster", "command"),
     ]
     check(probe, look)
 
@@ -139,7 +140,9 @@ def test_a_command_that_goes_wrong_is_said_to(
 def test_ten_million_label_values_are_bounded() -> None:
     script = "for n in range(20000): print(f'probe_up{{part=\"{n}\"}} 1')"
     look = command(script).look(0.0)
-    assert len(look.samples) == MAX_SAMPLES
+    *taken, left_out = look.samples
+    assert len(taken) == MAX_SAMPLES
+    assert left_out == Sample("probe_left_out", 20000.0 - MAX_SAMPLES, "cluster", "command")
     assert "20000" in look.said[0]
 
 

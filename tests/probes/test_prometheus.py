@@ -17,7 +17,7 @@ from tests.victoria import put_text, victoria_up
 from weir.client.problems import Unreachable
 from weir.core.errors import BadInput
 from weir.core.metrics import METRICS, refusal
-from weir.probes.base import Look
+from weir.probes.base import MAX_SAMPLES, Look
 from weir.probes.prometheus import PrometheusProbe, check
 from weir.probes.prometheus_mappings import MAPPINGS, expression
 from weir.wire.probes import ProbeSettings, PrometheusProbeSettings
@@ -50,8 +50,17 @@ def probe(answer: Answer, *mappings: str, queries: Sequence[object] = ()) -> Pro
 
 
 def told(look: Look) -> Mapping[tuple[str, str], float]:
-    assert {s.place for s in look.samples} <= {"pool/gpu"}
-    return {(s.metric, s.part): s.value for s in look.samples}
+    """What the source says of the pool."""
+    of_pool = [s for s in look.samples if s.metric != "probe_left_out"]
+    assert {s.place for s in of_pool} <= {"pool/gpu"}
+    return {(s.metric, s.part): s.value for s in of_pool}
+
+
+def left_out(look: Look) -> float:
+    """How many values were not taken."""
+    [found] = [s for s in look.samples if s.metric == "probe_left_out"]
+    assert (found.place, found.part) == ("cluster", "prometheus")
+    return found.value
 
 
 def test_what_gives_nothing_is_unknown_and_never_zero() -> None:
@@ -104,6 +113,57 @@ def test_one_expression_that_fails_keeps_no_other_from_being_asked() -> None:
     look = probe(answer, "dcgm").look(0)
     assert len(told(look)) == len(MAPPINGS["dcgm"]) - 1
     assert "device_temperature" in look.said[0]
+    assert left_out(look) == 1
+    assert left_out(probe(lambda _: vector(1), "dcgm").look(0)) == 0
+
+
+def test_too_many_label_values_are_bounded_and_counted() -> None:
+    own = {"metric": "network_ports", "promql": "ports{$S}", "part": "speed"}
+    rows = [{"metric": {"speed": f"{n}"}, "value": [1, "1"]} for n in range(MAX_SAMPLES + 7)]
+    data = {"status": "success", "data": {"resultType": "vector", "result": rows}}
+    look = probe(lambda _: data, queries=[own]).look(0)
+    assert len(told(look)) == MAX_SAMPLES
+    assert left_out(look) == 7
+
+
+@pytest.mark.real
+def test_a_unit_that_changes_is_unknown_and_no_other_figure(tmp_path: Path) -> None:
+    """Memory in bytes, power in mW and kelvins, where MiB, W and degrees Celsius were."""
+    now = time.time()
+    text = """
+DCGM_FI_DEV_FB_USED{gpu="0"} 42949672960
+DCGM_FI_DEV_FB_FREE{gpu="0"} 42949672960
+DCGM_FI_DEV_POWER_USAGE{gpu="0"} 300000
+DCGM_FI_DEV_GPU_TEMP{gpu="0"} 338
+DCGM_FI_DEV_GPU_UTIL{gpu="0"} 5000
+DCGM_FI_DEV_XID_ERRORS{gpu="0"} 0
+"""
+    with victoria_up(tmp_path) as url:
+        put_text(url, labeled(text, "x", now - 5))
+        found = PrometheusProbe(settings("dcgm").model_copy(update={"url": url})).look(now)
+    assert told(found) == {("devices_health", "healthy"): 1.0}
+
+
+@pytest.mark.real
+def test_a_counter_that_was_reset_is_no_negative_rate(tmp_path: Path) -> None:
+    """Host and meter are restarted in the middle: what is told goes on as before."""
+    now = time.time() - 5
+    lines = []
+    for k in range(9):
+        at, passed = now - 120 + 15 * k, 15 * k if k < 5 else 15 * (k - 5) + 5
+        text = f"""
+node_cpu_seconds_total{{cpu="0",mode="idle"}} {passed / 2}
+node_network_transmit_bytes_total{{device="eth0"}} {1000 * passed}
+kepler_node_platform_joules_total{{package="0"}} {400 * passed}
+"""
+        lines.append(labeled(text, "x", at))
+    with victoria_up(tmp_path) as url:
+        put_text(url, "".join(lines))
+        of = settings("node", "kepler").model_copy(update={"url": url})
+        found = told(PrometheusProbe(of).look(now))
+    assert found[("it_power", "")] == pytest.approx(400, rel=0.15)
+    assert found[("network_sent", "")] == pytest.approx(1000, rel=0.15)
+    assert found[("cpu_busy", "")] == pytest.approx(0.5, abs=0.1)
 
 
 def test_mistakes_of_the_settings_are_told_all_at_once() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from weir.cli.agent_doctor import read_agents
-from weir.cli.output import Column, Sheet, print_json, say, show_sheet
+from weir.cli.output import Column, Sheet, note, print_json, say, show_sheet
 from weir.cli.session import json_option
 from weir.core.devices import Precision
 from weir.core.errors import BadInput
@@ -74,9 +74,9 @@ def verify(
     found: dict[str, Measurement] = {}
     for target in targets:
         if target.cannot:
-            say(f"{target.pool}: not measured, {target.cannot}")
+            note(f"{target.pool}: not measured, {target.cannot}")
             continue
-        say(f"{target.pool}: measuring, about {measured.FIGURES * seconds / 2:.0f} s ...")
+        note(f"{target.pool}: measuring, {measured.FIGURES * seconds:.0f} s at most ...")
         found[target.pool] = measured.take(seconds, folder, target.before)
         measured.keep(home / target.agent, {target.pool: found[target.pool]})
     if as_json:

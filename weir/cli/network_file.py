@@ -20,12 +20,14 @@ from weir.core.errors import BadInput, Mistake
 from weir.executors.settings import KubernetesSettings, RaySettings, SlurmSettings
 from weir.probes.checks import wrong_of
 from weir.scheduling.policies import policy
+from weir.wire.alerts import read_rules_file
 from weir.wire.base import Wire
 from weir.wire.jobspec import Name
 from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import line_of, read_yaml, show_path, validated
 from weir.wire.probes import ProbeSettings
 from weir.wire.queues import QueueEntry, cross_checked
+from weir.wire.retention import kept_for
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 DomainKind = Literal["national", "regional", "industry"]
@@ -52,6 +54,15 @@ def _known_policy(name: str) -> str:
         raise ValueError(error.detail) from None
 
 
+def _can_be_kept(said: dict[str, str]) -> dict[str, str]:
+    try:
+        kept_for(said)
+    except BadInput as error:
+        told = (f"{m.field.removeprefix('keep.')} {m.message}" for m in error.mistakes)
+        raise ValueError("; ".join(told)) from None
+    return said
+
+
 class DomainEntry(Wire):
     """One Weir server."""
 
@@ -61,6 +72,10 @@ class DomainEntry(Wire):
     port: Port | None = Field(None, description="left out: a free one is found and kept")
     queues: tuple[QueueEntry, ...] = ()
     policy: Annotated[str, AfterValidator(_known_policy)] | None = None
+    alerts: Path | None = Field(None, description="a file of rules, beside the network file")
+    keep: Annotated[dict[str, str], AfterValidator(_can_be_kept)] = Field(
+        default_factory=dict, description="how long samples are kept, by the width of buckets"
+    )
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
@@ -163,15 +178,19 @@ def read_network_file(path: Path) -> NetworkFile:
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} can't be read: {error}") from None
-    return read_network(text, str(path))
+    return read_network(text, str(path), path.absolute().parent)
 
 
-def read_network(text: str, what: str) -> NetworkFile:
-    """The network in a YAML or JSON text. Raises `BadInput` with every mistake."""
+def read_network(text: str, what: str, folder: Path | None = None) -> NetworkFile:
+    """The network in a YAML or JSON text. Raises `BadInput` with every mistake.
+
+    Files that it names lie in `folder`, or in the working directory; what is given has them whole.
+    """
+    folder = folder or Path.cwd()
     data, lines = read_yaml(text, what)
     found = [
         Mistake(show_path(path), message, line_of(path, lines))
-        for path, message in _cross_checked(data)
+        for path, message in (*_cross_checked(data), *_wrong_rules(data, folder))
     ]
     try:
         network = validated(NetworkFile, data, what, lines)
@@ -179,10 +198,18 @@ def read_network(text: str, what: str) -> NetworkFile:
         found.extend(error.mistakes)
     else:
         if not found:
-            return network
+            return _with_files_of(network, folder)
     found = sorted(dict.fromkeys(found), key=lambda m: (m.line or 0, m.field))
     count = "one mistake" if len(found) == 1 else f"{len(found)} mistakes"
     raise BadInput(f"{what} has {count}", found)
+
+
+def _with_files_of(network: NetworkFile, folder: Path) -> NetworkFile:
+    domains = (
+        d if d.alerts is None else d.model_copy(update={"alerts": folder / d.alerts})
+        for d in network.domains
+    )
+    return network.model_copy(update={"domains": tuple(domains)})
 
 
 # What one entry says of another is checked on the plain data, so that it is told together with
@@ -208,6 +235,25 @@ def _cross_checked(data: Any) -> Found:
         yield from _twice(clusters, "cluster")
         for inner, cluster in clusters:
             yield from _twice(_entries(cluster, "pools", inner), "pool")
+
+
+def _wrong_rules(data: Any, folder: Path) -> Found:
+    """What is wrong in the files of rules that domains name, each mistake with its line there."""
+    for path, domain in _entries(data, "domains"):
+        named = domain.get("alerts")
+        if not isinstance(named, str):
+            continue
+        try:
+            from weir.control.alerts import shipped_rules  # with it comes all that a server needs
+
+            read_rules_file(folder / named, shipped_rules())
+        except BadInput as error:
+            if not error.mistakes:
+                yield (*path, "alerts"), error.detail
+            for mistake in error.mistakes:
+                line = f":{mistake.line}" if mistake.line else ""
+                field = f" {mistake.field}" if mistake.field else ""
+                yield (*path, "alerts"), f"{named}{line}{field}: {mistake.message}"
 
 
 def _parents(domains: list[Entry]) -> Found:

@@ -23,6 +23,7 @@ from weir.core.errors import BadInput
 from weir.scheduling.snapshot import Queue
 from weir.wire.alerts import read_rules_file
 from weir.wire.queues import read_queues_file
+from weir.wire.retention import read_keeps
 
 
 @click.command()
@@ -79,6 +80,12 @@ from weir.wire.queues import read_queues_file
     help="A YAML file with rules of alerts, beside the shipped ones or in their place.",
 )
 @click.option(
+    "--keep",
+    multiple=True,
+    metavar="WIDTH=TIME",
+    help="How long buckets of 10s, 1m, 15m, 1h or 1d are kept, such as 1m=7d; for several, again.",
+)
+@click.option(
     "--lease",
     type=click.FloatRange(0.2, 3600),
     default=30.0,
@@ -118,6 +125,7 @@ def serve(
     policy: str | None,
     queues_file: Path | None,
     alerts_file: Path | None,
+    keep: tuple[str, ...],
     lease: float,
     lost_after: float,
     start_within: float,
@@ -141,6 +149,7 @@ def serve(
         queues=queues,
         approve_joins=approve_joins,
         alert_rules=rules,
+        retention_s=read_keeps(keep),
         url=url or f"http://{host}:{port}",
     )
     first = not (home / "operator.token").exists()

@@ -148,6 +148,11 @@ def _serve(file: NetworkFile, domain: DomainEntry, folder: Folder, port: int) ->
         arguments += ["--policy", domain.policy]
     if domain.queues:
         arguments += ["--queues", str(_queues_file(domain, folder))]
+    if domain.alerts is not None:
+        arguments += ["--alerts", str(domain.alerts)]
+    arguments += [
+        word for width, time in domain.keep.items() for word in ("--keep", f"{width}={time}")
+    ]
     return [*arguments, "--code", file.code] if domain.kind == "national" else arguments
 
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from weir.control.alerts_claims import FRESH_S, Compared, claims_of, newest
 from weir.control.context import Context
 from weir.control.line import demands_of
 from weir.control.network import Network, load_network
-from weir.core.alert_watch import PAST, WATCHED, place_of
+from weir.core.alert_watch import CLAIM_OFF, PAST, WATCHED, place_of
 from weir.core.alerts import Each, Reading, Rule
 from weir.core.indicator_laws import Indicator, Law, Measured, PoolNow, Readings, View
 from weir.core.indicator_readings import readings_of
@@ -29,14 +30,14 @@ from weir.store import jobs
 from weir.store import series as rows_of
 from weir.store.series_totals import read_totals
 
-FRESH_S: Mapping[int, int] = {10: 60, 60: 300}
-"""How far back the newest value of a series counts as being of now, by the width it came in."""
-
 FEW = 2_000
 """With more series than this, a rule over samples is read less often than at each look."""
 
 MANY_S = 60.0
 """How often then at most; of a rule's time it may be a fifth."""
+
+CLAIMS_S = 300.0
+"""How often then what pools claim is compared with what was found."""
 
 BUCKETS = 12
 """At least so many buckets of time are looked at within a rule's time, and few more."""
@@ -55,13 +56,16 @@ class Kept:
 
     found: dict[str, tuple[float, float, Found]] = field(default_factory=dict)
     pasts: dict[str, tuple[int, dict[str, list[tuple[float, float]]]]] = field(default_factory=dict)
+    claims: tuple[float, float, Compared] | None = None
 
 
 def read_rules(
     ctx: Context, tx: Connection, rules: Iterable[Rule], now: float, kept: Kept
 ) -> dict[str, Found]:
     """The readings of every rule, by its name and by subject."""
-    look = _Look(ctx, tx, now, kept)
+    rules = list(rules)
+    claimed = any(rule.indicator == CLAIM_OFF.name for rule in rules)
+    look = _Look(ctx, tx, now, kept, claimed=claimed)
     return {rule.name: look.at(rule) for rule in rules}
 
 
@@ -74,8 +78,11 @@ def width_of(over_s: float) -> int:
 class _Look:
     """One look of one server: the network and the series are read once, as far as asked for."""
 
-    def __init__(self, ctx: Context, tx: Connection, now: float, kept: Kept) -> None:
+    def __init__(
+        self, ctx: Context, tx: Connection, now: float, kept: Kept, *, claimed: bool
+    ) -> None:
         self._ctx, self._tx, self._now, self._kept = ctx, tx, now, kept
+        self._claimed = claimed
         self._network: Network | None = None
         self._inventory: dict[Each, dict[str, View]] = {}
         domain = ctx.domain()
@@ -101,16 +108,29 @@ class _Look:
         return self._inventory[each]
 
     def _made(self, each: Each) -> dict[str, View]:
-        pools = self._net().pools_below()
+        pools, claims = self._net().pools_below(), self._claims()
         if each is Each.DOMAIN:
             by_state = jobs.by_state(self._tx)
-            return {self._domain: View([_pool_now(s) for s in pools], by_state)}
+            return {self._domain: View([_pool_now(s, claims) for s in pools], by_state)}
         groups: dict[str, list[PoolNow]] = defaultdict(list)
         for state in pools:
             # A cluster is one's own, or the link by which a pool is reached.
             places = {Each.SITE: state.pool.site, Each.CLUSTER: state.cluster}
-            groups[places.get(each, state.pool.id)].append(_pool_now(state))
+            groups[places.get(each, state.pool.id)].append(_pool_now(state, claims))
         return {subject: View(found, {}) for subject, found in groups.items()}
+
+    def _claims(self) -> Compared:
+        """What each pool claims beside what was found; nothing where no rule asks for it."""
+        if not self._claimed:
+            return {}
+        begin, end, known = self._kept.claims or (0.0, 0.0, {})
+        if begin <= self._now < end:
+            return known
+        pools = [state.pool for state in self._net().pools_below()]
+        found, series = claims_of(self._tx, pools, self._now)
+        pause_s = CLAIMS_S if series > FEW else 0.0
+        self._kept.claims = self._now, self._now + pause_s, found
+        return found
 
     def _net(self) -> Network:
         if self._network is None:
@@ -154,21 +174,12 @@ class _Look:
         if rule.each is Each.DOMAIN and not over_s:
             return {self._domain: self._total_now(rule, indicator)}
         ids = [number for keys in places.values() for number in keys]
-        buckets = self._within(ids, over_s) if over_s else self._newest(ids)
+        buckets = self._within(ids, over_s) if over_s else newest(self._tx, ids, self._now)
         found: dict[str, float | None] = {}
         for subject, keys in places.items():
             there = [(n, buckets[n]) for n in keys if n in buckets]
             width = round(over_s) or WIDTHS[0]
             found[subject] = _measured(indicator, rule.part, keys, there, width)
-        return found
-
-    def _newest(self, ids: Sequence[int]) -> dict[int, Bucket]:
-        """Each series' newest bucket that is of now; the narrower where there are both."""
-        found: dict[int, Bucket] = {}
-        for width in reversed(WIDTHS[:2]):
-            begin = start_of(self._now - FRESH_S[width], width)
-            read = rows_of.read(self._tx, width, ids, begin, int(self._now) + 1)
-            found |= {number: points[max(points)] for number, points in read.items() if points}
         return found
 
     def _within(self, ids: Sequence[int], over_s: float) -> dict[int, Bucket]:
@@ -267,8 +278,9 @@ class _Look:
         return points if points and self._now - points[0][0] >= over_s / 2 else ()
 
 
-def _pool_now(state: PoolState) -> PoolNow:
-    return PoolNow(state.pool, subtract(state.pool.free, state.claims), state.silent)
+def _pool_now(state: PoolState, claims: Compared) -> PoolNow:
+    left, found = subtract(state.pool.free, state.claims), claims.get(state.pool.id, ())
+    return PoolNow(state.pool, left, state.silent, found)
 
 
 def _measured(

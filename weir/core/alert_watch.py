@@ -19,6 +19,7 @@ from weir.core.indicator_laws import (
     IndicatorKind,
     Law,
     Measured,
+    Value,
     View,
     ratio,
     sum_of,
@@ -65,6 +66,30 @@ CLAIMS_FAR = Indicator(
 )
 
 
+def _claim_off(view: View) -> Measured:
+    """The claim that is off by most, of any pool; and of each sort of claim."""
+    by: dict[str, Value] = {}
+    for now in view.pools:
+        for claim in now.claims:
+            by[claim.what] = max(by.get(claim.what) or 0.0, 100 * claim.off)
+    return Measured(max((v for v in by.values() if v is not None), default=None), by)
+
+
+CLAIM_OFF = Indicator(
+    "claim_off",
+    "Capacity claim off by",
+    "申报能力与实际的偏差",
+    "%",
+    Law.MAX,
+    "By what share what a pool claims differs from what was found of it, the largest and by what "
+    "is claimed: devices, their memory, cores, memory and storage beyond what probes see; what a "
+    "device does (`weir agent verify`) below what is known to be attained on its model, or apart "
+    "from the median of three or more pools of its model. What nobody has found is left out.",
+    _claim_off,
+    IndicatorKind.QUALITY,
+)
+
+
 def _jobs_failed(view: View) -> Measured:
     """Of jobs that came to an end of their own; of few no share is told."""
     by = sum_of("jobs_ended")(view).by
@@ -86,7 +111,7 @@ JOBS_FAILED = Indicator(
     metrics=("jobs_ended",),
 )
 
-ONLY_WATCHED = (CLAIMS_FAR, JOBS_FAILED)
+ONLY_WATCHED = (CLAIMS_FAR, CLAIM_OFF, JOBS_FAILED)
 WATCHED: Mapping[str, Indicator] = {i.name: i for i in (*INDICATORS, *ONLY_WATCHED)}
 """Everything that a rule may name."""
 

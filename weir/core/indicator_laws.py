@@ -21,6 +21,7 @@ from enum import StrEnum
 from weir.core import sketch
 from weir.core.inventory import FreeShape, Pool
 from weir.core.series import body_of, counted, site_of
+from weir.core.verified import Comparison
 
 
 class Law(StrEnum):
@@ -47,11 +48,15 @@ class IndicatorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PoolNow:
-    """A pool and what is left of it, the viewer's own runs counted."""
+    """A pool and what is left of it, the viewer's own runs counted.
+
+    `claims` are what it claims beside what was found of it, where that was asked for.
+    """
 
     pool: Pool
     left: tuple[FreeShape, ...]
     silent: bool
+    claims: tuple[Comparison, ...] = ()
 
 
 Readings = Mapping[str, Mapping[tuple[str, str], float]]

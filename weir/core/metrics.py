@@ -48,6 +48,9 @@ class Metric:
 DEVICES, CORES, BYTES, WATTS, SECONDS = 1e7, 1e9, 1e22, 1e11, 1e6
 """More than any one subject can have: ten million devices, 100 GW ..."""
 
+COLDEST, HOTTEST = -100.0, 150.0
+"""What works has no other temperature, in degrees Celsius: what says so tells kelvins, or none."""
+
 _TABLE: tuple[Metric, ...] = (
     # What accelerators do, by their exporters.
     Metric("devices_seen", "1", "Accelerators whose utilization is known.", DEVICES),
@@ -56,8 +59,11 @@ _TABLE: tuple[Metric, ...] = (
     Metric("device_memory_total", "bytes", "Memory of accelerators that tell its use.", BYTES),
     Metric("device_memory_used", "bytes", "Memory in use on them.", BYTES),
     Metric("device_power", "W", "What accelerators draw.", WATTS),
-    Metric("device_temperature", "Cel", "The hottest accelerator.", 1000, -273.15),
+    Metric("device_temperature", "Cel", "The hottest accelerator.", HOTTEST, COLDEST),
     # What hosts do.
+    Metric("host_temperature", "Cel", "The hottest sensor of any host.", HOTTEST, COLDEST),
+    Metric("rack_temperature", "Cel", "The hottest sensor of any rack.", HOTTEST, COLDEST),
+    Metric("intake_temperature", "Cel", "The warmest air taken in.", HOTTEST, COLDEST),
     Metric("cpu_seen", "cores", "Cores of hosts that tell their use.", CORES),
     Metric("cpu_busy", "cores", "Cores of them that compute.", CORES),
     Metric("memory_seen", "bytes", "Memory of hosts that tell its use.", BYTES),
@@ -96,6 +102,7 @@ _TABLE: tuple[Metric, ...] = (
     Metric("site_downtime_seconds", "s", "Of it declared as down.", 1e5, kind=MetricKind.DELTA),
     Metric("probe_up", "1", "Sources that answered.", 1, parts="probe"),
     Metric("probe_tried", "1", "Sources that were asked.", 1, parts="probe"),
+    Metric("probe_left_out", "1", "Values of a source not taken.", 1e12, parts="probe"),
     Metric("probe_age", "s", "How old its newest answer is.", 1e9, parts="probe"),
     # What a domain knows of the jobs submitted there.
     Metric("jobs_now", "1", "Jobs that have not ended, by state.", 1e9, parts="state"),

@@ -75,9 +75,16 @@ def known(metric: str, value: float | None, place: str = CLUSTER, part: str = ""
     return [Sample(metric, float(value), place, part)]
 
 
-def bounded(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[str]]:
-    """At most so many samples as one look may give, and what is to be said of the others."""
-    if len(samples) <= MAX_SAMPLES:
-        return samples, ()
-    said = f"gives {len(samples)} samples; the first {MAX_SAMPLES} are taken"
-    return samples[:MAX_SAMPLES], (said,)
+def bounded(
+    samples: Sequence[Sample], name: str, failed: int = 0
+) -> tuple[Sequence[Sample], Sequence[str]]:
+    """At most so many samples as one look may give, and what is to be said of the others.
+
+    How many values of the source `name` were not taken is a sample too: those beyond, and those
+    that `failed`. An alert can be made of it, and it ends when all is taken again.
+    """
+    beyond = max(0, len(samples) - MAX_SAMPLES)
+    counted = [*samples[:MAX_SAMPLES], Sample("probe_left_out", float(beyond + failed), part=name)]
+    if not beyond:
+        return counted, ()
+    return counted, (f"gives {len(samples)} samples; the first {MAX_SAMPLES} are taken",)

@@ -43,7 +43,7 @@ class CommandProbe:
                 f"{self._command[0]} prints metrics that are none",
                 [Mistake("output", f"{name} is no metric of Weir") for name in unknown[:20]],
             )
-        samples, said = bounded([sample for line in lines for sample in _of(line)])
+        samples, said = bounded([sample for line in lines for sample in _of(line)], self.name)
         return Look(samples, said=said)
 
     def kept(self) -> None:

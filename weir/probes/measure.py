@@ -139,7 +139,7 @@ def _gflops(
         once = product(size)
         once()
         wait()
-        took = _best(once, wait, seconds / 2)
+        took = _best(once, wait, seconds / len(SIZES))
         best = max(best, 2 * size**3 / took / 1e9)
         if took >= ENOUGH_S:
             break

@@ -58,7 +58,7 @@ class PrometheusProbe:
                 samples += known(metric, value * scale, place, labels.get(part, part))
         if failed and len(failed) == len(self._asked):
             raise Unreachable(f"{self._url} answers nothing: {failed[0]}")
-        kept, said = bounded(samples)
+        kept, said = bounded(samples, self.name, len(failed))
         return Look(kept, said=(*failed[:5], *said))
 
     def kept(self) -> None:

@@ -50,7 +50,7 @@ MAPPINGS: Mapping[str, tuple[Line, ...]] = {
         ("device_memory_total", "", f"(sum({_USED}) + sum({_FREE})) * {MIB}"),
         ("device_power", "", "sum(DCGM_FI_DEV_POWER_USAGE{$S} >= 0 < 1e5) or "
          "sum(rate(DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{$S}[$W]) >= 0 < 1e8) / 1000"),
-        ("device_temperature", "", "max(DCGM_FI_DEV_GPU_TEMP{$S} > -100 < 500)"),
+        ("device_temperature", "", "max(DCGM_FI_DEV_GPU_TEMP{$S} > -100 < 150)"),
         ("devices_health", "healthy", "count(DCGM_FI_DEV_XID_ERRORS{$S} == 0)"),
         ("devices_health", "unhealthy", "count(DCGM_FI_DEV_XID_ERRORS{$S} > 0 < 1e6)"),
     ),
@@ -62,7 +62,7 @@ MAPPINGS: Mapping[str, tuple[Line, ...]] = {
         ("device_memory_total", "",
          f"sum(npu_chip_info_hbm_total_memory{{$S}} >= 0 < 1e8) * {MIB}"),
         ("device_power", "", "sum(npu_chip_info_power{$S} >= 0 < 1e5)"),
-        ("device_temperature", "", "max(npu_chip_info_temperature{$S} > -100 < 500)"),
+        ("device_temperature", "", "max(npu_chip_info_temperature{$S} > -100 < 150)"),
         ("devices_health", "healthy", "count(npu_chip_info_health_status{$S} == 1)"),
         ("devices_health", "unhealthy", "count(npu_chip_info_health_status{$S} == 0)"),
         ("devices_health", "unknown", "count(npu_chip_info_health_status{$S} == -1)"),
@@ -73,7 +73,7 @@ MAPPINGS: Mapping[str, tuple[Line, ...]] = {
         ("device_memory_used", "", "sum(mlu_memory_used{$S} >= 0 < 1e14)"),
         ("device_memory_total", "", "sum(mlu_memory_total{$S} >= 0 < 1e14)"),
         ("device_power", "", "sum(mlu_power_usage{$S} >= 0 < 1e5)"),
-        ("device_temperature", "", "max(mlu_temperature{$S} > -100 < 500)"),
+        ("device_temperature", "", "max(mlu_temperature{$S} > -100 < 150)"),
         ("devices_health", "healthy", "count(mlu_health{$S} == 1)"),
         ("devices_health", "unhealthy", "count(mlu_health{$S} == 0)"),
     ),
@@ -85,7 +85,7 @@ MAPPINGS: Mapping[str, tuple[Line, ...]] = {
         ("device_power", "", "sum(gpu_package_power{$S} >= 0 < 1e5) or "
          "sum(gpu_average_package_power{$S} >= 0 < 1e5) or "
          "sum(rate(gpu_energy_consumed{$S}[$W]) >= 0 < 1e11) / 1e6"),
-        ("device_temperature", "", "max(gpu_junction_temperature{$S} > -100 < 500)"),
+        ("device_temperature", "", "max(gpu_junction_temperature{$S} > -100 < 150)"),
         ("devices_health", "healthy", "count(gpu_health{$S} == 1)"),
         ("devices_health", "unhealthy", "count(gpu_health{$S} == 0)"),
     ),

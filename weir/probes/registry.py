@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from weir.probes.base import Probe
 from weir.probes.command import CommandProbe
@@ -27,11 +27,14 @@ def make_probe(
     pools: Callable[[], Sequence[PoolReport]],
     parents: Sequence[str],
     domain_of: Callable[[str], str | None],
+    tokens: Mapping[str, str] | None = None,
+    busy: Callable[[str], bool] = lambda _: False,
 ) -> Probe:
     """The probe that these settings describe.
 
     `pools` are the executor's now, `parents` the URLs that the agent reports to, and `domain_of`
-    what the domain at one of them is called, once it has answered.
+    what the domain at one of them is called, once it has answered. By `tokens` they know the agent;
+    `busy` says whether something is being told to one of them just now.
     """
     if isinstance(settings, HostProbeSettings):
         return HostProbe(settings)
@@ -42,5 +45,5 @@ def make_probe(
     if isinstance(settings, CommandProbeSettings):
         return CommandProbe(settings)
     if isinstance(settings, LinkProbeSettings):
-        return LinkProbe(settings, parents, domain_of)
+        return LinkProbe(settings, parents, domain_of, tokens=tokens, busy=busy)
     return RedfishProbe(settings)

@@ -80,17 +80,24 @@ class CommandProbeSettings(Wire):
 
 
 class LinkProbeSettings(Wire):
-    """The way to each parent: round trip, jitter and loss of small calls."""
+    """The way to each parent: round trip, jitter and loss of small calls, and what it carries.
+
+    For the bandwidth `bandwidth_bytes` are sent at once, at most every `bandwidth_every_s`.
+    """
 
     kind: Literal["link"] = "link"
     name: Name = "link"
     interval_s: Interval = 30
     tries: Annotated[int, Field(ge=1, le=20)] = 5
     timeout_s: Timeout = 2
+    bandwidth_bytes: Annotated[int, Field(ge=0, le=64 * 2**20)] = Field(
+        2**20, description="the budget of one measurement; 0: none are made"
+    )
+    bandwidth_every_s: Annotated[float, Field(ge=60, le=7 * 86400)] = 3600
 
 
 class RedfishProbeSettings(Wire):
-    """The power of chassis, as their management controllers tell it."""
+    """Power and temperatures of chassis, as their management controllers tell them."""
 
     kind: Literal["redfish"] = "redfish"
     name: Name = "redfish"
