@@ -24,8 +24,8 @@ from weir.executors.slurm_records import Node as SlurmNode
 from weir.executors.slurm_records import Partition
 from weir.executors.slurm_settings import SlurmShare
 from weir.executors.topology import ambiguous, blocks_of
+from weir.scheduling.inside import level_of
 from weir.scheduling.packing import Claim, place_all
-from weir.scheduling.tasks import level_of
 from weir.wire.pools import Block as BlockReport
 from weir.wire.pools import PoolFields, Shape
 
