@@ -192,6 +192,8 @@ def test_totals_and_the_past_are_asked_for(domain: Domain, site: Cluster) -> Non
     assert answer.step_s == 60
     assert by_name["pue"].points == tuple((float(begin + 60 * k), 1.3) for k in range(15))
     assert sum(v for _, v in by_name["it_energy"].points) == pytest.approx(0.25)
+    finer = history(domain.ctx, begin, begin + 900, 10, names=["pue", "it_energy"])
+    assert (finer.step_s, finer.indicators) == (60, answer.indicators), "the finest that there is"
     under = history(domain.ctx, begin, begin + 900, 60, names=["pue"], under=site.identifier)
     assert under.indicators[0].points == by_name["pue"].points
     nowhere = history(domain.ctx, begin, begin + 900, 60, names=["pue"], under="CN.S99-X")
@@ -213,9 +215,9 @@ def test_questions_that_make_no_sense_are_told_so(domain: Domain) -> None:
 
 
 def test_a_question_for_too_much_is_refused(make_domain: MakeDomain) -> None:
-    domain = make_domain(retention_s={10: 10**9})
+    domain = make_domain(retention_s={60: 10**9})
     with pytest.raises(BadInput, match="can't be answered"):
-        history(domain.ctx, domain.clock() - 120_000, domain.clock(), 10)
+        history(domain.ctx, domain.clock() - 720_000, domain.clock(), 60)
 
 
 def test_a_gap_is_told(domain: Domain, site: Cluster) -> None:

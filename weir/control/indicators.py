@@ -48,9 +48,13 @@ def history(
     names: Sequence[str] = (),
     under: str | None = None,
 ) -> IndicatorsAnswer:
-    """Indicators over [begin, end). Raises `NotFound` for a name, `BadInput` for a bad time."""
+    """Indicators over [begin, end). Raises `NotFound` for a name, `BadInput` for a bad time.
+
+    Those of all places together are worked out minute by minute: of them no step is shorter.
+    """
     wanted = _wanted(names)
-    width = _width(ctx, begin, end, step_s)
+    least_s = WIDTHS[1] if under is None else 0.0
+    width = _width(ctx, begin, end, max(step_s, least_s) if step_s > 0 else step_s)
     first, last = start_of(begin, width), int(end)
     with ctx.store.read() as tx:
         gaps = rows_of.gaps(tx, begin, end)
