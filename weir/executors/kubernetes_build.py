@@ -93,6 +93,9 @@ def _make(folder: str, text: bytes, plan: dict[str, Any], until: float) -> None:
 
 
 def _call(name: str, command: list[str], until: float) -> None:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise Failed(f"{name} took too long")
     try:
         done = subprocess.run(
             command,
@@ -100,7 +103,7 @@ def _call(name: str, command: list[str], until: float) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            timeout=max(1.0, until - time.monotonic()),
+            timeout=left,
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"{name} took too long") from None
