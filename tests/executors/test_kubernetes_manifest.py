@@ -27,6 +27,7 @@ from weir.executors.kubernetes_manifest import (
 from weir.executors.kubernetes_records import GROUP_LABEL, RUN_LABEL
 from weir.executors.kubernetes_resources import counted
 from weir.executors.kubernetes_runs import Run, object_name
+from weir.executors.kubernetes_script import ROOT
 from weir.executors.kubernetes_settings import (
     KubernetesSettings,
     KubernetesShare,
@@ -256,7 +257,7 @@ def test_a_checkpoint_is_looked_at_beside_the_first_task_only() -> None:
     on_volume = made(checkpoint={"path": "c"}, settings=VOLUME)
     assert [c["name"] for c in pod_of(on_volume)["containers"]] == ["files", "task"]
     env = {entry["name"]: entry.get("value") for entry in task_of(on_volume)["env"]}
-    assert env["WEIR_CHECKPOINT"] == "/weir/work/c"
+    assert env["WEIR_CHECKPOINT"] == f"{ROOT}/work/c"
 
 
 def test_tasks_on_a_volume_are_the_agents_user_and_nothing_there_changes_its_group(
