@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-START_S = 30.0
+from tests.answering import until_answers
 
 CONFIG = """
 route: {{receiver: told, group_by: [alertname, subject], group_wait: 1s, group_interval: 1s}}
@@ -52,24 +51,11 @@ def alertmanager_up(home: Path, tells: int) -> Iterator[str]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(url, process)
+        until_answers(f"{url}/-/ready", process, "Alertmanager")
         yield url
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    over = time.monotonic() + START_S
-    while True:
-        try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).status_code == 200:
-                return
-        except httpx.RequestError:
-            pass
-        assert process.poll() is None, "Alertmanager has ended"
-        assert time.monotonic() < over, "Alertmanager does not answer"
-        time.sleep(0.05)
 
 
 def alerts_at(url: str) -> list[dict[str, Any]]:

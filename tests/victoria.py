@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-START_S = 30.0
+from tests.answering import until_answers
 
 
 @contextmanager
@@ -45,24 +44,11 @@ def victoria_up(home: Path, *options: str) -> Iterator[str]:
             stderr=log,
         )
     try:
-        _wait(url, process)
+        until_answers(f"{url}/health", process, "VictoriaMetrics")
         yield url
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    over = time.monotonic() + START_S
-    while True:
-        try:
-            if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
-                return
-        except httpx.RequestError:
-            pass
-        assert process.poll() is None, "VictoriaMetrics has ended"
-        assert time.monotonic() < over, "VictoriaMetrics does not answer"
-        time.sleep(0.05)
 
 
 def put_text(url: str, text: str) -> None:

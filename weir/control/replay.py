@@ -204,7 +204,7 @@ def work_off(ctx: Context, check: Callable[[], None] = lambda: None) -> bool:
         result = ctx.simulate(study_of(ctx, row), told)
     except WeirError as error:
         _end(ctx, row.id, "failed", error.detail, None)
-    except Exception:
+    except Exception:  # whatever it was: who waits for the result hears of it, and it goes on up
         _end(ctx, row.id, "failed", "this is a fault of the server; its log has the details", None)
         raise
     else:
