@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from tests.builders import Cluster, Domain, MakeDomain, pool, spec
+from tests.remote_written import read_body
 from weir.api.series_rounds import SeriesRounds
 from weir.core.errors import NotReady
 from weir.core.lifecycle import JobState
@@ -29,7 +30,7 @@ class Shelf:
     def __init__(self) -> None:
         self.status = 204
         self.away = False
-        self.lines: list[str] = []
+        self.taken: list[tuple[str, int]] = []
 
     def store(self) -> VictoriaSeries:
         return VictoriaSeries("http://vm", httpx.MockTransport(self._asked))
@@ -38,12 +39,16 @@ class Shelf:
         if self.away:
             raise httpx.ConnectError("refused")
         if self.status == 204:
-            self.lines += request.content.decode().splitlines()
+            self.taken += [
+                (dict(labels)["__name__"], at)
+                for labels, samples in read_body(request.content).items()
+                for at, _ in samples
+            ]
         return httpx.Response(self.status, text="no space left on device")
 
     def times_of(self, metric: str) -> list[int]:
         """When each sample of a metric begins, as often as it was taken."""
-        return [int(line.split()[-1]) // 1000 for line in self.lines if metric in line]
+        return [at // 1000 for name, at in self.taken if metric in name]
 
 
 @pytest.fixture

@@ -1,25 +1,35 @@
 """Feed VictoriaMetrics where one is set: minutes, as they come and are rolled up.
 
 What it has taken is remembered in the database. While it is away or full, nothing is lost that this
-domain keeps itself: the feed goes on where it stood. While it takes some lines the next are made.
+domain keeps itself: the feed goes on where it stood. While it takes some samples the next are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
 
 from weir.control.context import Context
 from weir.control.series import OFFERED
 from weir.core.metrics import METRICS, MetricKind
 from weir.store import series as rows_of
+from weir.store.remote_write import body_of, head_of
 from weir.store.series_totals import keep_reached, news_after, reached
-from weir.store.series_victoria import VictoriaSeries, name_of
+from weir.store.series_victoria import VictoriaSeries, labels_of
 
 READER = "victoria"
 AT_ONCE = 50
-LINES = 5_000
-"""How many lines are sent in one call."""
+SERIES = 10_000
+"""How many series are read and sent in one call."""
+MINUTES = 10
+"""How many minutes at most: who has fallen behind tells a series once for all of them."""
+CALLS = 2
+"""How many calls are under way at most: while one is answered the other is read."""
+
+Body = tuple[int, bytes]
+"""how many samples, and what is sent"""
 
 
 def feed(ctx: Context) -> int:
@@ -33,52 +43,65 @@ def feed(ctx: Context) -> int:
         if not news:
             return sent
         times = sorted({at for _, width, at, _ in news if width == OFFERED})
-        sent += _send(ctx.victoria, _lines(ctx, ctx.victoria, times))
+        sent += _send(ctx.victoria, _bodies(ctx, ctx.victoria, times))
         with ctx.store.write() as tx:
             keep_reached(tx, READER, news[-1][0])
 
 
-def _send(victoria: VictoriaSeries, pieces: Iterable[list[str]]) -> int:
-    """Send lines, a call after the other, while the next ones are made."""
-    sent = 0
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as caller:
-        under_way: Future[None] | None = None
-        for lines in pieces:
-            body = "".join(lines).encode()
-            if under_way is not None:
-                under_way.result()
-            under_way = caller.submit(victoria.put, body)
-            sent += len(lines)
-        if under_way is not None:
-            under_way.result()
+def _send(victoria: VictoriaSeries, bodies: Iterable[Body]) -> int:
+    """Send bodies while the next ones are made."""
+    sent, under_way = 0, deque[Future[None]]()
+    with ThreadPoolExecutor(max_workers=CALLS, thread_name_prefix="feed") as caller:
+        for samples, body in bodies:
+            if len(under_way) == CALLS:
+                under_way.popleft().result()
+            under_way.append(caller.submit(victoria.put, body))
+            sent += samples
+        for call in under_way:
+            call.result()
     return sent
 
 
-def _lines(ctx: Context, victoria: VictoriaSeries, times: Iterable[int]) -> Iterator[list[str]]:
-    """The lines of these minutes, so many at a time. No transaction is open while they are sent."""
-    for at in times:
-        with ctx.store.read() as tx:
-            rows = rows_of.sums_at(tx, OFFERED, at)
-            if any(number not in victoria.heads for number, _, _ in rows):
-                victoria.heads = _heads(rows_of.listed(tx))
-        heads, stamp = victoria.heads, at * 1000
-        for first in range(0, len(rows), LINES):
-            yield [
-                f"{head}{total if added else total / n!r} {stamp}\n"
-                for number, n, total in rows[first : first + LINES]
-                for head, added in (heads[number],)
-                if head
+def _bodies(ctx: Context, victoria: VictoriaSeries, times: Sequence[int]) -> Iterator[Body]:
+    """These minutes of all series. No transaction is open while they are sent."""
+    with ctx.store.read() as tx:
+        last = rows_of.last_number(tx)
+        if last not in victoria.heads:
+            _name(victoria, rows_of.listed(tx))
+    for first in range(0, last + 1, SERIES):
+        for begin in range(0, len(times), MINUTES):
+            some = times[begin : begin + MINUTES]
+            with ctx.store.read() as tx:
+                read = [(at, rows_of.sums_at(tx, OFFERED, at, first, SERIES)) for at in some]
+            yield from _told(victoria, read)
+
+
+def _told(
+    victoria: VictoriaSeries, read: Sequence[tuple[int, Sequence[tuple[int, int, float]]]]
+) -> Iterator[Body]:
+    """Minutes of some series; neighbors that have the same series go together."""
+    for numbers, group in groupby(read, key=lambda minute: [row[0] for row in minute[1]]):
+        heads = [victoria.heads.get(number) for number in numbers]
+        columns = [
+            (at * 1000, [v if i in victoria.added else v / n for i, n, v in rows])
+            for at, rows in group
+        ]
+        if None in heads:
+            columns = [
+                (at, [v for v, head in zip(values, heads, strict=True) if head is not None])
+                for at, values in columns
             ]
+        told = [head for head in heads if head is not None]
+        if told:
+            yield len(told) * len(columns), body_of(told, columns)
 
 
-def _heads(rows: Iterable[rows_of.SeriesRow]) -> dict[int, tuple[str, bool]]:
-    """What the lines of each series begin with, by its number; whether its samples are added.
-
-    Of a metric that this version does not know nothing is sent.
-    """
-    found = {}
-    for row in rows:
-        metric = METRICS.get(row.key.metric)
-        head = "" if metric is None else f"{name_of(row.key)} "
-        found[row.id] = head, metric is not None and metric.kind is MetricKind.DELTA
-    return found
+def _name(victoria: VictoriaSeries, rows: Iterable[rows_of.SeriesRow]) -> None:
+    """Tell it how each series is called, by its number."""
+    metrics = {row.id: METRICS.get(row.key.metric) for row in rows}
+    victoria.heads = {
+        row.id: None if metrics[row.id] is None else head_of(labels_of(row.key)) for row in rows
+    }
+    victoria.added = {
+        number for number, m in metrics.items() if m is not None and m.kind is MetricKind.DELTA
+    }

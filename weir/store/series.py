@@ -87,6 +87,11 @@ def count_of(tx: Connection, cluster: str) -> int:
     return int(tx.execute(query, {"cluster": cluster}).scalar_one())
 
 
+def last_number(tx: Connection) -> int:
+    """The highest number of a series; 0 if there is none. Series stay, and numbers only grow."""
+    return int(tx.execute(text("SELECT coalesce(max(id), 0) FROM series")).scalar_one())
+
+
 def listed(
     tx: Connection, *, metrics: Iterable[str] | None = None, under: str | None = None
 ) -> list[SeriesRow]:
@@ -186,15 +191,23 @@ def at_once(tx: Connection, width: int, at: int) -> Iterable[tuple[int, Bucket]]
 
 _VALUES = (
     select(sample.c.series, sample.c.n, sample.c.total)
-    .where(sample.c.width == bindparam("width"), sample.c.at == bindparam("at"))
+    .where(
+        sample.c.width == bindparam("width"),
+        sample.c.at == bindparam("at"),
+        sample.c.series >= bindparam("first"),
+        sample.c.series < bindparam("until"),
+    )
     .order_by(sample.c.series)
 )
 
 
-def sums_at(tx: Connection, width: int, at: int) -> Sequence[tuple[int, int, float]]:
-    """Every series' number, how many samples it has at one time, and their sum."""
+def sums_at(
+    tx: Connection, width: int, at: int, first: int, span: int
+) -> Sequence[tuple[int, int, float]]:
+    """Series' numbers in [first, first + span), how many samples each has then, and their sum."""
     # As the driver gives them: a row of SQLAlchemy's costs as much as all the rest of a feed.
-    cursor = tx.execute(_VALUES, {"width": width, "at": at}).cursor
+    asked = {"width": width, "at": at, "first": first, "until": first + span}
+    cursor = tx.execute(_VALUES, asked).cursor
     assert cursor is not None, "a query has one"
     return cursor.fetchall()
 

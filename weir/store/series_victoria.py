@@ -1,4 +1,4 @@
-"""Samples in VictoriaMetrics (or what speaks like it): written in its text format, read by PromQL.
+"""Samples in VictoriaMetrics (or what speaks like it): by Prometheus' remote write, read by PromQL.
 
 A bucket becomes one sample at its begin: the metric's value, under `weir_` and the metric's name,
 with the labels `subject`, `part` and `site`. Written again, the sample is the same one; run the
@@ -9,7 +9,7 @@ can be asked is passed through.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ import httpx
 from weir.core.errors import NotReady
 from weir.core.metrics import METRICS
 from weir.core.series import Key, site_of
+from weir.store.remote_write import HEADERS, body_of, head_of
 from weir.store.series_base import Readings
 from weir.wire.samples import Point
 
@@ -27,23 +28,30 @@ TIMEOUT_S = 30.0
 class VictoriaSeries:
     """One server, at a URL.
 
-    `heads` is for whoever feeds it: what the lines of series begin with, by their numbers there.
+    `heads` is for whoever feeds it: how series are told in a body, by their numbers there; `added`
+    are those whose samples are added up. Of a metric that is not known here nothing is said.
     """
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        self.heads: Mapping[int, tuple[str, bool]] = {}
+        self.heads: Mapping[int, bytes | None] = {}
+        self.added: Collection[int] = frozenset()
         self._http = httpx.Client(timeout=TIMEOUT_S, transport=transport, trust_env=False)
 
     def write(self, width: int, points: Sequence[Point]) -> None:
         """Send these. Raises `NotReady` if they were not taken: they can be sent again."""
-        self.put("".join(f"{name_of(p.key)} {_value(p)!r} {p.at * 1000}\n" for p in points))
+        by_time: dict[int, list[Point]] = {}
+        for point in points:
+            by_time.setdefault(point.at, []).append(point)
+        for at, some in by_time.items():
+            heads = [head_of(labels_of(p.key)) for p in some]
+            self.put(body_of(heads, [(at * 1000, [_value(p) for p in some])]))
 
-    def put(self, lines: str | bytes) -> None:
-        """Send lines of the text format. Raises `NotReady` if they were not taken."""
-        status, _, body = self.ask("POST", "/api/v1/import/prometheus", content=lines)
+    def put(self, body: bytes) -> None:
+        """Send a body of `remote_write`. Raises `NotReady` if it was not taken."""
+        status, _, answer = self.ask("POST", "/api/v1/write", content=body, headers=HEADERS)
         if status not in (200, 204):
-            raise NotReady(f"{self.url} takes no samples: {status} {body[:200]!r}")
+            raise NotReady(f"{self.url} takes no samples: {status} {answer[:200]!r}")
 
     def read(self, width: int, metrics: Iterable[str], begin: int, end: int) -> Readings:
         """The values of these metrics' buckets that begin in [begin, end)."""
@@ -74,7 +82,7 @@ class VictoriaSeries:
         *,
         params: Any = None,
         data: Mapping[str, str] | None = None,
-        content: str | bytes | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str, bytes]:
         """One call: its status, type and body. Raises `NotReady` if nobody answers."""
@@ -97,11 +105,15 @@ class VictoriaSeries:
         self._http.close()
 
 
-def name_of(key: Key) -> str:
-    """What a series is called there: its metric and its labels."""
-    labels = {"subject": key.subject, "part": key.part, "site": site_of(key.subject)}
-    inner = ",".join(f'{name}="{value}"' for name, value in labels.items() if value)
-    return f"{PREFIX}{key.metric}{{{inner}}}"
+def labels_of(key: Key) -> list[tuple[str, str]]:
+    """What a series is called there, sorted by the labels' names."""
+    said = (
+        ("__name__", f"{PREFIX}{key.metric}"),
+        ("part", key.part),
+        ("site", site_of(key.subject)),
+        ("subject", key.subject),
+    )
+    return [(name, value) for name, value in said if value]
 
 
 def _value(point: Point) -> float:
