@@ -16,7 +16,7 @@ from tests.builders import LI, Domain, MakeDomain, pool, spec
 from tests.control.test_random_network import network, steps
 from weir.control import schedule
 from weir.control.context import Context
-from weir.control.line import Line
+from weir.control.line import Line, first_of
 from weir.core.lifecycle import JobState
 from weir.scheduling.routes import PoolState
 from weir.store import jobs
@@ -134,6 +134,13 @@ class Entry:
     start_after: float | None
     origin_cluster: str | None
     expires_at: float | None
+    submitter: str
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What it has in common with others that only their time tells it from."""
+        deadline = self.expires_at is not None
+        return self.shape, self.queue, self.priority, self.submitter, deadline
 
 
 ENTRIES = st.builds(
@@ -147,6 +154,7 @@ ENTRIES = st.builds(
     st.sampled_from((None, None, 10.0, 30.0)),
     st.sampled_from((None, None, "link")),
     st.sampled_from((None, 20.0)),
+    st.sampled_from(("li", "wang")),
 ).map(lambda e: replace(e, start_after=None if e.origin_cluster else e.start_after))
 
 
@@ -155,11 +163,10 @@ def first_in_line(entries: Sequence[Entry], now: float, of_a_shape: int) -> list
     waiting = [e for e in entries if e.state == JobState.WAITING]
     begun = [e for e in waiting if e.start_after is None or e.start_after <= now]
     begun.sort(key=lambda e: (-e.priority, e.submitted_at, e.id))
-    found, seen = [], dict[tuple[str, str], int]()
+    found, seen = [], dict[tuple[object, ...], int]()
     for entry in begun:
-        group = entry.shape, entry.queue
-        seen[group] = seen.get(group, 0) + 1
-        if seen[group] <= of_a_shape:
+        seen[entry.group] = seen.get(entry.group, 0) + 1
+        if seen[entry.group] <= of_a_shape:
             found.append(entry)
     return found + [e for e in waiting if e not in begun]
 
@@ -169,7 +176,16 @@ def looked_at(entries: Sequence[Entry], now: float) -> set[str]:
     here = [e for e in entries if e.origin_cluster is None or (e.expires_at or 1e9) > now]
     found = [e for e in first_in_line(here, now, OF_A_SHAPE) if (e.start_after or 0) <= now]
     found.sort(key=lambda e: (-e.priority, e.submitted_at, e.id))
-    return {e.id for e in found[:MOST]}
+    if len(found) <= MOST:
+        return {e.id for e in found}
+    looked, rest = found[: MOST // 2], found[MOST // 2 :]
+    # One more of the queue that has the fewest before it in line, and so on.
+    while len(looked) < MOST:
+        queues = [e.queue for e in found]
+        ahead = {e.id: queues[: found.index(e)].count(e.queue) for e in rest}
+        looked.append(min(rest, key=lambda e: (ahead[e.id], found.index(e))))
+        rest.remove(looked[-1])
+    return {e.id for e in looked}
 
 
 @given(st.lists(st.tuples(st.lists(ENTRIES, max_size=8), st.sampled_from((0, 3, 12))), max_size=8))
@@ -194,15 +210,39 @@ def test_a_line_gives_the_first_of_each_shape(turns: list[tuple[list[Entry], int
         assert all(line.row(job) is there[job] for job in given), same
 
 
+def test_who_has_waited_long_is_not_hidden_by_those_of_higher_priority(
+    make_domain: MakeDomain,
+) -> None:
+    """Under a policy with ageing the old one comes first, however many equals came since."""
+    domain = make_domain(max_of_a_shape=OF_A_SHAPE, max_waiting=MOST)
+    old = domain.submit(spec(name="old", priority=50))
+    domain.clock.turn(100 * 3600)
+    for n in range(2 * MOST):
+        domain.submit(spec(name=f"new{n}", priority=51))
+    domain.site("north", pool("gpu", hosts=1))
+    with compared():
+        domain.round()
+    assert domain.state(old) is JobState.PLACED
+
+
+def test_a_long_queue_does_not_hide_another(make_domain: MakeDomain) -> None:
+    """Two shapes of the one fill what a round looks at; the other's one job is looked at too."""
+    rows = [Entry(f"a{n}", JobState.WAITING, f"s{n}", 50, n, "a", None, None, None, "li")
+            for n in range(9)]  # fmt: skip
+    late = Entry("b", JobState.WAITING, "s", 50, 99.0, "b", None, None, None, "li")
+    assert [row.id for row in first_of([*rows, late], 4)] == ["a0", "a1", "a2", "b"]
+
+
 def test_the_store_finds_the_first_of_each_shape(make_domain: MakeDomain) -> None:
     domain = make_domain()
-    of_one = [domain.submit(spec(priority=p)) for p in (40, 50, 60)]
+    of_one = [domain.submit(spec()) for _ in range(3)]
+    urgent = domain.submit(spec(priority=60))
     later = domain.submit(spec(start_after="1h"))
     with domain.ctx.store.read() as tx:
         rows = jobs.next_in_line(tx, domain.clock(), 2)
         known = jobs.changed_after(tx, 0)
         none = jobs.changed_after(tx, 10**9)
-    assert [r.id for r in rows] == [of_one[2], of_one[1], later]
-    assert {r.id for r in known} == {*of_one, later}
+    assert {r.id for r in rows} == {*of_one[:2], urgent, later}
+    assert {r.id for r in known} == {*of_one, urgent, later}
     assert none == []
     assert isinstance(domain, Domain)

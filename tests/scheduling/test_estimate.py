@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,11 +19,11 @@ from weir.scheduling.estimate import (
     SIZE_CLASSES,
     Estimator,
     learn_duration,
-    overtaking_limit,
     predict_s,
     predicted_end_s,
     rows_for,
     size_class,
+    turn_s,
 )
 
 USERS = ("ann", "ben", "cho")
@@ -143,7 +144,7 @@ def test_compiled_equals_interpreted(
                 predict_s(*lists, user, size), rel=1e-12
             )
     assert compiled.predicted_end_s(0.0, 10.0, 30.0) == predicted_end_s(0.0, 10.0, 30.0)
-    assert compiled.overtaking_limit(9.0, 4.0, 2.0) == overtaking_limit(9.0, 4.0, 2.0)
+    assert compiled.turn_s(9.0, 4.0) == turn_s(9.0, 4.0)
 
 
 def test_the_end_of_a_running_job() -> None:
@@ -152,7 +153,15 @@ def test_the_end_of_a_running_job() -> None:
     assert predicted_end_s(100.0, 50.0, 300.0) == 400.0  # ran 200 s: half as long again
 
 
-def test_the_limit_of_overtaking() -> None:
-    """Nothing waits: an hour of the pool. 1,000 device-seconds wait: half of them more."""
-    assert overtaking_limit(500.0, 500.0, 4.0) == 500.0 + 4 * 3600
-    assert overtaking_limit(1500.0, 500.0, 4.0) == 1500.0 + 500.0 + 4 * 3600
+@given(st.floats(0, 1e7), st.floats(0, 1e7), st.floats(0, 1e9), st.floats(0, 1e9))
+def test_nobody_is_overtaken_by_who_came_two_lengths_later(
+    length_s: float, other_s: float, came_s: float, later_s: float
+) -> None:
+    if later_s > 2 * length_s + 1:
+        assert turn_s(length_s, came_s) < turn_s(other_s, came_s + later_s)
+    if later_s == 0 and length_s < other_s:
+        assert turn_s(length_s, came_s) <= turn_s(other_s, came_s)
+
+
+def test_a_job_of_unknown_length_has_a_turn_too() -> None:
+    assert turn_s(inf, 0.0) == turn_s(PRIOR_S, 0.0)

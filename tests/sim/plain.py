@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from weir.scheduling.estimate import Estimator, overtaking_limit, predicted_end_s
+from weir.scheduling.estimate import Estimator, predicted_end_s
 
 
 @dataclass(frozen=True)
@@ -179,38 +179,28 @@ def easy(jobs: Sequence[Job], capacity: int) -> list[int]:
 
 @dataclass
 class Learned:
-    """Least predicted work first, and EASY from predictions: durations are learned, never read.
+    """Least expected to run first, and EASY from predictions: durations are learned, never read.
 
-    A job overtaken by more than its limit goes to the front, those in order of arrival. The
-    estimator is asked again in every round; the work of a job is counted as it was predicted when
-    the job came, and its end as it was predicted when it started.
+    A job is overtaken only by those that come before it has waited for twice what it is expected to
+    run. Its place in line is what was predicted when it came, its end what was when it started.
     """
 
     estimator: Estimator = field(default_factory=Estimator)
-    arrived: float = 0.0
-    started: float = 0.0
-    work: dict[int, float] = field(default_factory=dict)
-    limit: dict[int, float] = field(default_factory=dict)
+    expected: dict[int, float] = field(default_factory=dict)
     predicted: dict[int, float] = field(default_factory=dict)
 
     def predict(self, job: Job) -> float:
         return self.estimator.predict(job.user, 1000 * job.width)
 
     def came(self, state: State, row: int) -> None:
-        job = state.jobs[row]
-        self.work[row] = self.predict(job) * job.width
-        self.limit[row] = overtaking_limit(self.arrived, self.started, state.capacity)
-        self.arrived += self.work[row]
+        self.expected[row] = self.predict(state.jobs[row])
 
     def ended(self, state: State, row: int) -> None:
         job = state.jobs[row]
         self.estimator.learn(job.user, 1000 * job.width, job.run_s)
 
-    def key(self, state: State, row: int) -> tuple[int, float, tuple[int, int]]:
-        job = state.jobs[row]
-        if self.started > self.limit[row]:
-            return 0, 0.0, state.arrival(row)
-        return 1, self.predict(job) * job.width, state.arrival(row)
+    def key(self, state: State, row: int) -> tuple[float, tuple[int, int]]:
+        return self.expected[row] + state.jobs[row].submit_s / 2, state.arrival(row)
 
     def decide(self, state: State) -> None:
         waiting = set(state.queue)
@@ -225,7 +215,6 @@ class Learned:
             lambda row: self.predict(state.jobs[row]),
         )
         for row in sorted(waiting - set(state.queue)):
-            self.started += self.work[row]
             self.predicted[row] = self.predict(state.jobs[row])
 
 

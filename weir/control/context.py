@@ -40,7 +40,7 @@ class DomainSettings:
     `avoid_s`: how long a job is kept off a pool that has refused it.
     `max_losses`: how often a job is placed again after its cluster was lost.
     `max_waiting`: how many waiting jobs one scheduling round looks at, and `max_of_a_shape` how
-    many of them may be of one shape: behind so many equals that wait, one more tells it nothing.
+    many of them may be alike: behind so many equals that wait, one more tells it nothing.
     `retention_s`: how long buckets of samples are kept, by their width.
     `queues` are those that jobs submitted here may name; they matter to policies that share.
     `alert_rules` are what alerts are made by, looked at every `alerts_every_s`.

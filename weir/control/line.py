@@ -1,8 +1,10 @@
 """The waiting jobs as a process knows them from round to round: read once, then by their changes.
 
 Laws:
-- `given` are the jobs that `store.jobs.waiting` would find: the first `of_a_shape` of each shape in
-  each queue whose time has come, at most `most` of all, in the queue's order.
+- `given` are the jobs that `store.jobs.waiting` would find: of those that no policy tells apart but
+  by when they came (`Group`), the first `of_a_shape` whose time has come.
+- A round looks at `most` of them at most: half are the first of all by priority and arrival, the
+  rest are the first of each queue in turn, so that no queue hides another.
 - Twice as many of a shape are remembered, so that most changes need no other look at the database.
   Once so many have gone that those behind them count, the line is `short`: a new one is needed.
 """
@@ -10,7 +12,8 @@ Laws:
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from types import MappingProxyType
@@ -27,8 +30,9 @@ from weir.store import jobs
 Place = tuple[int, float, str]
 """Where a job stands: priority (negated), when it came, its identifier."""
 
-Group = tuple[str, str]
-"""A shape in a queue."""
+Group = tuple[str, str, int, str, bool]
+"""Shape, queue, priority, submitter, whether there is a deadline: ageing, shares, predictions and
+deadlines may put the last of one group before the first of another."""
 
 
 @dataclass(slots=True)
@@ -79,7 +83,7 @@ class Line:
         row = self._rows.pop(job, None)
         if row is None:
             return False
-        group = row.shape, row.queue
+        group = _group(row)
         places = self._groups[group].places
         del places[bisect_left(places, _place(row))]
         self._touched.add(group)
@@ -90,7 +94,7 @@ class Line:
             self._later[row.id] = row
             heappush(self._wakes, (row.start_after, row.id))
             return
-        group, place = (row.shape, row.queue), _place(row)
+        group, place = _group(row), _place(row)
         members = self._groups.setdefault(group, _Members())
         if not members.whole and (not members.places or place > members.places[-1]):
             return  # it stands behind others that are not remembered either
@@ -135,10 +139,11 @@ class Line:
         return come, gone
 
     def allowed(self) -> set[str]:
-        """The first `most` of those that are given."""
+        """Those of the given that a round looks at."""
         if len(self._given) <= self._most:
             return self._given
-        return set(sorted(self._given, key=lambda job: _place(self._rows[job]))[: self._most])
+        rows = sorted((self._rows[job] for job in self._given), key=_place)
+        return {row.id for row in first_of(rows, self._most)}
 
     @property
     def crowded(self) -> bool:
@@ -146,8 +151,27 @@ class Line:
         return len(self._given) > self._most
 
 
+def first_of(rows: Sequence[Any], most: int) -> list[Any]:
+    """The rows that a round looks at, of rows in the line's order; in that order."""
+    if len(rows) <= most:
+        return list(rows)
+    front = most // 2
+    ahead = Counter[str]()
+    behind = []
+    for place, row in enumerate(rows):
+        if place >= front:
+            behind.append((ahead[row.queue], place))
+        ahead[row.queue] += 1
+    taken = sorted(place for _, place in sorted(behind)[: most - front])
+    return [*rows[:front], *(rows[place] for place in taken)]
+
+
 def _place(row: Any) -> Place:
     return -row.priority, row.submitted_at, row.id
+
+
+def _group(row: Any) -> Group:
+    return row.shape, row.queue, row.priority, row.submitter, row.expires_at is not None
 
 
 def waiting_job(

@@ -12,7 +12,7 @@ from weir.control.context import WATCH, Context, InForce, again, job_key, orders
 from weir.control.decision import decision_record
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
 from weir.control.leases import leases_now
-from weir.control.line import demands_of, waiting_job
+from weir.control.line import demands_of, first_of, waiting_job
 from weir.control.network import Network, load_network
 from weir.control.policies import in_force
 from weir.control.preempt import Order, still_good, to_order, write_orders
@@ -78,6 +78,7 @@ def load_snapshot(
     rules = in_force(ctx, tx)
     network = load_network(ctx, tx, now)
     rows = jobs.waiting(tx, ctx.settings.max_waiting, now, of_a_shape)
+    rows = first_of(rows, ctx.settings.max_waiting)
     asked = asked_about(tx, network) if rows else frozenset()
     rows = [row for row in rows if row.id not in asked]
     demands = demands_of(ctx, tx, {row.shape for row in rows})

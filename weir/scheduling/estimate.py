@@ -13,11 +13,10 @@ largest of the prior and the durations learned. A user who is unknown is predict
 The functions work on flat columns and are plain enough to be compiled (`weir.scheduling.compiled`);
 they call no library. `Estimator` is the same for people: users by name, columns that grow.
 
-The last two functions serve an order that stands on predictions. `overtaking_limit` keeps long
-jobs from starving: one that has been overtaken by more than a stated multiple of the work that it
-found waiting goes to the front. So it waits that much longer than in order of arrival, however much
-comes behind it, and more only as far as predictions were wrong. (A limit in hours would turn the
-order into that of arrival whenever the queue is longer than the limit.)
+The last two functions serve an order that stands on predictions. `turn_s` keeps long jobs from
+starving: a job is overtaken only by shorter ones that come before it has waited for twice what it
+is expected to run. (A limit that is the same for all would turn the order into that of arrival
+whenever the queue is longer than the limit.)
 """
 
 from __future__ import annotations
@@ -48,11 +47,10 @@ KEPT_SHARE = 0.5 ** (1.0 / HALF_LIFE_JOBS)
 OVERRUN_SHARE = 0.5
 """A job past its predicted end is expected to run for this share of its time so far once more."""
 
-SLACK_SHARE = 0.5
-"""Others may overtake a job by this much more work than it found waiting when it came ..."""
-
-GRACE_S = 3600.0
-"""... and by what the whole pool does in this time."""
+PATIENCE_SHARE = 0.5
+"""What a second of having come earlier counts, in seconds of expected run time. At 0 long jobs
+could starve, at 3 the order is all but that of arrival; on the log of a large training cluster
+everything up to 0.5 has the same mean completion time, and 0.5 the shortest worst waits of it."""
 
 
 class Column(Protocol):
@@ -119,14 +117,14 @@ def predicted_end_s(start_s: float, predicted_s: float, now_s: float) -> float:
     return now_s + OVERRUN_SHARE * (now_s - start_s)
 
 
-def overtaking_limit(arrived: float, started: float, capacity: float) -> float:
-    """The value of `started` past which a job that comes now goes before all that may overtake it.
+def turn_s(likely_s: float, came_s: float) -> float:
+    """What jobs are sorted by, the least first: how long one is likely to run and when it came.
 
-    `arrived` and `started` are sums over all jobs so far, without this one, of predicted seconds
-    times width, each job's as it was predicted when it came; `capacity` is in the unit of width.
-    Taken in order of arrival, the job would start when `started` has come to `arrived`.
+    A job whose length nobody knows (infinite) is taken to run as long as before anything was
+    learned. The order of two jobs never changes while they wait.
     """
-    return started + (1.0 + SLACK_SHARE) * (arrived - started) + GRACE_S * capacity
+    known = likely_s if likely_s < math.inf else PRIOR_S
+    return known + PATIENCE_SHARE * came_s
 
 
 @dataclass(slots=True)

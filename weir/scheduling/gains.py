@@ -3,7 +3,8 @@
 `weir.scheduling.heterogeneity` decides for all jobs at once: those that wait and those that run and
 may be moved (`WaitingJob.runs_on`). A job that it gives a model to is narrowed down to pools of
 that model; where in those it goes, host by host, the kernel decides as always. One that it gives
-none stays as it is: it may take what is left.
+none stays as it is: it may take what is left. Where runs can't be moved, a job that would end
+sooner by waiting for another model is narrowed down to that one, and waits (`patience`).
 
 Speeds are relative to the fastest model known for the job's kind; where nothing is known of a kind,
 every model that suits it is as fast as the others. Jobs without devices have no model to gain by.
@@ -11,6 +12,7 @@ every model that suits it is as fast as the others. Jobs without devices have no
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -22,6 +24,7 @@ from weir.scheduling.columns import Floats, Ints
 from weir.scheduling.encode import Class
 from weir.scheduling.heterogeneity import assign
 from weir.scheduling.packing import taken_milli
+from weir.scheduling.patience import come_free, patient
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 UNKNOWN_LENGTH_S = 3600.0
@@ -56,12 +59,29 @@ def allotted(
         snapshot.switch_s,
         snapshot.round_s,
     )
-    given = {row: k for row, k in zip(rows.tolist(), chosen.tolist(), strict=True) if k >= 0}
-    narrowed = (
-        replace(jobs[row], demand=_on(jobs[row].demand, names[k])) for row, k in given.items()
+    given, waits = chosen.tolist(), [-1] * len(chosen)
+    if not snapshot.movable:
+        lengths = np.array([_length(jobs[row]) for row in rows.tolist()])
+        free = come_free(snapshot.routes, by_row.tolist(), room.tolist(), len(names), snapshot.now)
+        given, waits = patient(free, chosen, speed, lengths, gang[rows])
+    return _narrowed(
+        jobs, dict(zip(rows.tolist(), zip(given, waits, strict=True), strict=True)), names
     )
-    rest = tuple(job for row, job in enumerate(jobs) if row not in given)
-    return (*(jobs[row] for row in given), *rest), (*narrowed, *rest)
+
+
+def _narrowed(
+    jobs: tuple[WaitingJob, ...], models: Mapping[int, tuple[int, int]], names: Sequence[str]
+) -> tuple[tuple[WaitingJob, ...], tuple[WaitingJob, ...]]:
+    """Jobs that are given a model first, and again with that model, or the one they wait for."""
+    first = [row for row, (given, _) in models.items() if given >= 0]
+    taken = set(first)
+    order = [*first, *(row for row in range(len(jobs)) if row not in taken)]
+    found = []
+    for row in order:
+        model = max(models.get(row, (-1, -1)))
+        job = jobs[row]
+        found.append(replace(job, demand=_on(job.demand, names[model])) if model >= 0 else job)
+    return tuple(jobs[row] for row in order), tuple(found)
 
 
 def _devices(klass: Class) -> int:

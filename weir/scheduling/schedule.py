@@ -31,6 +31,7 @@ from weir.scheduling import rank
 from weir.scheduling.board import Board
 from weir.scheduling.columns import Ints
 from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
+from weir.scheduling.estimate import turn_s
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
 from weir.scheduling.gains import allotted
@@ -126,7 +127,7 @@ def order_key(policy: Policy, job: WaitingJob) -> tuple[float, float, float, str
         late = inf if job.deadline_at is None else job.deadline_at
         first = late - (job.expected_s if job.expected_s < inf else 0.0)
     elif policy.order is Order.PREDICTED:
-        first = job.likely_s
+        first = turn_s(job.likely_s, job.submitted_at)
     elif policy.order is not Order.ARRIVAL:
         first = job.expected_s
     return standing, first, job.submitted_at, job.id

@@ -122,7 +122,7 @@ class Snapshot:
     `links` is the bandwidth between two sites in Gbit/s. `past` is by site: the share of it that
     was in use on the average of late, as a queue's is. `mix` is what jobs ask for as a rule, each
     with how often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan
-    stands for `round_s` as a rule.
+    stands for `round_s` as a rule; only if they are `movable` do jobs that run get another place.
     """
 
     now: float
@@ -140,6 +140,7 @@ class Snapshot:
     mix: tuple[tuple[Demand, float], ...] = ()
     switch_s: float = 20.0
     round_s: float = 360.0
+    movable: bool = False
 
     @cached_property
     def routes(self) -> tuple[PoolState, ...]:

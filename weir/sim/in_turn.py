@@ -90,7 +90,13 @@ def scheduled(
         k: _pool(m, int(n)) for k, (m, n) in enumerate(zip(models, capacity, strict=True)) if n
     }
     snapshot = Snapshot(
-        0.0, tuple(pools.values()), jobs, speeds=speeds, switch_s=switch_s, round_s=round_s
+        0.0,
+        tuple(pools.values()),
+        jobs,
+        speeds=speeds,
+        switch_s=switch_s,
+        round_s=round_s,
+        movable=True,
     )
     model_of = {state.pool.id: k for k, state in pools.items()}
     chosen = np.full(len(remaining), -1, dtype=np.int64)

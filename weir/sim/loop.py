@@ -17,9 +17,9 @@ from weir.scheduling.board import NEXT, PLACED, Board, Rules
 from weir.scheduling.booking import finish
 from weir.scheduling.estimate import (
     learn_duration,
-    overtaking_limit,
     predict_s,
     size_class,
+    turn_s,
 )
 from weir.scheduling.hosts import Column
 from weir.scheduling.kernel import plan_round
@@ -27,7 +27,7 @@ from weir.scheduling.reserving import lift
 
 AT_END, AT_PAUSE, AT_GROW, AT_TIME = range(4)
 ARRIVED, WAITING, ACTIVE, ROUNDS, IN_ROUND, DROPPED = range(6)
-NOW, ARRIVED_WORK, STARTED_WORK = range(3)
+NOW = 0
 
 
 class Replay(NamedTuple):
@@ -45,28 +45,27 @@ class Replay(NamedTuple):
     end_s: Column
     user: Column
     width: Column  # milli-devices or milli-CPUs of the job: what predictions go by
-    limit: Column  # how much work may start before it stands in front
+    came_s: Column  # when it was submitted
     waiting: Column
     ordered: Column
     heap: Column
     learned_s: Column  # see weir.scheduling.estimate
     learned_jobs: Column
-    real: Column  # [now, work arrived, work started]
+    real: Column  # [now]
     whole: Column  # [arrived, waiting, running, rounds, in a round, never]
 
 
 class World(NamedTuple):
     """What the loop is told: `learn` orders by what past jobs taught; `leases` stay in layers.
 
-    `capacity` is of the whole network in the unit of `width`; `memory_s` is the time in which the
-    usage that a fair share remembers fades to 1/e. Costs hold until `until_s`.
+    `memory_s` is the time in which the usage that a fair share remembers fades to 1/e. Costs hold
+    until `until_s`.
     """
 
     jobs: int
     learn: bool
     leases: int
     reservations: int
-    capacity: float
     memory_s: float
     until_s: float
 
@@ -91,8 +90,6 @@ def advance(b: Board, s: Replay, rules: Rules, world: World, moments: int) -> in
             lift(b, world.leases, world.reservations)
             b.meta.whole[NEXT] = 0
             whole[IN_ROUND] = 1
-            if world.learn:
-                bring_forward(s)
             if rules.fair:
                 deal(b, s)
         if plan_round(
@@ -160,7 +157,7 @@ def arrive_all(b: Board, s: Replay, world: World, now: float) -> None:
             s.whole[DROPPED] += 1
             continue
         if world.learn:
-            expect(b, s, world, j)
+            expect(b, s, j)
         join(s, j)
 
 
@@ -173,28 +170,11 @@ def suits_any(b: Board, k: int) -> bool:
     return False
 
 
-def expect(b: Board, s: Replay, world: World, j: int) -> None:
-    """Predict how long the job runs, and stand it in the queue by the work that it is."""
-    width = s.width[j]
-    predicted = predict_s(s.learned_s, s.learned_jobs, s.user[j], size_class(width))
-    s.key[j] += predicted * width
+def expect(b: Board, s: Replay, j: int) -> None:
+    """Predict how long the job runs, and say where it stands in the queue by that."""
+    predicted = predict_s(s.learned_s, s.learned_jobs, s.user[j], size_class(s.width[j]))
+    s.key[j] += turn_s(predicted, s.came_s[j])
     b.jobs.length_s[j] = predicted
-    s.limit[j] = overtaking_limit(s.real[ARRIVED_WORK], s.real[STARTED_WORK], world.capacity)
-    s.real[ARRIVED_WORK] += predicted * width
-
-
-def bring_forward(s: Replay) -> None:
-    """Jobs that were overtaken by as much as may be go to the front, in order of arrival."""
-    started, count = s.real[STARTED_WORK], s.whole[WAITING]
-    for i in range(count):
-        j = s.waiting[i]
-        if s.key[j] >= 0 and s.limit[j] < started:
-            s.key[j] = -1.0
-            at = i
-            while at > 0 and (s.key[s.waiting[at - 1]] >= 0 or s.waiting[at - 1] > j):
-                s.waiting[at] = s.waiting[at - 1]
-                at -= 1
-            s.waiting[at] = j
 
 
 def join(s: Replay, j: int) -> None:
@@ -252,8 +232,6 @@ def start_placed(b: Board, s: Replay, world: World) -> None:
         at = b.jobs.klass[j] * pools + p
         s.start_s[j] = now
         s.end_s[j] = now + b.classes.lag_s[at] + s.duration_s[j] * b.classes.pace[at]
-        if world.learn:
-            s.real[STARTED_WORK] += b.jobs.length_s[j] * s.width[j]
         if s.end_s[j] < inf:
             push(s, j)
     s.whole[WAITING] = kept

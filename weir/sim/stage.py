@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from weir.sim.engine import Options
 
 
-MOST_WORK = 1e15
-"""More milli-device-seconds than any job is: a priority counts before all work."""
+MOST_S = 1e12
+"""More seconds than any turn: a priority counts before all of them."""
 
 
 @dataclass(slots=True)
@@ -224,7 +224,6 @@ def stage(
             learn=policy.order is Order.PREDICTED,
             leases=0,
             reservations=policy.reservations if policy.hold else 0,
-            capacity=float(sum(rank.size(p) for p in ranked)),
             memory_s=options.memory_s,
             until_s=inf,
         ),
@@ -327,7 +326,7 @@ def _replay(
     jobs = len(load)
     key = np.zeros(jobs)
     if policy.order is Order.PREDICTED:  # what is predicted is added when the job comes
-        key += np.unique(-load.priority[order], return_inverse=True)[1] * MOST_WORK
+        key += np.unique(-load.priority[order], return_inverse=True)[1] * MOST_S
     else:
         key[_in_order(load, policy, order, length)] = np.arange(jobs)
     v = board.classes.base[board.jobs.klass]
@@ -341,13 +340,13 @@ def _replay(
         end_s=np.full(jobs, inf),
         user=load.user.codes[order].astype(np.int64),
         width=width.astype(np.int64),
-        limit=np.full(jobs, inf),
+        came_s=np.ascontiguousarray(load.submit_s[order]),
         waiting=np.zeros(jobs + 1, dtype=np.int64),
         ordered=np.zeros(jobs + 1, dtype=np.int64),
         heap=np.zeros(jobs + 1, dtype=np.int64),
         learned_s=np.zeros(users),
         learned_jobs=np.zeros(users),
-        real=np.array([-inf, 0.0, 0.0]),
+        real=np.array([-inf]),
         whole=np.zeros(8, dtype=np.int64),
     )
 

@@ -54,6 +54,9 @@ _IN_LINE = select(
     job.c.id, job.c.state, job.c.shape, job.c.priority, job.c.submitted_at, job.c.queue,
     job.c.start_after, job.c.origin_cluster, job.c.expires_at, job.c.submitter, job.c.name,
 )  # fmt: skip
+_ALIKE = (job.c.shape, job.c.queue, job.c.priority, job.c.submitter, job.c.expires_at.is_not(None))
+"""What jobs have in common that no policy tells apart but by when they came."""
+
 _CHANGED_AFTER = tuple(_IN_LINE.where(here) for here in SINCE)
 _CHANGED_SINCE = (
     select_as(JobRow, job)
@@ -168,8 +171,9 @@ def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = Non
     """Rows (id, shape, priority, submitted_at, queue, start_after, origin_cluster, expires_at,
     submitter, name) of the first `limit` jobs in the queue's order.
 
-    With `of_a_shape`, at most so many of each shape in each queue, and none whose time has not
-    come. Without those that a link handed over and whose time to start has passed.
+    With `of_a_shape`, at most so many of those that are alike (`_ALIKE`) and none whose time has
+    not come; then there is no other limit. Without those that a link handed over and whose time to
+    start has passed.
     """
     c = job.c
     order = (c.priority.desc(), c.submitted_at, c.id)
@@ -181,11 +185,11 @@ def waiting(tx: Connection, limit: int, now: float, of_a_shape: int | None = Non
     if of_a_shape is None:
         return list(tx.execute(query.where(here).order_by(*order).limit(limit)).all())
     # Ids alone are numbered: what is sorted for that is sorted whole.
-    nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")
+    nth = func.row_number().over(partition_by=_ALIKE, order_by=order).label("nth")
     begun = c.start_after.is_(None) | (c.start_after <= now)
     first = select(c.id, nth).where(here, begun).subquery()
     query = query.join(first, first.c.id == c.id).where(first.c.nth <= of_a_shape)
-    return list(tx.execute(query.order_by(*order).limit(limit)).all())
+    return list(tx.execute(query.order_by(*order)).all())
 
 
 def changed_after(tx: Connection, seq: int) -> list[Any]:
@@ -196,12 +200,12 @@ def changed_after(tx: Connection, seq: int) -> list[Any]:
 
 
 def next_in_line(tx: Connection, now: float, of_a_shape: int) -> list[Any]:
-    """The same rows of the first waiting jobs of each shape in each queue, so many at most, and of
-    all those that wait for their time.
+    """The same rows of the first waiting jobs of those that are alike, so many at most, and of all
+    those that wait for their time.
     """
     c, query = job.c, _IN_LINE
     order = (c.priority.desc(), c.submitted_at, c.id)
-    nth = func.row_number().over(partition_by=(c.shape, c.queue), order_by=order).label("nth")
+    nth = func.row_number().over(partition_by=_ALIKE, order_by=order).label("nth")
     begun = c.start_after.is_(None) | (c.start_after <= now)
     first = select(c.id, nth).where(c.state == JobState.WAITING, begun).subquery()
     rows = tx.execute(query.join(first, first.c.id == c.id).where(first.c.nth <= of_a_shape)).all()
