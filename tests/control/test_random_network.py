@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +32,7 @@ from weir.core.lifecycle import (
     JobState,
     RunState,
 )
-from weir.store import tables
+from weir.store import runs, tables
 from weir.store.domains import count
 from weir.store.rows import JobRow, RunRow, fetch, select_as
 from weir.wire.exchange import Observation
@@ -96,8 +96,11 @@ class Network:
 
     # What people and time do.
 
-    def submit(self, retries: int, restartable: bool, deadline: str | None) -> None:
-        job = spec(retries=retries, restartable=restartable, deadline=deadline)
+    def submit(
+        self, retries: int, restartable: bool, deadline: str | None, apart: str | None
+    ) -> None:
+        wish = {"name": "ranks", apart: "site"} if apart else None
+        job = spec(retries=retries, restartable=restartable, deadline=deadline, apart=wish)
         self.jobs.append(self.domain.submit(job))
         self.domain.round()
 
@@ -172,6 +175,7 @@ class Network:
         self._steps_are_legal(jobs, attempts, seq)
         self._no_pool_is_overbooked(attempts)
         self._one_run_counts(jobs, attempts)
+        self._apart(attempts)
         assert all(told[j] == (row.state in JOB_FINAL) for j, row in jobs.items()), told
         self.seen_jobs, self.seen_runs, self.seq = jobs, attempts, seq
 
@@ -196,6 +200,16 @@ class Network:
         for name, truth in self.clusters.items():
             assert held[truth.agent.id] <= HOSTS[name], f"{name} holds {held[truth.agent.id]}"
             assert truth.holds() <= HOSTS[name]
+
+    def _apart(self, attempts: dict[str, RunRow]) -> None:
+        """Of those that hold a place and carry the name, none is with one that minds."""
+        with self.domain.ctx.store.read() as tx:
+            named = {r.id: r.apart for r in runs.named(tx)}
+        going_on = [attempts[i] for i in named if attempts[i].state in RUN_ACTIVE]
+        for one, other in combinations(going_on, 2):
+            wishes = (named[one.id] or {}, named[other.id] or {})
+            if any(wish.get("required") for wish in wishes) and one.job != other.job:
+                assert one.cluster != other.cluster, (one, other)
 
     def _one_run_counts(self, jobs: dict[str, JobRow], attempts: dict[str, RunRow]) -> None:
         for job in jobs.values():
@@ -230,6 +244,7 @@ def _arguments(name: str, chance: Random) -> tuple[Any, ...]:
             chance.choice((0, 0, 1)),
             chance.choice(mostly),
             chance.choice((None, None, None, "5m")),
+            chance.choice((None, None, "required", "preferred")),
         )
     if name == "silence":
         return chance.choice((700, 100, 1)), chance.choice(("", *clusters))

@@ -43,6 +43,7 @@ def compared() -> Iterator[list[int]]:
         running = (loaded.change or loaded.snapshot).running  # type: ignore[union-attr]
         assert running is not None
         assert sorted(running, key=repr) == sorted(seen.running, key=repr)
+        assert (loaded.change or loaded.snapshot).mates == seen.mates  # type: ignore[union-attr]
         assert (loaded.served, there.silent) == (served, network.silent)
         rounds.append(loaded.snapshot is None)
         return loaded

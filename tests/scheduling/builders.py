@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
+from weir.core.demand import APART_LEVELS, Apart, Demand, DeviceRequest, TaskGroup, Topology
 from weir.core.devices import Precision
 from weir.core.inventory import Block, FreeShape, HostShape, Location, Pool, all_free_in, merged
+from weir.scheduling.apart import Mate
 from weir.scheduling.packing import MOST, Claim
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
 
@@ -152,6 +154,8 @@ POOL_FIELDS = st.fixed_dictionaries(
     optional={
         "region": st.sampled_from(("north", "south")),
         "country": st.sampled_from(("CN", "SG")),
+        "site": st.just("west"),
+        "cluster": st.just("c9"),
         "emulated": st.booleans(),
         "open": st.sampled_from((True, True, False)),
         "fabric": st.sampled_from(("", "roce")),
@@ -266,11 +270,35 @@ def demands(draw: st.DrawFn, wishes: bool = True) -> Demand:
     return Demand(all_groups, **{name: few[name] for name in chosen})
 
 
+APARTS = st.builds(
+    Apart, st.sampled_from(("ranks", "web")), st.sampled_from(APART_LEVELS), st.booleans()
+)
+USERS = st.sampled_from(("ann", "ben"))
+
+MATES = st.builds(
+    Mate,
+    st.sampled_from(("m1", "m2", "m3")),
+    USERS,
+    APARTS,
+    st.sampled_from("abcz"),
+    st.sampled_from(("c9", "cluster-a")),
+    st.sampled_from(("west", "site-a", "elsewhere")),
+    st.sampled_from(("", "north")),
+    st.none() | st.sampled_from((NOW - 5, NOW + 10)),
+)
+
+
 @st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Few shapes of jobs, several jobs of each, over up to five routes."""
+def snapshots(draw: st.DrawFn, apart: bool = False) -> Snapshot:
+    """Few shapes of jobs, several jobs of each, over up to five routes. Now and then, or always if
+    `apart`, some keep apart from others.
+    """
     states = tuple(draw(st.lists(STATES, max_size=5)))
     shapes = draw(st.lists(demands(), min_size=1, max_size=3))
+    mates: tuple[Mate, ...] = ()
+    if apart or draw(st.sampled_from((False, False, True))):
+        shapes = [replace(d, apart=draw(st.none() | APARTS)) for d in shapes]
+        mates = tuple(draw(st.lists(MATES, max_size=2)))
     waiting = tuple(
         WaitingJob(
             f"j{i:02}",
@@ -278,7 +306,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             draw(st.sampled_from((50, 50, 80))),
             float(draw(st.integers(0, 3))),
             draw(st.sampled_from((frozenset(), frozenset(), frozenset({"a"})))),
+            user=draw(USERS) if mates else "",
         )
         for i in range(draw(st.integers(0, 8)))
     )
-    return Snapshot(NOW, states, waiting)
+    return Snapshot(NOW, states, waiting, mates=mates)

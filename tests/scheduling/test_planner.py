@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from tests.scheduling.builders import (
     CLAIMS,
     H100,
+    MATES,
     NOW,
+    USERS,
     claim,
     demand,
     demands,
@@ -152,6 +154,7 @@ def come(draw: st.DrawFn, seen: Snapshot, turn: int) -> list[WaitingJob]:
                 queue=draw(st.sampled_from(("", "one", "two", "nowhere"))),
                 start_after=None if later is None else seen.now + later,
                 deadline_at=draw(st.sampled_from((None, seen.now + 40))),
+                user=draw(USERS),
             )
         )
     return found
@@ -187,6 +190,7 @@ def changes(draw: st.DrawFn, seen: Snapshot, turn: int) -> Change:
         gone=gone,
         pools=states,
         running=tuple(holds[:1]) if draw(st.booleans()) else None,
+        mates=tuple(draw(st.lists(MATES, max_size=2))) if draw(st.booleans()) else None,
     )
 
 

@@ -219,7 +219,7 @@ def test_the_same_snapshot_in_any_order_gives_the_same_plan(
 ) -> None:
     pools = {(s.pool.id, s.cluster, s.silent, s.pool.hops): s for s in seen.pools}
     seen = replace(seen, pools=tuple(pools.values()))
-    mixed = Snapshot(seen.now, seen.pools[::-1], seen.jobs[::-1])
+    mixed = replace(seen, pools=seen.pools[::-1], jobs=seen.jobs[::-1], mates=seen.mates[::-1])
     shuffled = data.draw(st.permutations(seen.jobs))
     plan = schedule(seen, policy())
     assert schedule(mixed, policy()) == plan

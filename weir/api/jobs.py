@@ -109,9 +109,9 @@ async def read_file(
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-def find(request: Request, body: FindRequest, _who: Principal = allowed(Action.READ)) -> Response:
+def find(request: Request, body: FindRequest, who: Principal = allowed(Action.READ)) -> Response:
     """Where a job could run: each pool with a ranked yes or a reasoned no. Nothing is submitted."""
-    return reply(find_places(context(request), body))
+    return reply(find_places(context(request), body, user=who.subject))
 
 
 def job_schema() -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from weir.control.context import Context
+from weir.control.holders import mates_now
 from weir.control.line import demands_of
 from weir.control.network import load_network
 from weir.control.policies import in_force
@@ -45,12 +46,15 @@ from weir.wire.jobs import (
 from weir.wire.pools import pool_from
 
 
-def find_places(ctx: Context, request: FindRequest, most: int | None = None) -> FindAnswer:
+def find_places(
+    ctx: Context, request: FindRequest, most: int | None = None, user: str = ""
+) -> FindAnswer:
     """Every pool of the network for this job: ranked yes, or no with every reason.
 
-    With `most`, only so many of each are told one by one; the counts of reasons are of all.
+    With `most`, only so many of each are told one by one; the counts of reasons are of all. `user`
+    is who asks: their own jobs are those that it may keep apart from.
     """
-    return find_among(seen_now(ctx, request.policy), request, most)
+    return find_among(seen_now(ctx, request.policy), request, most, user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,18 @@ def seen_now(ctx: Context, named: str | None = None) -> Seen:
         chosen = policy(named) if named else in_force(ctx, tx).policy
         network = load_network(ctx, tx, now)
         read = readings(ctx, tx, chosen, now)
+        mates = mates_now(tx, network)
     pools = network.pools()
     fields = fields_of(read, (s.pool for s in pools))
-    return Seen(Snapshot(now=now, pools=pools, **fields), chosen)
+    return Seen(Snapshot(now=now, pools=pools, mates=mates, **fields), chosen)
 
 
-def find_among(seen: Seen, request: FindRequest, most: int | None = None) -> FindAnswer:
+def find_among(
+    seen: Seen, request: FindRequest, most: int | None = None, user: str = ""
+) -> FindAnswer:
     """`find_places` in a network that was read before; who asks often reads it once."""
     snapshot, chosen = seen.snapshot, seen.chosen
-    found = find(snapshot, demand_of(request.spec), chosen)
+    found = find(snapshot, demand_of(request.spec), chosen, user)
     by_id = {s.pool.id: s for s in snapshot.pools}
     return FindAnswer(
         policy=chosen.name,

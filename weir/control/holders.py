@@ -6,15 +6,21 @@ its job is over, by itself: `store.runs.changed_after` looks at all three.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import inf
 
+from sqlalchemy import Connection
+
 from weir.control.held import Held
-from weir.control.network import STOPPING_S, Way
+from weir.control.network import STOPPING_S, Network, Way
 from weir.control.usage import claims_from, counted
+from weir.core.demand import Apart
+from weir.core.inventory import Pool
 from weir.core.lifecycle import RUN_ACTIVE, JobState, RunState
+from weir.scheduling.apart import Mate, mate_on
 from weir.scheduling.packing import Claim
+from weir.store import runs
 from weir.store.runs import LIVE, LiveRow
 
 HOLDING = frozenset({JobState.PLACED, JobState.RUNNING})
@@ -32,6 +38,7 @@ class Holders:
         self._lost: set[str] = set()
         self._held: dict[str, Held] = {}
         self._may_go: dict[str, Held] = {}
+        self._named: dict[str, LiveRow] = {}
         self.change(rows)
 
     @property
@@ -48,9 +55,12 @@ class Holders:
                 self._ways[before.pool, before.cluster].pop(row.id)
                 self._held.pop(before.id, None)
                 self._may_go.pop(before.id, None)
+                self._named.pop(before.id, None)
             live = row.state in LIVE
             if live:
                 self._rows[row.id] = row
+                if row.apart is not None:
+                    self._named[row.id] = row
                 self._ways.setdefault((row.pool, row.cluster), {})[row.id] = None
                 if before is None or before.claims != row.claims:
                     self._claims[row.id] = claims_from(row.claims)
@@ -96,9 +106,39 @@ class Holders:
         """What jobs hold, as `control.held.load_held` says it."""
         return list((self._held if everything else self._may_go).values())
 
+    def mates(self, pools: Mapping[Way, Pool], silent: Collection[str]) -> tuple[Mate, ...]:
+        """Who carries a name and holds a place, by what pools are known."""
+        return mates_of(self._named.values(), pools, silent)
+
     def lost(self) -> list[tuple[str, str]]:
         """(job, cluster) of every run that was given up and not heard of since."""
         return [(self._rows[run].job, self._rows[run].cluster) for run in self._lost]
+
+
+def mates_now(tx: Connection, network: Network) -> tuple[Mate, ...]:
+    """Who carries a name and holds a place, read now."""
+    pools = {(state.pool.id, state.cluster): state.pool for state in network.ways}
+    return mates_of(runs.named(tx), pools, network.silent)
+
+
+def mates_of(
+    rows: Iterable[LiveRow], pools: Mapping[Way, Pool], silent: Collection[str]
+) -> tuple[Mate, ...]:
+    """The jobs of runs as mates. A lost run at a center that is silent counts as little as its room
+    does; a pool that is known no more is near nothing but itself.
+    """
+    found = []
+    for row in sorted(rows, key=lambda row: row.id):
+        if row.apart is None or (row.state == RunState.LOST and row.cluster in silent):
+            continue
+        apart, pool = Apart(**row.apart), pools.get((row.pool, row.cluster))
+        if pool is None:
+            there = f"{row.pool} (gone)"
+            mate = Mate(row.job, row.submitter, apart, row.pool, there, there, there, row.ends_at)
+        else:
+            mate = mate_on(pool, row.job, row.submitter, apart, row.ends_at)
+        found.append(mate)
+    return tuple(found)
 
 
 def _books(row: LiveRow) -> tuple[object, ...]:

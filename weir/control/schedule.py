@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from weir.control.context import WATCH, Context, InForce, again, job_key, orders_for
 from weir.control.decision import decision_record
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
+from weir.control.holders import mates_now
 from weir.control.leases import leases_now
 from weir.control.line import demands_of, first_of, waiting_job
 from weir.control.network import Network, load_network
@@ -94,8 +95,9 @@ def load_snapshot(
     fields = fields_of(read, (s.pool for s in pools))
     leases = leases_now(tx, {s.pool.id: s.pool.shape for s in pools}, now)
     snapshot = Snapshot(
-        now=now, pools=pools, jobs=waiting, running=running, queues=queues, leases=leases, **fields
-    )
+        now=now, pools=pools, jobs=waiting, running=running, queues=queues, leases=leases,
+        mates=mates_now(tx, network), **fields,
+    )  # fmt: skip
     return snapshot, network, served
 
 
@@ -146,11 +148,14 @@ def load_round(ctx: Context, tx: Connection, now: float, known: Remembered) -> L
     if told.whole:
         waiting = tuple(there.jobs.values())
         snapshot = Snapshot(
-            now, there.pools, waiting, running=running, queues=queues, leases=leases, **fields
-        )
+            now, there.pools, waiting, running=running, queues=queues, leases=leases,
+            mates=there.mates(), **fields,
+        )  # fmt: skip
         known.speed = speed_of_pools(snapshot, rules.policy) if shared else None
     else:
-        change = Change(now, told.come, told.gone, told.pools, running, queues, leases, fields)
+        change = Change(
+            now, told.come, told.gone, told.pools, running, queues, leases, there.mates(), fields
+        )
     return Loaded(
         snapshot,
         change,

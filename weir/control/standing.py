@@ -22,6 +22,7 @@ from weir.control.holders import Holders
 from weir.control.line import Line, demands_of, waiting_job
 from weir.control.network import Way, is_silent, reports_of, seen_from_here
 from weir.core.inventory import HostShape, Pool
+from weir.scheduling.apart import Mate
 from weir.scheduling.routes import PoolState, choose_routes
 from weir.scheduling.snapshot import WaitingJob
 from weir.store import clusters, jobs, runs
@@ -77,6 +78,10 @@ class Standing:
     _states: dict[Way, PoolState] = field(default_factory=dict)
     _aside: set[str] = field(default_factory=set)
     _stopped: set[Way] = field(default_factory=set)
+
+    def mates(self) -> tuple[Mate, ...]:
+        """Who carries a name and holds a place."""
+        return self.holders.mates(self._known, self.silent)
 
     def state(self, pool: str) -> PoolState:
         """A pool by its best way, as it is now."""

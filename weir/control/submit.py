@@ -12,14 +12,14 @@ from weir.control.authorize import Principal
 from weir.control.checkpoints import left
 from weir.control.context import SCHEDULE, Context, again
 from weir.control.queues import check_queues
-from weir.core.demand import Demand, to_record
+from weir.core.demand import Demand, apart_record, to_record
 from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
 from weir.core.lifecycle import JobState
 from weir.store import checkpoints, jobs
 from weir.store.checkpoints import CheckpointRow
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow
-from weir.wire.jobdemand import demand_of
+from weir.wire.jobdemand import apart_of, demand_of
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
 from weir.wire.jobspec import JobSpec, deadline_s, start_after_s
 
@@ -138,7 +138,7 @@ def _members(submission: Submission) -> int:
 
 def _base_row(who: Principal, spec: JobSpec, origin: Origin | None, now: float) -> dict[str, Any]:
     patience = origin.start_within_s if origin else deadline_s(spec)
-    after = start_after_s(spec)
+    after, apart = start_after_s(spec), apart_of(spec)
     return {
         "name": spec.name,
         "submitter": origin.submitter if origin else who.subject,
@@ -146,6 +146,7 @@ def _base_row(who: Principal, spec: JobSpec, origin: Origin | None, now: float) 
         "priority": spec.priority,
         "queue": "" if origin else spec.queue or "",
         "preemptible": spec.preemptible,
+        "apart": None if origin or apart is None else apart_record(apart),
         "submitted_at": now,
         "start_after": None if origin or after is None else now + after,
         "expires_at": None if patience is None else now + patience,
@@ -172,7 +173,10 @@ def _check_origin(who: Principal, origin: Origin, here: str | None) -> None:
 
 
 def _pinned(spec: JobSpec, origin: Origin) -> Demand:
-    """The demand of a run that a peer has already placed: its pool, its counts, its path."""
+    """The demand of a run that a peer has already placed: its pool, its counts, its path.
+
+    What it keeps apart from is seen to by the domain where it was submitted, which chose the pool.
+    """
     demand = demand_of(spec, excluded_domains=origin.path, pinned_pool=origin.pool)
     counts = dict(origin.groups)
     groups = tuple(
@@ -183,7 +187,7 @@ def _pinned(spec: JobSpec, origin: Origin) -> Demand:
         )
         for g in demand.groups
     )
-    return replace(demand, groups=groups)
+    return replace(demand, groups=groups, apart=None)
 
 
 def shape_key(demand: Demand) -> str:

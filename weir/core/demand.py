@@ -65,6 +65,23 @@ class TaskGroup:
     topology: Topology | None = None
 
 
+APART_LEVELS = ("pool", "cluster", "site", "region")
+"""What jobs can be kept apart by, the smallest first: what the record of a pool says of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Jobs of one submitter that carry the same `name` hold no places at one `level` (of
+    `APART_LEVELS`) at once; or, unless it is `required`, as few as can be.
+
+    Where one of two jobs requires a level, both keep to it.
+    """
+
+    name: str
+    level: str
+    required: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """All that decides where a job may run.
@@ -72,7 +89,7 @@ class Demand:
     `pinned_pool` is set by a parent that has already chosen; `excluded_domains` are the identifiers
     of domains that the job has been through. A pool needs all of `traits`. Empty tuples and None
     mean "no such wish". `data` is what the job reads, as (site, bytes): it is part of what a place
-    costs, and no pool is ruled out by it.
+    costs, and no pool is ruled out by it. `apart` is which other jobs it keeps away from.
     """
 
     groups: tuple[TaskGroup, ...]
@@ -88,6 +105,7 @@ class Demand:
     pinned_pool: str | None = None
     traits: tuple[str, ...] = ()
     data: tuple[tuple[str, int], ...] = ()
+    apart: Apart | None = None
 
 
 def to_record(demand: Demand) -> dict[str, Any]:
@@ -95,8 +113,15 @@ def to_record(demand: Demand) -> dict[str, Any]:
     record = {name: getattr(demand, name) for name in _PLAIN}
     if not demand.data:
         del record["data"]  # a shape's key is made of its record: the keys that are kept stay good
+    if demand.apart is not None:  # as above
+        record["apart"] = apart_record(demand.apart)
     record["groups"] = [_group_record(g) for g in demand.groups]
     return record
+
+
+def apart_record(apart: Apart) -> dict[str, Any]:
+    """JSON-ready; `Apart(**record)` gives the equal value back."""
+    return {"name": apart.name, "level": apart.level, "required": apart.required}
 
 
 def _group_record(g: TaskGroup) -> dict[str, Any]:
@@ -121,6 +146,8 @@ def from_record(record: Mapping[str, Any]) -> Demand:
     values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in record.items()}
     values["groups"] = tuple(_group(g) for g in record["groups"])
     values["data"] = tuple((str(site), int(size)) for site, size in record.get("data", ()))
+    if record.get("apart") is not None:
+        values["apart"] = Apart(**record["apart"])
     return Demand(**values)
 
 
@@ -141,5 +168,5 @@ def _group(record: Mapping[str, Any]) -> TaskGroup:
     return TaskGroup(**values)
 
 
-_PLAIN = tuple(f.name for f in fields(Demand) if f.name != "groups")
+_PLAIN = tuple(f.name for f in fields(Demand) if f.name not in ("groups", "apart"))
 _DEVICE = tuple(f.name for f in fields(DeviceRequest))

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     BUSY = "BUSY"  # it would fit an empty pool, and does not fit now
     EXCLUSIVE = "EXCLUSIVE"  # the same, for a job that wants hosts with nothing else on them
     SCATTERED = "SCATTERED"  # the same, for a job whose tasks lie in one block
+    APART = "APART"  # a job that it is kept apart from holds a place there
     QUOTA = "QUOTA"  # the queue of the job holds all that it may
     DEFERRED = "DEFERRED"  # the job can wait, and does, for cleaner or cheaper energy
 
@@ -78,6 +79,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.BUSY: "it is full now",
     Reason.EXCLUSIVE: "too few of its hosts have nothing on them now",
     Reason.SCATTERED: "none of its blocks has room now for the tasks that lie in one",
+    Reason.APART: "another job of its name is there",
     Reason.QUOTA: "the job's queue holds all that it may",
     Reason.DEFERRED: "the job can wait, and energy will be better later",
 }
@@ -92,6 +94,7 @@ CAN_CHANGE = frozenset(
         Reason.BUSY,
         Reason.EXCLUSIVE,
         Reason.SCATTERED,
+        Reason.APART,
         Reason.QUOTA,
         Reason.DEFERRED,
     }

@@ -6,6 +6,7 @@ soon as something ends; else it would stand idle until the end was told and a ne
 Laws:
 - Only what the round has left waiting goes ahead, in the round's order, to pools that suit it.
 - A pool gets no more than it has room for in its queue, and none that a lease is to find empty.
+- Nobody who keeps apart from others goes ahead: who is where when it starts, nobody knows.
 - With queues that share by quota nobody goes ahead: what a quota keeps back is kept back here.
 """
 
@@ -34,6 +35,8 @@ def ahead(round_: Round, but: Collection[str] = ()) -> tuple[Placement, ...]:
         if not left:
             break
         if pools[row] >= 0 or job.id in but or job.demand.pinned_pool is not None:
+            continue
+        if job.demand.apart is not None:
             continue
         klass = round_.classes[int(classes[row])]
         cost = klass.settled.cost

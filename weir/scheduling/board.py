@@ -84,6 +84,24 @@ class Classes(NamedTuple):
     meta: Column  # [pools, leaves of a tree]
 
 
+class Mates(NamedTuple):
+    """Classes whose jobs carry a name, and keep apart by it: see `weir.scheduling.apart`.
+
+    By class: `ring` is the next class of the same name (-1 where there is none), `level` a number
+    of `APART_LEVELS`, `hard` whether it is required, `slot` the row of the class in `near` and
+    `plain`, which are by slot and pool: how many mates are near, and what the pool costs without
+    them. `block` is by level and pool: pools of one block share a number.
+    """
+
+    ring: Column
+    level: Column
+    hard: Column
+    slot: Column
+    near: Column
+    plain: Column
+    block: Column
+
+
 class Needs(NamedTuple):
     """What a variant needs in all."""
 
@@ -227,6 +245,7 @@ class Board(NamedTuple):
     sites: Sites
     layers: Layers
     classes: Classes
+    mates: Mates
     jobs: Jobs
     runs: Runs
     queues: Queues

@@ -8,25 +8,21 @@ that is named is true: `pools` pools would take the job, if not at once, when th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 import numpy as np
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
-from weir.core.devices import all_models
+from weir.core.demand import Apart, Demand, TaskGroup
 from weir.core.plan import Change, Reason
 from weir.core.units import show_duration_s
 from weir.scheduling.checks import Check, required_levels
 from weir.scheduling.columns import Bools, Ints
 from weir.scheduling.feasible import ORDER, Judgment, judge, reachable
-from weir.scheduling.figures import Measure, Names, any_of, show_performance, tasks_text
+from weir.scheduling.figures import tasks_text
 from weir.scheduling.packing import Claim, Free, fitting
+from weir.scheduling.relaxing import RELAX, of_groups, preferred, topology_texts
 from weir.scheduling.room import per_host_text
-
-T = TypeVar("T", Demand, TaskGroup)
 
 SHOWN = 3
 
@@ -67,7 +63,7 @@ def relaxations(
     if now is not None:
         for reason, relaxation in found.items():
             found[reason] = _at_once(relaxation, judgment, avoid, now)
-        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now, _apart_now):
+        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now, _apart_now, _near_now):
             other = look(judgment, avoid, now)
             if other is not None:
                 found[other.change.reason] = other
@@ -106,7 +102,7 @@ def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxati
             best = tasks
     if not best:
         return None
-    changed = _groups(demand, lambda g: replace(g, count=best))
+    changed = of_groups(demand, lambda g: replace(g, count=best))
     pools = sum(1 for row in rows if now.fits(changed, row, _counted(judgment, row, best)))
     change = Change(
         Reason.BUSY, tasks_text(demand.groups[0].count), tasks_text(best), pools, now=True
@@ -118,7 +114,7 @@ def _shared_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxat
     """Hosts that others are on too."""
     if not any(g.exclusive for g in judgment.demand.groups):
         return None
-    changed = _groups(judgment.demand, lambda g: replace(g, exclusive=False))
+    changed = of_groups(judgment.demand, lambda g: replace(g, exclusive=False))
     pools = len(_fitting_now(judgment, changed, avoid, now))
     change = Change(Reason.EXCLUSIVE, "exclusive hosts", "shared hosts", pools, now=True)
     return Relaxation(change, changed) if pools else None
@@ -134,7 +130,7 @@ def _closer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxat
         def relax(group: TaskGroup) -> TaskGroup:
             return replace(group, max_per_host=most) if group.max_per_host else group
 
-        return _groups(demand, relax)
+        return of_groups(demand, relax)
 
     most, rows = None, _fitting_now(judgment, with_most(None), avoid, now)
     if not rows:
@@ -160,19 +156,27 @@ def _apart_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxati
     """Tasks in several blocks where one has no room."""
     if not (levels := required_levels(judgment.demand)):
         return None
-    changed = _groups(judgment.demand, _preferred)
+    changed = of_groups(judgment.demand, preferred)
     pools = len(_fitting_now(judgment, changed, avoid, now))
-    change = Change(Reason.TOPOLOGY, *_topology_texts(levels), pools, now=True)
+    change = Change(Reason.TOPOLOGY, *topology_texts(levels), pools, now=True)
     return Relaxation(change, changed) if pools else None
 
 
-def _preferred(group: TaskGroup) -> TaskGroup:
-    wish = group.topology
-    return replace(group, topology=replace(wish, required=False)) if wish else group
-
-
-def _topology_texts(levels: Sequence[str]) -> tuple[str, str]:
-    return f"{any_of(levels)} required", f"{any_of(levels)} preferred"
+def _near_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """Where another of its name is: if that is only to be avoided, or else does not matter."""
+    apart = judgment.demand.apart
+    if apart is None:
+        return None
+    ways: list[tuple[Apart | None, str]] = [(None, "not apart")]
+    if apart.required:
+        ways.insert(0, (replace(apart, required=False), "apart where that can be"))
+    for wish, instead in ways:
+        changed = replace(judgment.demand, apart=wish)
+        pools = len(_fitting_now(judgment, changed, avoid, now))
+        if pools:
+            change = Change(Reason.APART, f"apart by {apart.level}", instead, pools, now=True)
+            return Relaxation(change, changed)
+    return None
 
 
 def _fitting_now(
@@ -237,160 +241,3 @@ def _lone_reasons(judgment: Judgment, avoid: Collection[str]) -> Iterator[tuple[
     alone = (count == 1) & reachable(judgment.columns, avoid)
     for check in judgment.checks:
         yield check, np.flatnonzero(check.failing & alone)
-
-
-Relaxed = tuple[Demand, str] | None
-Relax = Callable[[Demand, Check, Ints], Relaxed]
-
-
-def _best(check: Check, rows: Ints) -> int | None:
-    return check.has.best(rows) if isinstance(check.has, Measure) else None
-
-
-def _with(value: T, **fields: Any) -> T:
-    """`replace`, for fields that are named by a table."""
-    return replace(value, **fields)
-
-
-def _groups(demand: Demand, change: Callable[[TaskGroup], TaskGroup]) -> Demand:
-    return replace(demand, groups=tuple(change(g) for g in demand.groups))
-
-
-def _requests(demand: Demand, change: Callable[[DeviceRequest], DeviceRequest]) -> Demand:
-    return _groups(demand, lambda g: replace(g, device=change(g.device) if g.device else None))
-
-
-def _any_model(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    def drop(request: DeviceRequest) -> DeviceRequest:
-        return replace(request, models=()) if any_of(request.models) == check.needed else request
-
-    return _requests(demand, drop), "any"
-
-
-def _any_block(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    return _groups(demand, _preferred), _topology_texts(required_levels(demand))[1]
-
-
-def _any_fabric(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    def drop(group: TaskGroup) -> TaskGroup:
-        return replace(group, fabric=()) if any_of(group.fabric) == check.needed else group
-
-    return _groups(demand, drop), "any"
-
-
-def _one_more_stack(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    """A variant of the command for the stack that most of these pools have."""
-    has = check.has.of_row if isinstance(check.has, Names) else (lambda _: ())
-    counts = Counter(t for row in rows for t in has(row) if t in _STACKS)
-    if not counts:
-        return None
-    stack = min(counts, key=lambda name: (-counts[name], name))
-
-    def more(group: TaskGroup) -> TaskGroup:
-        same = any_of(group.stacks) == check.needed
-        return replace(group, stacks=(*group.stacks, stack)) if same else group
-
-    return _groups(demand, more), f"also a variant for {stack}"
-
-
-def _less_device_memory(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    best = _best(check, rows)
-    least = best or 0
-    lower = _requests(demand, lambda r: replace(r, memory_bytes=min(least, r.memory_bytes)))
-    return lower, "any" if best is None else check.has.text(rows)
-
-
-def _less_performance(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    best = _best(check, rows)
-
-    def lower(request: DeviceRequest) -> DeviceRequest:
-        same = show_performance(request.gflops, request.precision) == check.needed
-        return replace(request, gflops=min(best or 0, request.gflops)) if same else request
-
-    return _requests(demand, lower), "any" if best is None else check.has.text(rows)
-
-
-def _smaller_tasks(field: str) -> Relax:
-    def relax(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-        best = _best(check, rows)
-        if not best:
-            return None
-        lower = _groups(demand, lambda g: _with(g, **{field: min(best, getattr(g, field))}))
-        return lower, check.has.text(rows)
-
-    return relax
-
-
-def _fewer_devices(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    best = _best(check, rows) or 0
-    return _requests(demand, lambda r: replace(r, milli=min(best, r.milli))), check.has.text(rows)
-
-
-def _smaller_gang(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    """Fewer tasks, or less performance in all: only for a job of one group."""
-    best = _best(check, rows)
-    if len(demand.groups) != 1 or not best:
-        return None
-    device = demand.groups[0].device
-    if device and device.total_gflops:
-        return _requests(demand, lambda r: replace(r, total_gflops=best)), check.has.text(rows)
-    return _groups(demand, lambda g: replace(g, count=best)), check.has.text(rows)
-
-
-def _more_per_host(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    """As many tasks on a host as are needed where fewest are, for a job of one group."""
-
-    def relax(most: int | None) -> Demand:
-        return _groups(demand, lambda g: replace(g, max_per_host=g.max_per_host and most))
-
-    group, has = demand.groups[0], _best(check, rows)
-    if len(demand.groups) > 1 or not has or not group.count or not group.max_per_host:
-        return relax(None), "as many per host as fit"
-    hosts = has // group.max_per_host
-    most = -(-group.count // hosts)
-    return relax(most), per_host_text(most)
-
-
-def _without(field: str) -> Relax:
-    return lambda demand, check, rows: (_with(demand, **{field: ()}), "any")
-
-
-def _up_to_best(field: str) -> Relax:
-    """The limit moved to the best there is; dropped where the pools' own value is unknown."""
-
-    def relax(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-        best = _best(check, rows)
-        return _with(demand, **{field: best}), "any" if best is None else check.has.text(rows)
-
-    return relax
-
-
-def _emulated_too(demand: Demand, check: Check, rows: Ints) -> Relaxed:
-    return replace(demand, allow_emulated=True), "emulated devices too"
-
-
-_STACKS = frozenset(stack for model in all_models() for stack in model.stacks)
-
-RELAX: Mapping[Reason, Relax] = {
-    Reason.DEVICE_MODEL: _any_model,
-    Reason.DEVICE_MEMORY: _less_device_memory,
-    Reason.DEVICE_PERFORMANCE: _less_performance,
-    Reason.STACK: _one_more_stack,
-    Reason.FABRIC: _any_fabric,
-    Reason.HOST_CPU: _smaller_tasks("cpu_milli"),
-    Reason.HOST_MEMORY: _smaller_tasks("memory_bytes"),
-    Reason.HOST_DEVICES: _fewer_devices,
-    Reason.GANG: _smaller_gang,
-    Reason.SPREAD: _more_per_host,
-    Reason.TOPOLOGY: _any_block,
-    Reason.BLOCK: _any_block,
-    Reason.REGION: _without("regions"),
-    Reason.INDUSTRY: _without("industries"),
-    Reason.COUNTRY: _without("countries"),
-    Reason.SITE: _without("sites"),
-    Reason.LATENCY: _up_to_best("max_latency_us"),
-    Reason.PRICE: _up_to_best("max_price_micro_per_hour"),
-    Reason.WALLTIME: _up_to_best("walltime_s"),
-    Reason.EMULATED: _emulated_too,
-}
-"""How each wish is relaxed. DEVICE_NONE, LOOP and PINNED are no wishes that a person can change."""

@@ -128,6 +128,7 @@ class PoolColumns:
     region: Labels
     country: Labels
     industries: LabelSets
+    cluster: Labels
     site: Labels
     site_name: Labels
     domains: LabelSets
@@ -172,6 +173,7 @@ class PoolColumns:
             region=Labels.of(p.location.region for p in pools),
             country=Labels.of(p.location.country for p in pools),
             industries=LabelSets.of([p.industries for p in pools]),
+            cluster=Labels.of(p.cluster for p in pools),
             site=Labels.of(p.site for p in pools),
             site_name=Labels.of(p.site_name for p in pools),
             domains=LabelSets.of([p.domains for p in pools]),

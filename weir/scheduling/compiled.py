@@ -21,6 +21,7 @@ from weir.scheduling import (
     hosts,
     kernel,
     least,
+    mates,
     patch,
     placing,
     ranking,
@@ -93,7 +94,7 @@ def _within(function: FunctionType, space: dict[str, Any], stamp: int) -> Functi
 
 MODULES = (
     *(hosts, blocks, placing, fragmentation, least),
-    *(booking, ranking, reserving, shares, kernel, patch),
+    *(booking, ranking, reserving, shares, mates, kernel, patch),
 )
 """What the kernel is made of."""
 

@@ -12,6 +12,17 @@ import numpy as np
 
 from weir.core.demand import Demand
 from weir.core.inventory import DEVICE_MILLI
+from weir.scheduling.apart import (
+    Carrier,
+    Name,
+    Named,
+    apart_cost,
+    by_name,
+    mate_columns,
+    name_of,
+    nearness,
+)
+from weir.scheduling.board import Mates
 from weir.scheduling.columns import UNKNOWN, Floats, PoolColumns
 from weir.scheduling.energy import Energy
 from weir.scheduling.feasible import Judgment, judge, reachable
@@ -35,12 +46,14 @@ class Surroundings:
     links: Links
     past: Mapping[str, float] = field(default_factory=dict)
     estimated: frozenset[tuple[str, str]] = frozenset()
+    mates: Named = field(default_factory=dict)
 
     @classmethod
     def of(cls, seen: Snapshot) -> Self:
         """Those of a snapshot."""
         at = seen.now if seen.priced_at is None else seen.priced_at
-        return cls(at, seen.energy, seen.speeds, seen.links, seen.past, seen.estimated)
+        mates = by_name(seen.mates)
+        return cls(at, seen.energy, seen.speeds, seen.links, seen.past, seen.estimated, mates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,8 @@ class Shape:
 
     `demand` is without its walltime; of that, only which pools allow it (`allowed`, the longest
     walltime of pools that it keeps to) and its size (`length`, a power of two, where costs depend
-    on how long the job runs) matter.
+    on how long the job runs) matter. `user` is whose it is, where that matters: of jobs that carry
+    a name.
     """
 
     demand: Demand
@@ -58,11 +72,21 @@ class Shape:
     length: int
     kind: str
     data: tuple[tuple[str, int], ...]
+    user: str = ""
+
+    @property
+    def name(self) -> Name | None:
+        """The name by which its jobs keep apart, if any."""
+        return name_of(self.user, self.demand)
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A shape judged: which pools suit, what it costs there, how many tasks it has."""
+    """A shape judged: which pools suit, what it costs there, how many tasks it has.
+
+    Of one that carries a name, `near` is how many mates are near each pool, and `reach` is
+    `variant` as it would be without them; None of all others.
+    """
 
     shape: Shape
     judgment: Judgment
@@ -71,6 +95,13 @@ class Class:
     variant: Any  # by pool, -1 where it can't go now
     pace: Any
     lag_s: Any
+    near: Any = None
+    reach: Any = None
+
+    @property
+    def cost(self) -> Any:
+        """What is settled of the cost of each pool before the round."""
+        return self.settled.cost if self.near is None else apart_cost(self.settled.cost, self.near)
 
 
 class Shapes:
@@ -103,13 +134,14 @@ class Shapes:
         length = 0
         if self._by_length and (likely := job.likely_s) < inf:
             length = frexp(likely)[1]
-        key = id(job.demand), length, job.avoid, job.kind, job.data
+        user = "" if job.demand.apart is None else job.user
+        key = id(job.demand), length, job.avoid, job.kind, job.data, user
         row = self._seen.get(key)
         if row is None:
             self._keep[id(job.demand)] = job.demand
             bare = replace(job.demand, walltime_s=None)
             allowed = self._allowed(job.demand)
-            shape = Shape(bare, job.avoid, allowed, length, job.kind, job.data)
+            shape = Shape(bare, job.avoid, allowed, length, job.kind, job.data, user)
             row = self._seen[key] = self._rows.setdefault(shape, len(self._rows))
         return row
 
@@ -134,7 +166,18 @@ def classify(
     pace, lag = pace_of(columns, shape.kind, around), lag_of(columns, shape.data, around)
     length = 2.0**shape.length if shape.length else nan
     merits = merits_of(columns, judgment, shape, pace * length, around)
-    return Class(shape, judgment, settle(policy, merits), variants, variant, pace, lag)
+    found = Class(shape, judgment, settle(policy, merits), variants, variant, pace, lag)
+    return found if shape.name is None else beside_mates(found, around.mates)
+
+
+def beside_mates(found: Class, mates: Named) -> Class:
+    """A class that carries a name, as it is with these mates where they are."""
+    shape, columns = found.shape, found.judgment.columns
+    assert shape.demand.apart is not None
+    assert shape.name is not None
+    reach = found.variant if found.reach is None else found.reach
+    closed, near = nearness(columns, shape.demand.apart, mates.get(shape.name, ()))
+    return replace(found, variant=np.where(closed, -1, reach), near=near, reach=reach)
 
 
 def _variants(judgment: Judgment, takes: Any) -> tuple[tuple[tuple[Claim, ...], ...], Any]:
@@ -271,8 +314,12 @@ def pace_of(columns: PoolColumns, kind: str, around: Surroundings) -> Floats:
     return np.asarray(fastest / by_model[columns.model.codes])
 
 
-def class_rows(classes: Sequence[Class], pools: int, spare: int = 0) -> ClassRows:
-    """The classes as the board wants them, with `spare` rows for others to come."""
+def class_rows(
+    classes: Sequence[Class], pools: int, spare: int = 0, columns: PoolColumns | None = None
+) -> ClassRows:
+    """The classes as the board wants them, with `spare` rows for others to come, some of which may
+    carry names if `columns` are given.
+    """
     if not classes and not spare:
         return ClassRows([], np.zeros((0, pools)), np.zeros((0, pools)))
 
@@ -282,7 +329,29 @@ def class_rows(classes: Sequence[Class], pools: int, spare: int = 0) -> ClassRow
     return ClassRows(
         variants=[*(c.variants for c in classes), *[()] * spare],
         variant=np.stack([*(c.variant for c in classes), *[np.full(pools, -1)] * spare]),
-        cost=stacked([c.settled.cost for c in classes], 0.0),
+        cost=stacked([c.cost for c in classes], 0.0),
         pace=stacked([c.pace for c in classes], 1.0),
         lag_s=stacked([c.lag_s for c in classes], 0.0),
+        mates=_mates(classes, spare, columns),
     )
+
+
+def _mates(classes: Sequence[Class], spare: int, columns: PoolColumns | None) -> Mates | None:
+    carriers = [found for row, c in enumerate(classes) if (found := carrier(c, row)) is not None]
+    slots = SPARE_NAMES + len(carriers) // 4 if spare else 0
+    if columns is None or not (carriers or slots):
+        return None
+    return mate_columns(carriers, len(classes) + spare, columns, slots)
+
+
+SPARE_NAMES = 8
+"""So many classes with a name, and a quarter of those that there are, may come to a board that is
+kept."""
+
+
+def carrier(found: Class, row: int) -> Carrier | None:
+    """A class as the board wants it, if it carries a name."""
+    apart, name = found.shape.demand.apart, found.shape.name
+    if apart is None or name is None:
+        return None
+    return Carrier(row, name, apart, found.settled.cost, found.near)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from weir.core.demand import Demand
 from weir.core.plan import Reason
 from weir.core.units import show_cpu_milli, show_devices_milli
+from weir.scheduling.apart import Nearby
 from weir.scheduling.checks import Check, required_levels, wishes
 from weir.scheduling.columns import UNKNOWN, Bools, Ints, PoolColumns
 from weir.scheduling.figures import Each, Measure, Names, Same
@@ -81,6 +82,17 @@ def held(judgment: Judgment, holders: Mapping[int, str]) -> tuple[Check, ...]:
     failing &= judgment.suits
     names = Names(Each(lambda row: (f"kept for {holders[row]}",)))
     return (Check(Reason.HELD, failing, "a pool not kept", names),) if failing.any() else ()
+
+
+def too_near(judgment: Judgment, nearby: Nearby, user: str) -> tuple[Check, ...]:
+    """Suitable pools that are closed to a job of this user because of others of its name."""
+    demand = judgment.demand
+    failing = nearby.closed(user, demand) & judgment.suits
+    if demand.apart is None or not failing.any():
+        return ()
+    names = Names(Each(lambda row: nearby.who(user, demand, row)))
+    needed = f"no other {demand.apart.name} in the {demand.apart.level}"
+    return (Check(Reason.APART, failing, needed, names),)
 
 
 def busy(judgment: Judgment, rows: Ints, fitting: Sequence[Ints]) -> tuple[Check, ...]:

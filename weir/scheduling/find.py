@@ -16,11 +16,12 @@ import numpy as np
 from weir.core.demand import Demand
 from weir.core.plan import Candidate, Change, ReasonCount, Rejection
 from weir.scheduling import rank
+from weir.scheduling.apart import Nearby, by_name
 from weir.scheduling.changes import Now, changes
 from weir.scheduling.checks import Check
 from weir.scheduling.encode import Class, Shape, Surroundings, classify
 from weir.scheduling.explain import reason_counts, rejections
-from weir.scheduling.feasible import busy, unreachable
+from weir.scheduling.feasible import busy, too_near, unreachable
 from weir.scheduling.packing import Claim, Free, fits
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Snapshot
@@ -45,7 +46,7 @@ class Found:
         fit = room.fit(klass, takes)
         self._rows = np.flatnonzero(fit)
         self._full = np.flatnonzero(takes & ~fit)
-        self._keys = klass.settled.cost[self._rows]
+        self._keys = klass.cost[self._rows]
         if policy.spare_weight:
             self._keys = self._keys + policy.spare_weight * self._spare(self._rows)
         if policy.use_weight:
@@ -127,8 +128,13 @@ class Found:
         groups = tasks.allocations(row)
         return rank.candidate(
             self._policy, route.pool, route.cluster, groups, self._class.settled, row, price,
-            start, spare, use, self._claims(row), now,
+            start, spare, use, self._claims(row), now, self._near(row),
         )  # fmt: skip
+
+    def _near(self, row: int) -> int | None:
+        """How many others of its name are near, for a job that prefers to be apart from them."""
+        apart = self._class.shape.demand.apart
+        return None if apart is None or apart.required else int(self._class.near[row])
 
     def _claims(self, row: int) -> tuple[Claim, ...]:
         return self._class.judgment.tasks.claims(row)
@@ -136,8 +142,13 @@ class Found:
     @cached_property
     def _checks(self) -> list[Check]:
         judgment = self._class.judgment
+        near = too_near(judgment, self._nearby, self._class.shape.user)
         full = busy(judgment, self._full, self._snapshot.room.fitting(self._class, self._full))
-        return [*judgment.checks, *unreachable(judgment), *full]
+        return [*judgment.checks, *unreachable(judgment), *near, *full]
+
+    @cached_property
+    def _nearby(self) -> Nearby:
+        return Nearby(self._snapshot.columns, by_name(self._snapshot.mates))
 
     def _free(self, row: int) -> Free:
         return self._snapshot.room.free(row)
@@ -155,7 +166,12 @@ class Found:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """What would make it fit more pools, or at once."""
-        now = Now(lambda _, row, claims: fits(self._free(row), claims), lambda *_: 0.0, self._free)
+
+        def at_once(demand: Demand, row: int, claims: tuple[Claim, ...]) -> bool:
+            closed = self._nearby.closed(self._class.shape.user, demand)
+            return not closed[row] and fits(self._free(row), claims)
+
+        now = Now(at_once, lambda *_: 0.0, self._free)
         return changes(self._class.judgment, (), now if not len(self._rows) else None)
 
 
@@ -184,11 +200,11 @@ class _Ranked(Sequence[Candidate]):
         return self._found.later[place - self._found.count_now]
 
 
-def find(snapshot: Snapshot, demand: Demand, policy: Policy) -> Found:
-    """Judge and rank all pools for `demand`."""
+def find(snapshot: Snapshot, demand: Demand, policy: Policy, user: str = "") -> Found:
+    """Judge and rank all pools for `demand`, asked by `user`, whose jobs it may keep apart from."""
     length = 0
     if demand.walltime_s is not None and (snapshot.energy or policy.run_weight):
         length = frexp(demand.walltime_s)[1]  # as `encode.Shapes` has it
-    shape = Shape(demand, frozenset(), 0, length, "", demand.data)
+    shape = Shape(demand, frozenset(), 0, length, "", demand.data, user)
     around = Surroundings.of(snapshot)
     return Found(snapshot, policy, classify(snapshot.columns, shape, demand, policy, around))

@@ -6,6 +6,8 @@ priority above the lowest, and more the longer it has waited. So a plan is bette
 what matters, and among those the cheaper one. Jobs that are equal in all this are taken in turn.
 
 What the program places is booked first, host by host; then the greedy round goes on with the rest.
+Jobs that keep apart from others stay where the greedy round has put them: the program has the room
+that they leave.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ def improved(round_: Round) -> Round:
         return round_
     problem = _problem(round_, parts)
     greedy = _counts(round_, parts)
-    answer = improve(problem, greedy, TIME_LIMIT_S, lambda p, n: _packs(round_, parts, p, n))
+    fixed = _fixed(round_)
+    answer = improve(problem, greedy, TIME_LIMIT_S, lambda p, n: _packs(round_, parts, fixed, p, n))
     again = round_ if answer.how == "greedy" else _booked(round_, parts, answer)
     reached = _worth(problem, _counts(again, parts))
     if reached < _worth(problem, greedy):
@@ -64,6 +67,8 @@ def _parts(round_: Round) -> list[_Part]:
     rows: dict[tuple[int, int, int], list[int]] = {}
     now = round_.snapshot.now
     for row, job in enumerate(round_.jobs):
+        if job.demand.apart is not None:
+            continue
         days = int(max(0.0, now - job.submitted_at) // 86400)
         rows.setdefault((int(round_.board.jobs.klass[row]), job.priority, days), []).append(row)
     steps = {p: n for n, p in enumerate(sorted({p for _, p, _ in rows}))}
@@ -89,7 +94,8 @@ def _size(round_: Round, klass: int) -> float:
 
 def _problem(round_: Round, parts: list[_Part]) -> Problem:
     pools = len(round_.occupied)
-    frees = [round_.snapshot.room.free(p) for p in range(pools)]
+    fixed = _fixed(round_)
+    frees = [_free(round_, fixed, p) for p in range(pools)]
     cost = np.full((len(parts), pools), np.inf)
     factor = np.ones((len(parts), pools), dtype=np.int64)
     for i, part in enumerate(parts):
@@ -151,7 +157,29 @@ def _free_hosts(frees: Sequence[Free]) -> FreeHosts:
     )
 
 
-def _packs(round_: Round, parts: list[_Part], pool: int, counts: Any) -> bool:
+def _fixed(round_: Round) -> dict[int, list[int]]:
+    """The rows of jobs that stay where they are, in their turn, by the pool that each is on."""
+    found: dict[int, list[int]] = {}
+    jobs = round_.board.jobs
+    for row, job in enumerate(round_.jobs):
+        if job.demand.apart is not None and jobs.pool[row] >= 0:
+            found.setdefault(int(jobs.pool[row]), []).append(row)
+    return {p: sorted(rows, key=lambda row: jobs.turn[row]) for p, rows in found.items()}
+
+
+def _free(round_: Round, fixed: dict[int, list[int]], pool: int) -> Free:
+    """What is free of a pool beside those that stay there."""
+    free = round_.snapshot.room.free(pool)
+    for row in fixed.get(pool, ()):
+        klass = round_.classes[int(round_.board.jobs.klass[row])]
+        left = place_all(free, klass.variants[int(klass.variant[pool])])
+        free = free if left is None else left
+    return free
+
+
+def _packs(
+    round_: Round, parts: list[_Part], fixed: dict[int, list[int]], pool: int, counts: Any
+) -> bool:
     """Whether so many jobs of each part fit together, host by host."""
     claims = [
         every
@@ -159,7 +187,7 @@ def _packs(round_: Round, parts: list[_Part], pool: int, counts: Any) -> bool:
         for claim in _claims(round_, parts[i], pool)
         for every in times(claim, int(counts[i]))
     ]
-    return place_all(round_.snapshot.room.free(pool), claims) is not None
+    return place_all(_free(round_, fixed, pool), claims) is not None
 
 
 def _claims(round_: Round, part: _Part, pool: int) -> tuple[Claim, ...]:
@@ -187,6 +215,10 @@ def _booked(round_: Round, parts: list[_Part], answer: Answer) -> Round:
     from weir.scheduling.schedule import fresh_machine
 
     machine = fresh_machine(round_)
+    turn = round_.board.jobs.turn
+    stay = [(row, pool) for pool, rows in _fixed(round_).items() for row in rows]
+    for row, pool in sorted(stay, key=lambda one: turn[one[0]]):
+        _put(round_, machine, row, pool)
     wanted: list[tuple[tuple[int, ...], int, int]] = []
     for i, part in enumerate(parts):
         waiting = iter(part.rows)

@@ -9,17 +9,19 @@ only a new board can hold; what it left half done is thrown away with the board.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from weir.scheduling.board import GROWTH, JOBS, MIN_CPU, MIN_MILLI, Board, Needs
+from weir.scheduling.apart import Name, Named, by_name
+from weir.scheduling.board import JOBS
 from weir.scheduling.columns import Ints
-from weir.scheduling.encode import Class, Shapes, Surroundings, classify
-from weir.scheduling.hosts import WHOLE, Claims
+from weir.scheduling.encode import Class, Shapes
+from weir.scheduling.hosts import WHOLE
+from weir.scheduling.kept_shapes import add_classes, carriers, change_mates, with_variants
 from weir.scheduling.lease_room import leases_in_order, reserve_leases
 from weir.scheduling.line import Line
 from weir.scheduling.machine import Machine
@@ -29,7 +31,7 @@ from weir.scheduling.policy import Policy
 from weir.scheduling.routes import PoolState
 from weir.scheduling.schedule import Round, Shared, classes_with, line_up, order_key, set_up
 from weir.scheduling.seated import NOBODY, Standing
-from weir.scheduling.setup import Tree, claim_columns, queue_columns
+from weir.scheduling.setup import Tree, queue_columns
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 SLACK = 4
@@ -46,7 +48,8 @@ class Kept:
     come, and `wakes` when it comes. `row_of_place` says for each state of the snapshot which pool
     of the board it is, -1 where another route was chosen. `placed` are the pools where the last
     round placed something; `spare` rows of jobs, `spare_runs` rows of runs that are free.
-    The variants of leases count from `leased`, in their order.
+    The variants of leases count from `leased`, in their order. `mates` are those that classes know
+    of; names that are `moved` were carried by somebody whom the last round placed.
     """
 
     policy: Policy
@@ -69,6 +72,8 @@ class Kept:
     placed: Ints
     shared: Shared | None
     leased: int
+    mates: Named
+    moved: set[Name | None] = field(default_factory=set)
 
     def everybody(self) -> Iterable[WaitingJob]:
         """All jobs, in no order."""
@@ -122,6 +127,7 @@ def fresh(snapshot: Snapshot, policy: Policy) -> Kept:
         placed=np.empty(0, dtype=np.int64),
         shared=Shared.of(snapshot, policy) if snapshot.queues else None,
         leased=len(machine.board.needs.cpu) - len(leases_in_order(snapshot)),
+        mates=by_name(snapshot.mates),
     )
 
 
@@ -174,7 +180,7 @@ def change_jobs(
 
 def _add(kept: Kept, ready: Sequence[WaitingJob], snapshot: Snapshot) -> bool:
     klass = kept.shapes.rows(ready)
-    if len(ready) > len(kept.spare) or not _add_classes(kept, snapshot):
+    if len(ready) > len(kept.spare) or not add_classes(kept, snapshot):
         return False
     rows = kept.spare[-len(ready) :]
     del kept.spare[-len(ready) :]
@@ -187,61 +193,6 @@ def _add(kept: Kept, ready: Sequence[WaitingJob], snapshot: Snapshot) -> bool:
         kept.rows[job.id], kept.jobs[row] = row, job
     kept.line.add(rows, [order_key(kept.policy, job) for job in ready])
     return True
-
-
-# Shapes
-
-
-def _add_classes(kept: Kept, snapshot: Snapshot) -> bool:
-    """Judge the shapes that are new, and give them rows that were kept for such."""
-    new = kept.shapes.found[len(kept.classes) :] if len(kept.shapes) > len(kept.classes) else ()
-    if len(kept.shapes) > len(kept.machine.board.classes.base):
-        return False
-    around = Surroundings.of(snapshot)
-    columns = kept.snapshot.columns
-    for shape in new:
-        found = classify(columns, shape, kept.shapes.with_walltime(shape), kept.policy, around)
-        shares = any(0 < c.device_milli < WHOLE for claims in found.variants for c in claims)
-        if shares and not kept.machine.board.hosts.meta[2]:
-            return False
-        _add_class(kept, found)
-    return True
-
-
-def _add_class(kept: Kept, found: Class) -> None:
-    row, board = len(kept.classes), kept.machine.board
-    kept.classes.append(found)
-    _, _, _, growth = claim_columns([found.variants], ())
-    ks, pools = board.classes, int(board.classes.meta[0])
-    here = slice(row * pools, (row + 1) * pools)
-    ks.variant[here], ks.cost[here] = found.variant, found.settled.cost
-    ks.pace[here], ks.lag_s[here] = found.pace, found.lag_s
-    ks.base[row], ks.growth[row] = len(board.needs.cpu), growth[0]
-    ks.alike[row] = len(found.variants) == 1
-    ks.seen[row], ks.stuck[row], ks.holding[row] = -1, -1, -1
-    whole = board.meta.whole
-    whole[GROWTH] = max(int(whole[GROWTH]), int(growth[0]))
-    kept.machine.board = _with_variants(board, found.variants)
-
-
-def _with_variants(board: Board, claimed: Sequence[tuple[Claim, ...]]) -> Board:
-    """The board with more variants at the end of its table."""
-    more, needs, _, _ = claim_columns((), claimed)
-    c, whole = board.claims, board.meta.whole
-    whole[MIN_CPU] = min(int(whole[MIN_CPU]), int(needs.cpu.min()))
-    whole[MIN_MILLI] = min(int(whole[MIN_MILLI]), int(needs.milli.min()))
-    longer = {
-        name: np.concatenate([getattr(c, name), getattr(more, name)])
-        for name in Claims._fields
-        if name != "first"
-    }
-    first = np.concatenate([c.first, more.first[1:] + c.first[-1]])
-    return board._replace(
-        claims=Claims(**longer, first=first),
-        needs=Needs(
-            *(np.concatenate([old, new]) for old, new in zip(board.needs, needs, strict=True))
-        ),
-    )
 
 
 # Pools
@@ -351,7 +302,7 @@ def _variants(kept: Kept, claims: Sequence[Claim]) -> list[int]:
     }
     if new:
         start = len(kept.machine.board.needs.cpu)
-        kept.machine.board = _with_variants(kept.machine.board, [(c,) for c in new.values()])
+        kept.machine.board = with_variants(kept.machine.board, [(c,) for c in new.values()])
         known.update((size, start + n) for n, size in enumerate(new))
     return [known[size] for size in sizes]
 
@@ -372,6 +323,7 @@ def play(kept: Kept) -> None:
         if policy.fair:
             line_up(board, order)
     machine.begin_again(len(order), 0, 0)
+    change_mates(kept)
     if leases := leases_in_order(kept.snapshot):
         machine.ensure(sum(c.count + 2 for lease in leases for c in lease.claims))
         reserve_leases(machine, kept.snapshot, kept.leased)
@@ -387,6 +339,8 @@ def play(kept: Kept) -> None:
     )
     runs = board.runs._replace(end=board.runs.end[order])
     kept.placed = np.unique(jobs.pool[jobs.pool >= 0])
+    gone = set(np.unique(jobs.klass[jobs.pool >= 0]).tolist())
+    kept.moved = {kept.classes[row].shape.name for row in carriers(kept) if row in gone}
     kept.round = replace(
         kept.round,
         jobs=Standing(kept.jobs, order),

@@ -36,6 +36,7 @@ from weir.scheduling.board import (
 )
 from weir.scheduling.booking import book, fits_later, fits_now, key_of, length_on
 from weir.scheduling.hosts import Column
+from weir.scheduling.mates import keep_apart
 from weir.scheduling.ranking import refresh, runner_up, winner
 from weir.scheduling.reserving import hold
 from weir.scheduling.shares import advance_queue, charge, next_job, within_quota
@@ -172,5 +173,7 @@ def place(b: Board, rules: Rules, j: int, p: int, now: float) -> None:
         jobs.second_used[j] = b.sites.used[b.pools.site[jobs.second[j]]]
     book(b, rules, j, p, v, now + length_on(b, j, p))
     b.meta.whole[PLACED] += 1
+    if b.mates.ring[k] >= 0:
+        keep_apart(b, rules, k, p)
     if rules.quotas:
         charge(b, j, p, v)

@@ -18,6 +18,7 @@ from math import inf
 
 from weir.core.inventory import DEVICE_MILLI, FreeShape, merged
 from weir.core.plan import Placement, Plan
+from weir.scheduling.apart import mate_on
 from weir.scheduling.packing import Claim, Free, place_all
 from weir.scheduling.policy import Policy
 from weir.scheduling.routes import PoolState
@@ -143,6 +144,11 @@ def _with(
         running.append(RunningJob(job.id, state.pool.id, claims, job.priority, seen.now, job.queue,
                                   preemptible=False))  # fmt: skip
     gone = {p.job for p in placed}
+    mates = [
+        mate_on(state.pool, job.id, job.user, job.demand.apart)
+        for job in (by_id[p.job] for p in placed)
+        if job.demand.apart is not None
+    ]
     return replace(
         seen,
         pools=tuple(
@@ -153,6 +159,7 @@ def _with(
         ),
         jobs=tuple(j for j in seen.jobs if j.id not in gone),
         running=tuple(running),
+        mates=(*seen.mates, *mates),
     )
 
 

@@ -14,11 +14,12 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
+from weir.scheduling.apart import by_name, mates_after, name_of
 from weir.scheduling.booking import length_on
 from weir.scheduling.packing import Claim
 from weir.scheduling.policy import Policy
 from weir.scheduling.reserving import earliest
-from weir.scheduling.snapshot import PoolState, Snapshot
+from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
 
 if TYPE_CHECKING:
     from weir.scheduling.schedule import Round
@@ -52,14 +53,27 @@ class Outlook:
         return after(self._round)
 
     def _soonest_s(self, row: int) -> float | None:
-        """When the job fits if nobody else comes: the best of all pools that suit."""
+        """When the job fits if nobody else comes: the best of all pools that suit.
+
+        Others of its name close pools to it until they end: it is looked at each of these moments.
+        """
+        job = replace(self._round.jobs[row], start_after=None)
+        after, now = self._after, self._round.snapshot.now
+        name = name_of(job.user, job.demand)
+        ends = {m.ends_at for m in by_name(after.mates).get(name, ())} if name else set()
+        later = sorted({max(now, end) for end in ends if end is not None})
+        starts = [self._alone(job, seen) for seen in (after, *(at(after, t) for t in later))]
+        return min((s for s in starts if s is not None), default=None)
+
+    def _alone(self, job: WaitingJob, seen: Snapshot) -> float | None:
+        """Seconds until the job starts if it alone waits in this snapshot, at its time or later."""
         from weir.scheduling.schedule import fresh_machine, play
 
-        now = self._round.snapshot.now
-        job = replace(self._round.jobs[row], start_after=None)
-        alone = play(replace(self._after, jobs=(job,)), NEXT_ONE)
+        now = seen.now
+        lag = now - self._round.snapshot.now
+        alone = play(replace(seen, jobs=(job,)), NEXT_ONE)
         if alone.board.jobs.pool[0] >= 0:
-            return 0.0
+            return lag
         board = fresh_machine(alone).board
         (klass,) = alone.classes
         starts = [
@@ -68,7 +82,7 @@ class Outlook:
             if klass.variant[pool] >= 0
         ]
         start = min(starts, default=inf) - now
-        return start if start < inf else None
+        return lag + start if start < inf else None
 
     @cached_property
     def _starts(self) -> dict[str, float]:
@@ -113,7 +127,8 @@ def after(round_: Round) -> Snapshot:
         replace(state, claims=(*state.claims, *placed.get(pool, ())))
         for pool, state in enumerate(round_.snapshot.routes)
     )
-    return replace(round_.snapshot, pools=pools, jobs=(*waiting, *round_.deferred), running=())
+    waits, mates = (*waiting, *round_.deferred), mates_after(round_)
+    return replace(round_.snapshot, pools=pools, jobs=waits, running=(), mates=mates)
 
 
 def moments(seen: Snapshot) -> Iterator[float]:
@@ -122,6 +137,9 @@ def moments(seen: Snapshot) -> Iterator[float]:
         for claim in state.claims:
             if claim.ends_at is not None:
                 yield max(seen.now, claim.ends_at)
+    for mate in seen.mates:
+        if mate.ends_at is not None:
+            yield max(seen.now, mate.ends_at)
     for job in seen.jobs:
         if job.start_after is not None and job.start_after > seen.now:
             yield job.start_after
@@ -132,7 +150,8 @@ def moments(seen: Snapshot) -> Iterator[float]:
 def at(seen: Snapshot, moment: float) -> Snapshot:
     """The same at a later moment: what was to end by then has ended."""
     pools = tuple(_without_ended(state, moment) for state in seen.pools)
-    return replace(seen, now=moment, pools=pools)
+    mates = tuple(m for m in seen.mates if m.ends_at is None or m.ends_at > moment)
+    return replace(seen, now=moment, pools=pools, mates=mates)
 
 
 def _without_ended(state: PoolState, moment: float) -> PoolState:

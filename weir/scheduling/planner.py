@@ -26,7 +26,7 @@ from weir.scheduling.leased import has_begun, promised
 from weir.scheduling.policy import HostRule, Policy
 from weir.scheduling.routes import PoolState
 from weir.scheduling.schedule import plan_of, queue_names, schedule
-from weir.scheduling.snapshot import Lease, Queue, RunningJob, Snapshot, WaitingJob
+from weir.scheduling.snapshot import Lease, Mate, Queue, RunningJob, Snapshot, WaitingJob
 
 WORTHWHILE = 5_000
 """Jobs and pools from which on it pays to keep the board."""
@@ -37,9 +37,9 @@ class Change:
     """What became of a snapshot by `now`.
 
     `jobs` are new ones, and others under the identifiers of old ones; `gone` are identifiers.
-    `pools` are states instead of those of the same pool by the same cluster. `running`, `queues`
-    and `leases` are told whole, None where they are what they were; `around` are other fields of
-    the snapshot that are others: energy, speeds, links ...
+    `pools` are states instead of those of the same pool by the same cluster. `running`, `queues`,
+    `leases` and `mates` are told whole, None where they are what they were; `around` are other
+    fields of the snapshot that are others: energy, speeds, links ...
     """
 
     now: float
@@ -49,6 +49,7 @@ class Change:
     running: tuple[RunningJob, ...] | None = None
     queues: tuple[Queue, ...] | None = None
     leases: tuple[Lease, ...] | None = None
+    mates: tuple[Mate, ...] | None = None
     around: Mapping[str, Any] = field(default_factory=dict)
 
     def made_to(self, snapshot: Snapshot) -> Snapshot:
@@ -66,6 +67,7 @@ class Change:
             running=snapshot.running if self.running is None else self.running,
             queues=snapshot.queues if self.queues is None else self.queues,
             leases=snapshot.leases if self.leases is None else self.leases,
+            mates=snapshot.mates if self.mates is None else self.mates,
             **self.around,
         )
 
@@ -162,6 +164,7 @@ class Planner:
             running=last.running if change.running is None else change.running,
             queues=last.queues if change.queues is None else change.queues,
             leases=last.leases if change.leases is None else change.leases,
+            mates=last.mates if change.mates is None else change.mates,
             **change.around,
         )
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
 from weir.core.plan import Preemption
+from weir.scheduling.apart import Nearby, by_name, mates_after
 from weir.scheduling.board import WAITS_ROOM
 from weir.scheduling.outlook import after
 from weir.scheduling.packing import MOST as NO_LIMIT
@@ -106,7 +107,8 @@ def _cleared(round_: Round, gone: Collection[str]) -> Snapshot:
             for claim in running.claims:
                 _remove(left[running.pool], claim)
     pools = tuple(replace(s, claims=tuple(left[s.pool.id])) for s in seen.pools)
-    return replace(seen, pools=pools, running=tuple(still), jobs=tuple(waiting))
+    mates = tuple(m for m in seen.mates if m.job not in gone)
+    return replace(seen, pools=pools, running=tuple(still), jobs=tuple(waiting), mates=mates)
 
 
 def _again(running: RunningJob, levels: Sequence[str]) -> WaitingJob:
@@ -162,6 +164,7 @@ class _State:
         self._held = [_held(s.claims) for s in routes]
         self._sizes = {r.id: _held(r.claims) for r in round_.snapshot.running}
         self._quotas = quotas_after(round_)
+        self._nearby = Nearby(round_.snapshot.columns, by_name(mates_after(round_)))
         for row, pool in enumerate(round_.board.jobs.pool[: len(round_.jobs)]):
             if pool >= 0:
                 self._held[int(pool)].update(_held(self._claims(row, int(pool))))
@@ -177,10 +180,12 @@ class _State:
         """The cheapest set of victims for a job over all pools, None if none helps."""
         self.asked += 1
         klass = self._round.classes[int(self._round.board.jobs.klass[row])]
+        closed = self._nearby.closed(job.user, job.demand)
         sets = [
             found
             for pool in self._left
             if klass.variant[pool] >= 0
+            and not closed[pool]
             and not self._kept(pool, row)
             and (found := self._known(pool, row, job)) is not None
         ]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from weir.core.inventory import DEVICE_MILLI, Pool
 from weir.core.plan import Candidate, GroupAllocation, Term
+from weir.scheduling.mates import APART_COST
 from weir.scheduling.packing import Claim, Free, taken_milli
 from weir.scheduling.policy import Policy
 
@@ -150,8 +151,11 @@ def candidate(
     use: float,
     claims: Sequence[Claim],
     now: bool = True,
+    near: int | None = None,
 ) -> Candidate:
-    """The pool as a candidate, its terms with value, unit and cost."""
+    """The pool as a candidate, its terms with value, unit and cost; `near` are mates of a job that
+    prefers to be apart from them.
+    """
     terms = []
     for (name, unit), value, cost in zip(settled.names, settled.values, settled.costs, strict=True):
         known = float(value[row])
@@ -165,6 +169,8 @@ def candidate(
     if policy.use_weight:
         weighed = float(use_cost(policy, *asked(claims), use))
         terms.append(Term("use", use, "share", weighed))
+    if near is not None:
+        terms.append(Term("apart", float(near), "jobs", APART_COST * near))
     return Candidate(pool.id, cluster, groups, price_micro_per_hour, tuple(terms), now)
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import frexp, inf
 
-from weir.core.demand import Demand, TaskGroup
+from weir.core.demand import Apart, Demand, TaskGroup
 from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
 from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, all_free, block_paths, merged
+from weir.scheduling.mates import APART_COST
 from weir.scheduling.packing import MOST, Claim, Free, largest_first, subtract
 from weir.scheduling.policy import Order, Policy
 from weir.scheduling.rank import UNKNOWN_LATENCY_MS, UNKNOWN_START_S, idle, size, taken
@@ -57,6 +58,15 @@ class _Kept:
 
 
 @dataclass(slots=True)
+class _Mate:
+    """A job that carries a name and holds a place: what there is of that place, by level."""
+
+    user: str
+    apart: Apart
+    at: dict[str, str]
+
+
+@dataclass(slots=True)
 class _Place:
     """A pool while the round goes on."""
 
@@ -66,18 +76,32 @@ class _Place:
     kept: list[_Kept] = field(default_factory=list)
     closed: bool = False
     site: list[_Place] = field(default_factory=list)  # all of its site, itself too
+    mates: list[_Mate] = field(default_factory=list)  # jobs with names, the same list everywhere
 
 
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     """The placements and kept pools of a round, without queues, data, energy and speeds."""
     decision = Decision()
     places = [_place(state, policy) for state in snapshot.routes]
+    mates = [
+        _Mate(
+            m.user,
+            m.apart,
+            {"pool": m.pool, "cluster": m.cluster, "site": m.site, "region": m.region},
+        )
+        for m in snapshot.mates
+    ]
     for place in places:
         place.site = [p for p in places if _alike(p.state.pool, place.state.pool)]
+        place.mates = mates
     stuck: list[tuple[_Kind, float]] = []
     holding: list[_Kind] = []
     for job in sorted(snapshot.jobs, key=lambda j: _turn(policy, j)):
-        takes = [p for p in places if suits(p.state, job.demand) and reachable(p.state, job)]
+        takes = [
+            p
+            for p in places
+            if suits(p.state, job.demand) and reachable(p.state, job) and not _too_near(p, job)
+        ]
         options = [p for p in takes if _may_go(p, job, snapshot.now)]
         kind = _kind(snapshot, policy, job)
         if any(k == kind and w <= job.expected_s for k, w in stuck):
@@ -86,6 +110,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
             best = min(options, key=lambda p: (_cost_now(policy, p, job), p.state.pool.id))
             decision.placed[job.id] = best.state.pool.id
             _start(best, job, snapshot.now)
+            if job.demand.apart is not None:
+                mates.append(_Mate(job.user, job.demand.apart, _at_levels(best.state.pool)))
             continue
         stuck.append((kind, job.expected_s))
         may_keep = policy.depth > 1 or kind not in holding
@@ -107,7 +133,43 @@ def _turn(policy: Policy, job: WaitingJob) -> tuple[float, float, float, str]:
     return rank, first, job.submitted_at, job.id
 
 
-_Kind = tuple[Demand, frozenset[str], frozenset[int], int]
+def _at_levels(pool: Pool) -> dict[str, str]:
+    return {
+        "pool": pool.id,
+        "cluster": pool.cluster,
+        "site": pool.site,
+        "region": pool.location.region,
+    }
+
+
+def _mates_of(place: _Place, job: WaitingJob) -> list[_Mate]:
+    """Who carries the job's name, of the same user."""
+    wish = job.demand.apart
+    if wish is None:
+        return []
+    return [m for m in place.mates if m.user == job.user and m.apart.name == wish.name]
+
+
+def _too_near(place: _Place, job: WaitingJob) -> bool:
+    """Whether the job would be with a mate at a level that one of the two requires."""
+    here = _at_levels(place.state.pool)
+    return any(
+        wish.required and mate.at[wish.level] == here[wish.level]
+        for mate in _mates_of(place, job)
+        for wish in (job.demand.apart, mate.apart)
+        if wish is not None
+    )
+
+
+def _near(place: _Place, job: WaitingJob) -> int:
+    """How many mates are with the place, at the job's own level."""
+    here, wish = _at_levels(place.state.pool), job.demand.apart
+    if wish is None:
+        return 0
+    return sum(mate.at[wish.level] == here[wish.level] for mate in _mates_of(place, job))
+
+
+_Kind = tuple[Demand, frozenset[str], frozenset[int], int, str]
 
 
 def _kind(snapshot: Snapshot, policy: Policy, job: WaitingJob) -> _Kind:
@@ -118,7 +180,8 @@ def _kind(snapshot: Snapshot, policy: Policy, job: WaitingJob) -> _Kind:
     walltime = job.demand.walltime_s
     broken = frozenset(x for x in limits if walltime and walltime > x)
     size = frexp(job.expected_s)[1] if policy.run_weight and job.expected_s < inf else 0
-    return replace(job.demand, walltime_s=None), job.avoid, broken, size
+    whose = job.user if job.demand.apart else ""
+    return replace(job.demand, walltime_s=None), job.avoid, broken, size, whose
 
 
 def _place(state: PoolState, policy: Policy) -> _Place:
@@ -478,7 +541,8 @@ def _cost_now(policy: Policy, place: _Place, job: WaitingJob) -> float:
     _put_all(hosts, claims_on(place.state.pool, job.demand))
     pool = place.state.pool
     spare = idle(pool, shapes_of(hosts)) / max(1, size(pool))
-    cost = _settled(policy, pool, job) + policy.spare_weight * spare
+    cost = _settled(policy, pool, job) + APART_COST * _near(place, job)
+    cost += policy.spare_weight * spare
     need = taken(pool, claims_on(pool, job.demand))
     used = sum(size(p.state.pool) - idle(p.state.pool, shapes_of(p.hosts)) for p in place.site)
     return cost + _use(policy, place, job, used + need)
@@ -512,7 +576,8 @@ def _cost_later(policy: Policy, place: _Place, job: WaitingJob, wait_s: float) -
     waiting = policy.start_weight * (min(wait_s, UNKNOWN_START_S) / 3600)
     spare = policy.spare_weight * (left / max(1, size(pool)))
     use = _use(policy, place, job, taken(pool, claims_on(pool, job.demand)))
-    return _settled(policy, pool, job) + use + waiting + spare
+    apart = APART_COST * _near(place, job)
+    return _settled(policy, pool, job) + apart + use + waiting + spare
 
 
 def _settled(policy: Policy, pool: Pool, job: WaitingJob) -> float:

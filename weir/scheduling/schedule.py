@@ -28,6 +28,7 @@ import numpy as np
 
 from weir.core.plan import Candidate, Placement, Plan
 from weir.scheduling import rank
+from weir.scheduling.apart import near_then
 from weir.scheduling.board import Board
 from weir.scheduling.columns import Ints
 from weir.scheduling.encode import Class, Shapes, Surroundings, class_rows, classify
@@ -174,7 +175,7 @@ def set_up(
     most = most_on_a_pool(snapshot)
     board = make_board(
         _rows(snapshot, policy, occupied),
-        replace(class_rows(classes, len(occupied), spare_classes), others=extra),
+        replace(class_rows(classes, len(occupied), spare_classes, snapshot.columns), others=extra),
         klass,
         [j.expected_s for j in jobs],
         runs=len(runs) + spare_runs,
@@ -377,4 +378,5 @@ def candidate_now(
         rank.share_in_use(int(size), int(used), need),
         claims,
         now,
+        near_then(round_, row, pool),
     )

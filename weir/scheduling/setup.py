@@ -23,6 +23,7 @@ from weir.scheduling.board import (
     Classes,
     Jobs,
     Layers,
+    Mates,
     Meta,
     Needs,
     Pools,
@@ -59,7 +60,8 @@ class ClassRows:
     `variant` (classes, pools) is an index into the class's variants, -1 where the pool does not
     suit; `cost` (classes, pools) is the settled part of the cost; `pace` and `lag_s` (classes,
     pools, or single numbers) say how long jobs take there. `others` are variants of no class: of
-    runs and leases; they come after those of the classes.
+    runs and leases; they come after those of the classes. `mates` says which classes carry a name,
+    None where none does.
     """
 
     variants: Sequence[Sequence[Claimed]]
@@ -68,6 +70,7 @@ class ClassRows:
     pace: Any = 1.0
     lag_s: Any = 0.0
     others: Sequence[Claimed] = ()
+    mates: Mates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ def make_board(
         sites=Sites(*sums(site, [p.size for p in pools], [p.size - p.idle for p in pools])),
         layers=_layers(n_pools, limits.layers),
         classes=_classes(classes, base, growth, n_pools),
+        mates=classes.mates or _no_mates(len(classes.variants)),
         jobs=_jobs(klass, length_s, queue),
         runs=_runs(n_jobs + runs),
         queues=queue_columns(tree, n_jobs),
@@ -268,6 +272,11 @@ def _classes(rows: ClassRows, base: Any, growth: Any, pools: int) -> Classes:
         growth=growth,
         meta=np.array([pools, leaves], dtype=np.int64),
     )
+
+
+def _no_mates(classes: int) -> Mates:
+    none = _filled(classes, -1)
+    return Mates(none, none, none, none, _zeros(0), np.zeros(0), _zeros(0))
 
 
 def _jobs(klass: Any, length_s: Any, queue: Any) -> Jobs:

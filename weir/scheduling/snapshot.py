@@ -14,6 +14,7 @@ from functools import cached_property
 from math import inf
 
 from weir.core.demand import Demand
+from weir.scheduling.apart import Mate
 from weir.scheduling.columns import PoolColumns
 from weir.scheduling.energy import Energy
 from weir.scheduling.packing import Claim
@@ -27,13 +28,14 @@ class WaitingJob:
     (seconds).
 
     `avoid` are identifiers of pools that have just refused it. `queue` is whose share it counts
-    for, `user` whose it is, for leases. `length_s` is how long it is thought to run, where that is
-    better known than by its walltime; `kind` is the sort of job, whose speed on device models is in
-    `Snapshot.speeds`, and `usual_s` how long its like have run as a rule on the fastest model:
-    costs and an order by prediction go by it, but no room does, for it promises nothing. It starts
-    not before `start_after`, and is late past `deadline_at`. `data` is (site, bytes) of what it
-    reads. `runs_on` is the pool where it runs now, for policies that plan in rounds: what it holds
-    there counts as free, since it may be moved; `weight` is how much its end counts there.
+    for, `user` whose it is, for leases and for jobs that keep apart. `length_s` is how long it is
+    thought to run, where that is better known than by its walltime; `kind` is the sort of job,
+    whose speed on device models is in `Snapshot.speeds`, and `usual_s` how long its like have run
+    as a rule on the fastest model: costs and an order by prediction go by it, but no room does, for
+    it promises nothing. It starts not before `start_after`, and is late past `deadline_at`. `data`
+    is (site, bytes) of what it reads. `runs_on` is the pool where it runs now, for policies that
+    plan in rounds: what it holds there counts as free, since it may be moved; `weight` is how much
+    its end counts there.
     """
 
     id: str
@@ -120,7 +122,8 @@ class Snapshot:
     `energy` is by site, and reckoned from `priced_at` on (None: from `now`). `speeds` is by kind of
     job and device model (work per second), of which `estimated` (kind, model) were not measured.
     `links` is the bandwidth between two sites in Gbit/s. `past` is by site: the share of it that
-    was in use on the average of late, as a queue's is. `mix` is what jobs ask for as a rule, each
+    was in use on the average of late, as a queue's is. `mates` are jobs that carry a name and hold
+    places, for those that keep apart from them. `mix` is what jobs ask for as a rule, each
     with how often, for fragmentation. In rounds, a start or a move takes `switch_s`, and a plan
     stands for `round_s` as a rule; only if they are `movable` do jobs that run get another place.
     """
@@ -135,6 +138,7 @@ class Snapshot:
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
     past: Mapping[str, float] = field(default_factory=dict)
+    mates: tuple[Mate, ...] = ()
     estimated: frozenset[tuple[str, str]] = frozenset()
     priced_at: float | None = None
     mix: tuple[tuple[Demand, float], ...] = ()
@@ -160,6 +164,7 @@ class Snapshot:
 
 __all__ = [
     "Lease",
+    "Mate",
     "PoolState",
     "Queue",
     "RunningJob",

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from weir.core.demand import Demand
+from weir.core.demand import Apart, Demand
 from weir.core.plan import Change, Reason, ReasonCount, Waiting
+from weir.scheduling.apart import Nearby, by_name, mates_after
 from weir.scheduling.board import WAITS_QUOTA
 from weir.scheduling.changes import Now, changes
 from weir.scheduling.checks import Check
+from weir.scheduling.columns import Bools
 from weir.scheduling.explain import reason_counts
-from weir.scheduling.feasible import Judgment, busy, held, judge, reachable, unreachable
+from weir.scheduling.feasible import Judgment, busy, held, judge, reachable, too_near, unreachable
 from weir.scheduling.figures import Names, Same
 from weir.scheduling.outlook import Outlook
 from weir.scheduling.packing import Claim, Free, fits, fitting
@@ -77,6 +79,7 @@ class Waits(Mapping[str, Waiting]):
         now = [
             *unreachable(judgment, job.avoid),
             *held(judgment, holders),
+            *too_near(judgment, self._nearby, job.user),
             *busy(judgment, np.array(full, dtype=np.int64), counts),
         ]
         if round_.board.jobs.why[row] == WAITS_QUOTA:
@@ -89,6 +92,10 @@ class Waits(Mapping[str, Waiting]):
             held_pool=self._kept_for(row),
             start_s=self._outlook.start_s(row),
         )
+
+    @cached_property
+    def _nearby(self) -> Nearby:
+        return Nearby(self._round.snapshot.columns, by_name(mates_after(self._round)))
 
     def free(self, pool: int) -> Free:
         """What the round has left of a pool."""
@@ -162,6 +169,13 @@ class Waits(Mapping[str, Waiting]):
         klass = self._round.classes[int(board.jobs.klass[row])]
         holders = self._holders(row)
 
+        @cache
+        def closed_to(apart: Apart | None) -> Bools:
+            return self._nearby.closed(job.user, replace(job.demand, apart=apart))
+
+        def closed(demand: Demand) -> Bools:
+            return closed_to(demand.apart)
+
         def allowed(pool: int, claims: tuple[Claim, ...]) -> bool:
             if pool in holders and board.pools.kept[pool]:
                 return False
@@ -169,6 +183,8 @@ class Waits(Mapping[str, Waiting]):
             return within and fits(self.free(pool), claims)
 
         def fits_now(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
+            if closed(demand)[pool]:
+                return False
             if pool not in holders:
                 return allowed(pool, claims)
             length = replace(job, demand=demand).expected_s
@@ -178,7 +194,7 @@ class Waits(Mapping[str, Waiting]):
 
         def longest(pool: int, claims: tuple[Claim, ...]) -> float:
             """What walltime lets a job with these claims run there from now on, 0 if none does."""
-            if job.length_s is not None or not allowed(pool, claims):
+            if job.length_s is not None or closed(job.demand)[pool] or not allowed(pool, claims):
                 return 0.0
             blocked = [t for t, left in later_of(board, pool) if not fits(left, claims)]
             left = min(blocked, default=inf) - now - klass.lag_s[pool]

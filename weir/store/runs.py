@@ -116,6 +116,8 @@ class LiveRow:
     queue: str
     preemptible: bool
     cancel_at: float | None
+    apart: dict[str, Any] | None
+    submitter: str
 
     @property
     def stray(self) -> bool:
@@ -127,8 +129,10 @@ _ROWS: Select[Any] = select(
     run.c.id, run.c.job, run.c.pool, run.c.cluster, run.c.state, run.c.claims, run.c.ends_at,
     run.c.assigned_at, run.c.started_at, run.c.cancel, run.c.counted_milli, job.c.run, job.c.state,
     job.c.origin_cluster, job.c.priority, job.c.queue, job.c.preemptible, job.c.cancel_at,
+    job.c.apart, job.c.submitter,
 ).join(job, job.c.id == run.c.job)  # fmt: skip
 _LIVE = _ROWS.where(run.c.state.in_(LIVE))
+_NAMED = _LIVE.where(job.c.apart.is_not(None))
 _TOLD = run.c.cluster.in_(select(cluster.c.id)) & (run.c.revision > bindparam("seq"))
 _CHANGED_AFTER = tuple(_ROWS.where(here) for here in (*SINCE, _TOLD))
 _THESE = _ROWS.where(is_one_of(run.c.id))
@@ -146,6 +150,11 @@ def changed_after(tx: Connection, seq: int, strays: Iterable[str]) -> list[LiveR
     found = [row for query in _CHANGED_AFTER for row in tx.execute(query, {"seq": seq})]
     found += [row for batch in chunks(strays) for row in tx.execute(_THESE, {"ids": batch})]
     return list({row.id: LiveRow(*row) for row in found}.values())
+
+
+def named(tx: Connection) -> list[LiveRow]:
+    """The same of jobs that carry a name, by which they keep apart."""
+    return [LiveRow(*row) for row in tx.execute(_NAMED)]
 
 
 def held(tx: Connection, everything: bool) -> list[Any]:

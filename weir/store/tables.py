@@ -138,6 +138,7 @@ job = Table(
     Column("priority", Integer, nullable=False),
     Column("queue", String(63), nullable=False),  # whose share it counts for; "": nobody's
     Column("preemptible", Boolean, nullable=False),  # another job may push it out here
+    Column("apart", JSON(none_as_null=True)),  # the name that it carries, and the level: core Apart
     Column("submitted_at", Double, nullable=False),
     Column("start_after", Double),  # it is not to start before
     Column("started_at", Double),

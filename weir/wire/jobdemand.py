@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from weir.core import units
-from weir.core.demand import Demand, DeviceRequest, TaskGroup, Topology
+from weir.core.demand import Apart, Demand, DeviceRequest, TaskGroup, Topology
 from weir.wire.jobspec import Devices, JobSpec, Tasks, milliseconds, traits_of, walltime_s
 
 
@@ -30,7 +30,16 @@ def demand_of(
         pinned_pool=pinned_pool,
         traits=traits_of(spec),
         data=data_of(spec),
+        apart=apart_of(spec),
     )
+
+
+def apart_of(spec: JobSpec) -> Apart | None:
+    """Which other jobs it keeps away from."""
+    wish = spec.apart
+    if wish is None:
+        return None
+    return Apart(wish.name, wish.required or wish.preferred or "", wish.required is not None)
 
 
 def data_of(spec: JobSpec) -> tuple[tuple[str, int], ...]:

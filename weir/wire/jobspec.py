@@ -158,9 +158,30 @@ class Topology(Wire):
 
     @model_validator(mode="after")
     def _one_level(self) -> Self:
-        if (self.required is None) == (self.preferred is None):
-            raise ValueError("give one level: required, or preferred")
+        check_one_level(self.required, self.preferred)
         return self
+
+
+Level = Literal["pool", "cluster", "site", "region"]
+
+
+class Apart(Wire):
+    """Other jobs that this one keeps away from: those of the same person that say the same name."""
+
+    name: Name
+    required: Level | None = Field(None, description="never two of them in one of these at once")
+    preferred: Level | None = Field(None, description="as few of them in one as can be")
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Self:
+        check_one_level(self.required, self.preferred)
+        return self
+
+
+def check_one_level(required: str | None, preferred: str | None) -> None:
+    """Whether a wish names one level."""
+    if (required is None) == (preferred is None):
+        raise ValueError("give one level: required, or preferred")
 
 
 class Tasks(Wire):
@@ -295,6 +316,7 @@ class JobSpec(Wire):
     start_after: Duration | None = Field(
         None, description="earliest start, counted from the submission"
     )
+    apart: Apart | None = None
     deadline: Duration | None = Field(None, description="latest end, counted from the submission")
     array: Array | None = None
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()

@@ -147,9 +147,12 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
     if draft.spec is not None:
         try:
             request = FindRequest(spec=draft.spec, policy=policy or None)
+            # Only who keeps apart from jobs of their own is told other than everybody.
+            user = visit.who.subject if visit.who and draft.spec.apart else ""
+            seen = asking.seen(visit, policy)
             answer = visit.recent(
-                ("find", draft.text, policy),
-                lambda: find_among(asking.seen(visit, policy), request, max(SHOWN, SHOWN_NO)),
+                ("find", draft.text, policy, user),
+                lambda: find_among(seen, request, max(SHOWN, SHOWN_NO), user),
             )
         except WeirError as error:
             problem = error.detail
