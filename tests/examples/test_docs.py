@@ -26,6 +26,7 @@ SECTIONS = {
     "PerformanceWish": "Performance",
     "Variant": "A variant",
     "Constraints": "Where it may run",
+    "Apart": "Apart from others",
     "Array": "An array",
     "Input": "An input",
     "Output": "An output",

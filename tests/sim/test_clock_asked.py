@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.scheduling.builders import A100, H100, pool
+from tests.scheduling.builders import A100, H100, group, pool
 from tests.sim.stories import jobs
 from tests.sim.test_engine import (
     LINKS,
@@ -20,6 +21,7 @@ from tests.sim.test_engine import (
     by_objects,
     workload_of,
 )
+from weir.core.demand import Apart, Demand
 from weir.core.inventory import Pool
 from weir.scheduling.policies import policy
 from weir.scheduling.snapshot import Queue
@@ -103,3 +105,12 @@ def test_nothing_to_do_comes_to_an_end() -> None:
     assert len(empty.start_s) == 0
     never = simulate(jobs([0], [5], device_milli=[9000]), [pool("a")], policy("optimal"))
     assert np.isnan(never.start_s).all()
+
+
+def test_jobs_of_one_name_and_user_follow_each_other_on_the_only_site() -> None:
+    apart = Demand((group(),), apart=Apart("ranks", "site"))
+    load = jobs([0, 1, 2], [100, 50, 10], kind=["k"] * 3, user=["ann", "ann", "ben"])
+    done = simulate(load, [pool("a")], policy("easy"), options=Options(demands={"k": apart}))
+    assert done.start_s.tolist() == [0, 100, 2]
+    free = Options(demands={"k": replace(apart, apart=None)})
+    assert simulate(load, [pool("a")], policy("easy"), options=free).start_s.tolist() == [0, 1, 2]

@@ -10,11 +10,12 @@ import pytest
 from tests.builders import GIB, NOW
 from weir.bootstrap.replays import simulate_apart
 from weir.control.replay import PastJob, Study
-from weir.core.demand import Demand, DeviceRequest, TaskGroup
+from weir.core.demand import Apart, Demand, DeviceRequest, TaskGroup
 from weir.core.errors import NotReady
 from weir.core.inventory import HostShape, Pool, all_free
 from weir.scheduling.energy import Energy, Forecast
 from weir.scheduling.snapshot import Queue
+from weir.sim import replay as replaying
 from weir.sim.replay import AS_IT_WAS, replay
 from weir.wire.replays import LeftOut, ReplayResult
 
@@ -168,3 +169,14 @@ def test_every_policy_plays_the_past(name: str) -> None:
     _, found = run(study(*jobs, policies=(name,)))
     assert found[name]["placed"] == 2
     assert found[name]["max_wait_s"] == 100
+
+
+def test_jobs_of_one_name_are_apart_as_they_were_as_far_as_that_can_be_replayed() -> None:
+    apart = Demand(demand(1).groups, apart=Apart("ranks", "pool"))
+    found = study(job("a", 0, 0, 100), job("b", 10, 0, 100), demands=(("k", apart),))
+    assert run(found)[1]["fifo"]["mean_wait_s"] == 45
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replaying, "MOST_PLANNED", 1)
+        result, columns = run(found)
+    assert columns["fifo"]["mean_wait_s"] == 0
+    assert any("none is kept apart" in note for note in result.notes)

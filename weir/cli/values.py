@@ -189,6 +189,7 @@ TERMS = {
     "use": "site in use",
     "past": "site in use of late",
     "surplus": "devices left beside it",
+    "apart": "others of its name near",
 }
 """The terms of a score as people read them."""
 

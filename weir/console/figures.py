@@ -13,7 +13,7 @@ from weir.wire.jobs import IndicatorAnswer, TermAnswer
 from weir.wire.pools import PoolAnswer
 
 UNKNOWN = "–"
-COUNTED = ("domains", "devices")
+COUNTED = ("domains", "devices", "jobs")
 """Units of terms whose name says already what is counted."""
 
 MILLI = 1000
@@ -28,6 +28,7 @@ TERMS = {
     "use": "use of its site with it",
     "past": "use of its site of late",
     "surplus": "accelerators beyond what it asks for",
+    "apart": "others of its name near",
 }
 ESTIMATED = " (estimated)"
 """What the scheduler adds to the unit of a term that is by a speed nobody has measured."""

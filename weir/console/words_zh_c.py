@@ -53,6 +53,7 @@ PAGES_C: Mapping[str, str] = {
     "use of its site with it": "加上它后的中心使用率",
     "use of its site of late": "中心近期使用率",
     "accelerators beyond what it asks for": "超出所需的加速卡",
+    "others of its name near": "附近的同名作业",
     "operations": "运营",
     "alerts": "告警",
     "prometheus": "Prometheus",

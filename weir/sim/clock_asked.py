@@ -1,5 +1,6 @@
 """The clock for policies that plan whole rounds, and where jobs may be pushed out: `schedule` is
-asked at every moment at which a job comes or ends, as a server asks it.
+asked at every moment at which a job comes or ends, as a server asks it. It plays jobs that keep
+apart from others, too.
 
 It is the slow way, a round in Python each time; `weir.sim.loop` is the quick one for all others.
 
@@ -12,7 +13,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import exp, inf
@@ -22,6 +23,7 @@ import numpy as np
 
 from weir.core.demand import Demand
 from weir.core.plan import GroupAllocation
+from weir.scheduling.apart import Mate, mate_on
 from weir.scheduling.packing import Claim
 from weir.scheduling.policy import Policy
 from weir.scheduling.queues import amounts
@@ -125,6 +127,7 @@ def _begin(there: Stage, options: Options) -> _Play:
                 length_s=length,
                 kind=shape.kind,
                 data=shape.data,
+                user=load.user.of_row(row),
             )
         )
     queues: list[Queue] = []
@@ -193,7 +196,17 @@ def _snapshot(state: _Play) -> Snapshot:
         energy=there.energy,
         speeds=options.speeds,
         links=options.links,
+        mates=tuple(_mates(state)),
     )
+
+
+def _mates(state: _Play) -> Iterator[Mate]:
+    """Who carries a name and runs; it ends when its estimate says."""
+    for held in state.running.values():
+        job, pool = state.jobs[held.row], state.there.pools[held.pool]
+        if job.demand.apart is not None:
+            ends = held.claims[0].ends_at if held.claims else None
+            yield mate_on(pool, job.id, job.user, job.demand.apart, ends)
 
 
 def _running(state: _Play, held: _Held) -> RunningJob:
@@ -245,5 +258,6 @@ def _start(state: _Play, row: int, pool_id: str, groups: Sequence[GroupAllocatio
 
 
 def takes(policy: Policy, options: Options) -> bool:
-    """Whether a policy needs this clock."""
-    return policy.optimal or policy.rounds or (policy.preempt and options.preemptible)
+    """Whether a policy needs this clock, or jobs that keep apart from others do."""
+    apart = any(demand.apart is not None for demand in options.demands.values())
+    return apart or policy.optimal or policy.rounds or (policy.preempt and options.preemptible)

@@ -13,7 +13,7 @@ from math import isfinite, nan
 
 import numpy as np
 
-from weir.control.replay import PastJob, Study, Told
+from weir.control.replay import MOST_PLANNED, PastJob, Study, Told
 from weir.core.demand import Demand
 from weir.core.inventory import Pool
 from weir.scheduling.columns import canonical_model
@@ -93,8 +93,13 @@ def workload_of(jobs: tuple[PastJob, ...]) -> Workload:
 
 
 def _demands(study: Study) -> Mapping[str, Demand]:
-    """Without walltimes: those are in the column of estimates."""
-    return {kind: replace(demand, walltime_s=None) for kind, demand in study.demands}
+    """Without walltimes: those are in the column of estimates. Of more jobs than can be planned one
+    round after the other, none keeps apart from others.
+    """
+    found = {kind: replace(demand, walltime_s=None) for kind, demand in study.demands}
+    if len(study.jobs) <= MOST_PLANNED:
+        return found
+    return {kind: replace(demand, apart=None) for kind, demand in found.items()}
 
 
 def as_it_was(
@@ -176,6 +181,10 @@ def _notes(study: Study) -> tuple[str, ...]:
     ]
     if any(demand.pinned_pool for _, demand in study.demands):
         found.append("Jobs that another domain had pinned to a pool stay there.")
+    if len(study.jobs) > MOST_PLANNED and any(d.apart for _, d in study.demands):
+        found.append(
+            f"Of more than {MOST_PLANNED} jobs, none is kept apart from others of its name."
+        )
     if study.energy:
         found.append(
             "Energy is what the catalog says that busy devices draw, or what the site's did, with "
