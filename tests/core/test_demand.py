@@ -5,7 +5,15 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.core.demand import Demand, DeviceRequest, TaskGroup, from_record, to_record
+from weir.core.demand import (
+    APART_LEVELS,
+    Apart,
+    Demand,
+    DeviceRequest,
+    TaskGroup,
+    from_record,
+    to_record,
+)
 from weir.core.devices import Precision
 
 names = st.text(max_size=8)
@@ -45,6 +53,7 @@ demands = st.builds(
     allow_emulated=st.booleans(),
     excluded_domains=some,
     pinned_pool=st.none() | names,
+    apart=st.none() | st.builds(Apart, names, st.sampled_from(APART_LEVELS), st.booleans()),
 )
 
 

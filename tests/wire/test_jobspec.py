@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from weir.core.demand import DeviceRequest, TaskGroup, Topology
+from weir.core.demand import Apart, DeviceRequest, TaskGroup, Topology
 from weir.core.devices import Precision
 from weir.wire.jobdemand import demand_of
 from weir.wire.jobspec import (
@@ -86,6 +86,29 @@ def test_tasks_lie_in_one_block_of_a_level(required: bool) -> None:
 def test_a_block_is_of_one_level(wish: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="one level: required, or preferred"):
         JobSpec.model_validate({"name": "j", "tasks": [{"command": ["x"], "topology": wish}]})
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_job_keeps_apart_from_others_of_its_name(required: bool) -> None:
+    wish = {"name": "web", "required" if required else "preferred": "site"}
+    job = spec(apart=wish)
+    assert demand_of(job).apart == Apart("web", "site", required)
+    assert JobSpec.model_validate_json(job.model_dump_json(exclude_defaults=True)) == job
+    assert demand_of(spec()).apart is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"name": "web"}, "one level: required, or preferred"),
+        ({"name": "web", "required": "site", "preferred": "pool"}, "one level"),
+        ({"name": "web", "required": "host"}, "'pool', 'cluster', 'site' or 'region'"),
+        ({"required": "site"}, "name"),
+    ],
+)
+def test_a_wish_to_be_apart_has_a_name_and_one_level(wish: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        spec(apart=wish)
 
 
 def test_no_task_at_all_on_a_host_is_refused() -> None:

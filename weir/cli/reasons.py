@@ -21,7 +21,6 @@ AT_ONCE = {
     str(Reason.EXCLUSIVE): "exclusive:",
     str(Reason.SPREAD): "max_per_host:",
     str(Reason.TOPOLOGY): "topology:",
-    str(Reason.APART): "apart:",
 }
 """Changes of these ask for less of what would do anyway, and open no more pools."""
 

@@ -13,7 +13,7 @@ What a round places while it goes on, `weir.scheduling.mates` keeps apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -80,22 +80,24 @@ def nearness(columns: PoolColumns, apart: Apart, mates: Sequence[Mate]) -> tuple
     """Where a job may not go because of these mates of its own, and how many of them are near each
     pool, at the job's own level.
     """
-    closed = np.zeros(len(columns), dtype=np.bool_)
-    near = np.zeros(len(columns), dtype=np.int64)
-    for mate in mates:
-        here = _at(columns, apart.level, mate)
-        near += here
-        if apart.required:
-            closed |= here
-        if mate.apart.required and mate.apart.level != apart.level:
-            closed |= _at(columns, mate.apart.level, mate)
-        elif mate.apart.required:
-            closed |= here
+    near = _count(columns, apart.level, mates)
+    closed = near > 0 if apart.required else np.zeros(len(columns), dtype=np.bool_)
+    for level in APART_LEVELS:
+        firm = [m for m in mates if m.apart.required and m.apart.level == level]
+        if firm:
+            closed = closed | (_count(columns, level, firm) > 0)
     return closed, near
 
 
-def _at(columns: PoolColumns, level: str, mate: Mate) -> Bools:
-    return column_of(columns, level).among((str(getattr(mate, level)),))
+def _count(columns: PoolColumns, level: str, mates: Sequence[Mate]) -> Ints:
+    """How many of these are with each pool at a level."""
+    column = column_of(columns, level)
+    counts = np.zeros(len(column.values), dtype=np.int64)
+    for mate in mates:
+        code = column.index.get(getattr(mate, level))
+        if code is not None:
+            counts[code] += 1
+    return counts[column.codes] if len(columns) else np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,13 @@ def set_near(mates: Mates, one: Carrier) -> None:
 
 def mates_after(round_: Round) -> tuple[Mate, ...]:
     """Those who hold places after a round, with those that it has placed."""
-    return (*round_.snapshot.mates, *(mate for _, mate in _placed(round_)))
+    found, board = list(round_.snapshot.mates), round_.board
+    for row in _placed(round_, None).tolist():
+        job, end = round_.jobs[row], float(board.runs.end[row])
+        where, apart = round_.snapshot.routes[int(board.jobs.pool[row])].pool, job.demand.apart
+        assert apart is not None
+        found.append(mate_on(where, job.id, job.user, apart, end if end < inf else None))
+    return tuple(found)
 
 
 def near_then(round_: Round, row: int, pool: int) -> int | None:
@@ -204,27 +212,22 @@ def near_then(round_: Round, row: int, pool: int) -> int | None:
     not go by that.
     """
     klass = round_.classes[int(round_.board.jobs.klass[row])]
-    apart, user = klass.shape.demand.apart, klass.shape.user
+    apart, jobs = klass.shape.demand.apart, round_.board.jobs
     if apart is None or apart.required:
         return None
-    turn, columns = round_.board.jobs.turn, klass.judgment.columns
-    before = [
-        mate
-        for other, mate in _placed(round_)
-        if turn[other] < turn[row] and (mate.user, mate.apart.name) == (user, apart.name)
-    ]
-    return int(klass.near[pool] + nearness(columns, apart, before)[1][pool])
+    rows = _placed(round_, klass.shape.name)
+    before = rows[np.asarray(jobs.turn)[rows] < jobs.turn[row]]
+    codes = column_of(klass.judgment.columns, apart.level).codes
+    same = codes[np.asarray(jobs.pool)[before]] == codes[pool]
+    return int(klass.near[pool] + same.sum())
 
 
-def _placed(round_: Round) -> Iterator[tuple[int, Mate]]:
-    """The jobs with a name that a round has placed: their rows, and where they are."""
-    named = [c.near is not None for c in round_.classes]
-    if not any(named):
-        return
-    jobs = round_.board.jobs
-    for row, job in enumerate(round_.jobs):
-        pool, apart = int(jobs.pool[row]), job.demand.apart
-        if pool >= 0 and apart is not None:
-            end = float(round_.board.runs.end[row])
-            where = round_.snapshot.routes[pool].pool
-            yield row, mate_on(where, job.id, job.user, apart, end if end < inf else None)
+def _placed(round_: Round, name: Name | None) -> Ints:
+    """The rows of jobs of this name, or of any, that a round has placed."""
+    names = [c.shape.name for c in round_.classes]
+    wanted = np.array([n is not None and name in (None, n) for n in names], dtype=np.bool_)
+    if not wanted.any():
+        return np.empty(0, dtype=np.int64)
+    count, jobs = len(round_.jobs), round_.board.jobs
+    named = wanted[np.asarray(jobs.klass)[:count]]
+    return np.flatnonzero(named & (np.asarray(jobs.pool)[:count] >= 0))

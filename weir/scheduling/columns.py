@@ -6,6 +6,7 @@ equal codes, so a wish for any of some names is looked up once per name, not onc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -72,37 +73,33 @@ Labels = Coded[str]
 
 @dataclass(frozen=True, slots=True)
 class LabelSets:
-    """Some texts per row: `member[row, i]` says whether `names[i]` is among them."""
+    """Some texts per row. Many rows have the same ones: each set is looked at once."""
 
-    member: Bools
-    names: tuple[str, ...]
+    sets: Coded[tuple[str, ...]]
 
     @classmethod
-    def of(cls, sets: Sequence[Collection[str]]) -> Self:
-        names = tuple(sorted({name for texts in sets for name in texts}))
-        member = [[name in texts for name in names] for texts in sets]
-        return cls(np.array(member, dtype=np.bool_).reshape(len(sets), len(names)), names)
+    def of(cls, sets: Iterable[Collection[str]]) -> Self:
+        return cls(Coded.of(tuple(sorted(set(texts))) for texts in sets))
 
     def any_of(self, wanted: Collection[str]) -> Bools:
         """Rows that have at least one of `wanted`."""
-        columns = [i for i, name in enumerate(self.names) if name in wanted]
-        return np.asarray(self.member[:, columns].any(axis=1), dtype=np.bool_)
+        names = set(wanted)
+        hits = [not names.isdisjoint(texts) for texts in self.sets.values]
+        return np.array(hits, dtype=np.bool_)[self.sets.codes]
 
     def of_row(self, row: int) -> tuple[str, ...]:
-        return tuple(n for n, has in zip(self.names, self.member[row], strict=True) if has)
+        return self.sets.of_row(row)
 
     def counts(self, rows: Ints) -> Iterator[tuple[str, int]]:
         """The names of these rows, each with how many have it; "" for rows without any."""
-        some = self.member[rows]
-        for name, count in zip(self.names, some.sum(axis=0).tolist(), strict=True):
-            if count:
-                yield name, int(count)
-        bare = int((~some.any(axis=1)).sum())
-        if bare:
-            yield "", bare
+        found: Counter[str] = Counter()
+        for texts, count in self.sets.counts(rows):
+            for text in texts or ("",):
+                found[text] += count
+        yield from found.items()
 
     def take(self, rows: Ints) -> Self:
-        return type(self)(self.member[rows], self.names)
+        return type(self)(self.sets.take(rows))
 
 
 @dataclass(frozen=True, slots=True)
