@@ -108,11 +108,11 @@ def test_a_source_that_answers_garbage_gives_nothing(answer: httpx.Response) -> 
 
 def test_one_expression_that_fails_keeps_no_other_from_being_asked() -> None:
     def answer(promql: str) -> object:
-        return {"status": "error", "error": "no"} if "TEMP" in promql else vector(1)
+        return {"status": "error", "error": "no"} if "FB_FREE" in promql else vector(1)
 
     look = probe(answer, "dcgm").look(0)
     assert len(told(look)) == len(MAPPINGS["dcgm"]) - 1
-    assert "device_temperature" in look.said[0]
+    assert "device_memory_total" in look.said[0]
     assert left_out(look) == 1
     assert left_out(probe(lambda _: vector(1), "dcgm").look(0)) == 0
 
@@ -141,7 +141,10 @@ DCGM_FI_DEV_XID_ERRORS{gpu="0"} 0
     with victoria_up(tmp_path) as url:
         put_text(url, labeled(text, "x", now - 5))
         found = PrometheusProbe(settings("dcgm").model_copy(update={"url": url})).look(now)
-    assert told(found) == {("devices_health", "healthy"): 1.0}
+    assert told(found) == {
+        ("devices_health", "healthy"): 1.0,
+        ("devices_health", "unhealthy"): 0.0,
+    }
 
 
 @pytest.mark.real
@@ -180,7 +183,12 @@ def test_mappings_give_metrics_that_there_are(name: str) -> None:
         assert part == "gbps" or refusal(metric, part) is None
         for matching in ("", 'job="x"', 'job="x",'):
             filled = expression(template, matching, 120)
-            assert "$" not in filled and ",}" not in filled and "{," not in filled
+            assert (
+                "$S" not in filled
+                and "$W" not in filled
+                and ",}" not in filled
+                and "{," not in filled
+            )
 
 
 # What each vendor's exporter says, in its own units: two devices, one of them blank or ill.
@@ -230,6 +238,7 @@ npu_chip_info_health_status{id="1"} -1
             ("device_power", ""): 350.2,
             ("device_temperature", ""): 55.0,
             ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 0.0,
             ("devices_health", "unknown"): 1.0,
         },
     ),
@@ -271,6 +280,7 @@ gpu_health{gpu_id="0"} 1
             ("device_power", ""): 700.0,
             ("device_temperature", ""): 70.0,
             ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 0.0,
         },
     ),
 }
