@@ -11,7 +11,7 @@ import pytest
 from tests.agent.fakes import ScriptedExecutor, ScriptedParent, an_order, until
 from weir.agent.agent import Agent
 from weir.agent.pace import Pace
-from weir.agent.probing import Probing, places
+from weir.agent.probing import Names, Probing
 from weir.agent.spool import Spool
 from weir.core.errors import NotReady
 from weir.core.lifecycle import RunEvent
@@ -21,7 +21,7 @@ from weir.wire.pools import PoolFields, Shape
 from weir.wire.samples import points_of
 
 NOW = 1_700_000_105.0
-NAMES = places("CN.S1.C1-E", {"gpu": "CN.S1.C1.P1-X"})
+NAMES = Names("CN.S1.C1-E", {"gpu": "CN.S1.C1.P1-X"})
 
 
 class Scripted:
@@ -70,11 +70,13 @@ def test_places_have_names() -> None:
     assert NAMES("cluster") == "CN.S1.C1-E"
     assert NAMES("pool/gpu") == "CN.S1.C1.P1-X"
     assert NAMES("pool/other") is None, "its identifier has not been issued yet"
+    assert NAMES("pool/gpu/n1") == "CN.S1.C1.P1-X/n1"
+    assert NAMES("pool/other/n1") is None
     assert NAMES("host/a") == "CN.S1.C1-E/a"
     assert NAMES("link/CN-F") == "CN.S1.C1-E>CN-F"
     site = NAMES("site")
     assert site is not None and site.startswith("CN.S1-")
-    assert places("CN.R1-K", {})("site") is None
+    assert Names("CN.R1-K", {})("site") is None
 
 
 def test_a_look_is_kept_for_every_parent(spool: Spool, tmp_path: Path) -> None:
@@ -84,9 +86,46 @@ def test_a_look_is_kept_for_every_parent(spool: Spool, tmp_path: Path) -> None:
     probe = Scripted(Look([good, *bad, good]))
     probing = Probing([probe], [spool, other], lambda: NAMES, lambda: NOW, lambda: told.append(1))
     probing.look(probe, NOW)
-    expected = [("CN.S1.C1.P1-X", "it_power", 1_700_000_100, 5.0)]
-    assert kept(spool) == kept(other) == expected
+    expected = [
+        ("CN.S1.C1-E", "probe_left_out", 1_700_000_100, 3.0),
+        ("CN.S1.C1.P1-X", "it_power", 1_700_000_100, 5.0),
+    ]
+    assert sorted(kept(spool)) == sorted(kept(other)) == expected
     assert (probe.times_kept, len(told)) == (1, 1)
+
+
+def left_out(spool: Spool) -> list[float]:
+    return [value for _, metric, _, value in kept(spool) if metric == "probe_left_out"]
+
+
+def test_what_is_left_out_is_counted_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pool that there is none of, and values that no metric has; until they end."""
+    bad = [Sample("it_power", 1.0, "pool/typo")] * 3 + [
+        Sample("probe_up", float(n), part=f"p{n}") for n in range(500)
+    ]
+    own = Sample("probe_left_out", 7.0, part="scripted")
+    fine = Look([Sample("it_power", 5.0)])
+    probe = Scripted(Look(bad), Look([*bad, own]), fine, fine, Look(bad))
+    spools = [Spool(tmp_path / "samples.db")]
+    probing = Probing([probe], spools, lambda: NAMES, lambda: NOW, lambda: None)
+    counts = []
+    for number in range(5):
+        probing.look(probe, NOW)
+        counts.append(left_out(spools[0]))
+        spools[0] = Spool(tmp_path / f"{number}.db")
+    assert counts == [[501.0], [508.0], [0.0], [], [501.0]]
+    said = [r.message for r in caplog.records]
+    assert len(said) == 4, "two reasons, each said again after an end"
+    assert sum("pool/typo" in line for line in said) == 2
+
+
+def test_before_any_pool_has_a_name_nothing_is_left_out(spool: Spool) -> None:
+    probe = Scripted(Look([Sample("it_power", 1.0, "pool/gpu"), Sample("it_power", 2.0)]))
+    early = Names("CN.S1.C1-E", {})
+    Probing([probe], [spool], lambda: early, lambda: NOW, lambda: None).look(probe, NOW)
+    assert kept(spool) == [("CN.S1.C1-E", "it_power", 1_700_000_100, 2.0)]
 
 
 def test_whether_sources_answer_is_told(spool: Spool) -> None:

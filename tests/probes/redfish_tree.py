@@ -100,16 +100,23 @@ def tree() -> Tree:
 
 
 @contextmanager
-def controller(pages: Tree, user: str, password: str) -> Iterator[str]:
-    """Its URL. Whoever does not say who they are is turned away."""
+def controller(
+    pages: Tree, user: str, password: str, together: threading.Barrier | None = None
+) -> Iterator[str]:
+    """Its URL. Whoever does not say who they are is turned away; a page that is a number is the
+    status of the answer. `together`: the list of chassis waits for others who are asked for it.
+    """
     secret = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path)
+            if together is not None and self.path == f"{ROOT}/Chassis":
+                together.wait()
             allowed = self.headers.get("Authorization") == secret
             body = json.dumps(page).encode()
-            self.send_response(401 if not allowed else 404 if page is None else 200)
+            status = 404 if page is None else page if isinstance(page, int) else 200
+            self.send_response(status if allowed else 401)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -21,7 +22,7 @@ from weir.probes.base import MAX_SAMPLES, Look, Probe, Sample
 from weir.probes.command import CommandProbe
 from weir.probes.executor import ExecutorProbe
 from weir.probes.federated import FederatedProbe
-from weir.probes.host import HostProbe
+from weir.probes.host import HostProbe, is_port
 from weir.probes.link import LinkProbe
 from weir.probes.openmetrics import parse
 from weir.probes.redfish import RedfishProbe
@@ -68,13 +69,86 @@ def test_a_machine_that_is_no_pool_is_a_host() -> None:
     assert ("storage_total", "") not in values(look)
 
 
-def test_a_counter_that_was_reset_gives_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+COUNTERS = psutil.net_io_counters()
+
+
+def ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **hardware: bool) -> None:
+    """A machine with these interfaces; those that are hardware have a device."""
+    for name, real in hardware.items():
+        (tmp_path / name / "device").mkdir(parents=True) if real else (tmp_path / name).mkdir()
+    monkeypatch.setattr("weir.probes.host.INTERFACES", tmp_path)
+
+
+def counters(monkeypatch: pytest.MonkeyPatch, **sent: int) -> None:
+    found = {n: COUNTERS._replace(bytes_sent=s, bytes_recv=2 * s) for n, s in sent.items()}
+    monkeypatch.setattr(psutil, "net_io_counters", lambda pernic: found)
+
+
+def test_only_hardware_has_ports_and_traffic(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = {"eth0": True, "eth1": True, "bond0": False, "team0": False, "storage": False}
+    ports(monkeypatch, tmp_path, **names, vf0=True)
+    (tmp_path / "vf0" / "device" / "physfn").mkdir()
+    up = psutil.net_if_stats()["lo"]._replace(isup=True, speed=25_000)
+    monkeypatch.setattr(psutil, "net_if_stats", lambda: dict.fromkeys([*names, "vf0"], up))
     probe = HostProbe(HostProbeSettings())
+    counters(monkeypatch, **dict.fromkeys([*names, "vf0"], 1000))
     probe.look(0.0)
-    nothing = {"eth0": psutil.net_io_counters()._replace(bytes_sent=0, bytes_recv=0)}
-    probe._traffic = (0.0, 5, 5)
-    monkeypatch.setattr(psutil, "net_io_counters", lambda pernic: nothing)
+    counters(monkeypatch, **dict.fromkeys([*names, "vf0", "eth2"], 2000))
+    found = values(probe.look(10.0))
+    assert found[("network_sent", "")] == 2 * 100
+    assert found[("network_received", "")] == 2 * 200
+    assert found[("network_ports", "25")] == 2
+    monkeypatch.setattr("weir.probes.host.INTERFACES", tmp_path / "none")
+    by_name = ["bond0", "team0", "eth0.100", "vlan7", "br0", "wg0", "tun0", "lo"]
+    assert [n for n in (*by_name, "eth0", "en0", "ib0") if is_port(n)] == ["eth0", "en0", "ib0"]
+
+
+def test_a_counter_that_was_reset_gives_no_rate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ports(monkeypatch, tmp_path, eth0=True)
+    probe = HostProbe(HostProbeSettings())
+    counters(monkeypatch, eth0=1000)
+    probe.look(0.0)
+    counters(monkeypatch, eth0=5)
     assert ("network_sent", "") not in values(probe.look(10.0))
+    monkeypatch.setattr(psutil, "net_io_counters", lambda pernic: {})
+    assert ("network_sent", "") not in values(probe.look(20.0)), "no port is not no traffic"
+
+
+def test_cpu_in_use_is_known_from_the_second_look_whichever_thread_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probe = HostProbe(HostProbeSettings())
+    times = psutil.cpu_times()
+
+    def passed(user: float, idle: float) -> None:
+        now = times._replace(user=times.user + user, idle=times.idle + idle)
+        monkeypatch.setattr(psutil, "cpu_times", lambda: now)
+
+    def look() -> float | None:
+        with ThreadPoolExecutor(1) as other:
+            found = values(other.submit(probe.look, 0.0).result())
+        return found.get(("cpu_busy", ""))
+
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
+    passed(user=0, idle=0)
+    assert look() is None, "there is nothing to compare with yet"
+    passed(user=30, idle=10)
+    assert look() == pytest.approx(6.0)
+    assert look() is None, "no time has passed"
+
+
+def test_mount_points_of_one_file_system_count_once(tmp_path: Path) -> None:
+    one = HostProbe(HostProbeSettings(disks=(str(tmp_path),))).look(0.0)
+    two = HostProbe(HostProbeSettings(disks=(str(tmp_path), str(tmp_path.parent)))).look(0.0)
+    assert values(two)[("storage_total", "")] == values(one)[("storage_total", "")]
+    gone = HostProbe(HostProbeSettings(disks=("/", str(tmp_path / "gone")))).look(0.0)
+    assert ("storage_total", "") not in values(gone)
+    assert "gone" in gone.said[0]
+    assert ("memory_seen", "") in values(gone)
 
 
 def test_what_the_resource_manager_says_is_held() -> None:
@@ -237,15 +311,25 @@ def redfish(pages: dict[str, object], *urls: str) -> RedfishProbe:
 def test_power_of_chassis_by_either_schema() -> None:
     probe = redfish(REDFISH)
     look = probe.look(0.0)
-    assert list(look.samples) == [Sample("it_power", 474.5, "pool/gpu")]
+    assert list(look.samples) == [
+        Sample("it_power", 474.5, "pool/gpu"),
+        Sample("it_power", 474.5, "pool/gpu/bmc"),
+        Sample("probe_left_out", 0.0, "cluster", "redfish"),
+    ]
     check(probe, look)
 
 
-def test_half_of_a_sum_is_unknown() -> None:
+def power(look: Look) -> dict[str, float]:
+    return {s.place: s.value for s in look.samples if s.metric == "it_power"}
+
+
+def test_half_of_a_sum_is_unknown_and_the_host_s_is_known() -> None:
     look = redfish(REDFISH, "https://bmc", "https://away").look(0.0)
-    assert (list(look.samples), len(look.said)) == ([], 1)
+    assert power(look) == {"pool/gpu/bmc": 474.5}
+    assert values(look)[("probe_left_out", "redfish")] == 1
+    assert len(look.said) == 1
     null = REDFISH | {"/redfish/v1/Chassis/1/EnvironmentMetrics": {"PowerWatts": None}}
     null |= {"/redfish/v1/Chassis/2": {}}
-    assert redfish(null).look(0.0).samples == []
+    assert power(redfish(null).look(0.0)) == {}
     with pytest.raises(Unreachable):
         redfish({}, "https://away").look(0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -346,6 +347,87 @@ def test_a_source_that_is_away_is_said_to_be() -> None:
 
     with pytest.raises(Unreachable, match="does not answer"):
         PrometheusProbe(settings("dcgm"), httpx.MockTransport(away)).look(0)
+
+
+def test_an_expression_that_is_slow_keeps_no_other_from_being_asked() -> None:
+    def answer(promql: str) -> object:
+        if "FB_FREE" in promql:
+            raise httpx.ReadTimeout("slow")
+        return vector(1)
+
+    look = probe(answer, "dcgm").look(0)
+    assert {m for m, _ in told(look)} == {m for m, *_ in MAPPINGS["dcgm"]} - {"device_memory_total"}
+    assert "device_memory_total: no answer within 10 s" in look.said
+    assert left_out(look) == 1
+
+
+def test_a_source_that_is_slow_throughout_is_asked_less_at_a_look_and_all_in_turn() -> None:
+    asked: list[str] = []
+
+    def answer(promql: str) -> object:
+        asked.append(promql)
+        if len(asked) > 2:
+            raise httpx.ReadTimeout("slow")
+        return vector(1)
+
+    of = probe(answer, "dcgm")
+    look = of.look(0)
+    assert (len(asked), left_out(look)) == (5, len(MAPPINGS["dcgm"]) - 2)
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="answers nothing"):
+            of.look(0)
+    assert len(set(asked)) == len(MAPPINGS["dcgm"])
+
+
+def with_login(handle: Callable[[str], bool], **login: object) -> PrometheusProbe:
+    """A source that lets in those whose header is accepted."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        good = handle(request.headers.get("Authorization", ""))
+        return httpx.Response(200, json=vector(1)) if good else httpx.Response(401, text="no")
+
+    of = settings("kepler").model_copy(update=login)
+    return PrometheusProbe(of, httpx.MockTransport(answer))
+
+
+def test_a_token_that_was_replaced_is_taken(tmp_path: Path) -> None:
+    file, valid, heard = tmp_path / "token", ["one"], list[str]()
+    file.write_text("one\n")
+
+    def accepts(header: str) -> bool:
+        heard.append(header)
+        return header == f"Bearer {valid[0]}"
+
+    of = with_login(accepts, token_file=file)
+    assert told(of.look(0)) == {("it_power", ""): 1.0}
+    valid[0] = "two"
+    with pytest.raises(Unreachable):
+        of.look(0)
+    file.write_text("two\n")
+    kept = file.stat()
+    assert told(of.look(0)) == {("it_power", ""): 1.0}
+    valid[0] = "six"  # as long as before, at the same time: only the 401 tells that it is another
+    file.write_text("six\n")
+    os.utime(file, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert told(of.look(0)) == {("it_power", ""): 1.0}
+    assert heard[-2:] == ["Bearer two", "Bearer six"]
+    file.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        of.look(0)
+
+
+def test_a_user_has_a_password(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    header = httpx.BasicAuth("monitor", "secret")._auth_header
+    login = {"user": "monitor", "password_file": file}
+    assert told(with_login(header.__eq__, **login).look(0)) == {("it_power", ""): 1.0}
+    for wrong in ({"user": "monitor"}, {"password_file": file}, {**login, "token_file": file}):
+        with pytest.raises(BadInput) as failed:
+            with_login(header.__eq__, **wrong)
+        assert len(failed.value.mistakes) == 1
+    with pytest.raises(BadInput, match="has no certificates"):
+        with_login(header.__eq__, ca_file=file)
 
 
 def test_answers_are_json_as_prometheus_writes_it() -> None:

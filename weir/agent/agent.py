@@ -17,7 +17,7 @@ from pathlib import Path
 from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
 from weir.agent.journal import Entry, Journal
 from weir.agent.pace import END_COUNTS, PACE, Pace
-from weir.agent.probing import Names, Probing, places
+from weir.agent.probing import Names, Probing
 from weir.agent.restore import Restorer
 from weir.agent.spool import Spool
 from weir.agent.uplink import Uplink
@@ -159,7 +159,7 @@ class Agent:
         return any(u.busy for u in self._uplinks if u.url == url)
 
     def _names(self) -> Names:
-        return places(self._uplinks[0].cluster, self._journal.identifiers)
+        return Names(self._uplinks[0].cluster, self._journal.identifiers)
 
     def _note_restored(self, run: str, why_not: str) -> None:
         self._restored.put((run, why_not))

@@ -3,6 +3,9 @@
 Looks come at whole multiples of a probe's interval, so that a bucket of ten seconds has at most one
 sample of each series. What a look gave goes into the spools of all parents. Whether a probe's
 source answers, and how old its newest answer is, is told by a thread that asks no source.
+
+A value that a metric can't have, and one of a place that has no name here, is left out: counted in
+`probe_left_out`, and said once for as long as it goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from weir.agent.spool import Spool
 from weir.core.errors import WeirError
@@ -22,12 +26,36 @@ from weir.wire.samples import MAX_POINTS, Point, pack
 log = logging.getLogger(__name__)
 
 NARROWEST = WIDTHS[0]
+LEFT_OUT = "probe_left_out"
 TELL_S = 30.0
 """How often it is told whether the sources answer."""
 
 
-Names = Callable[[str], str | None]
-"""The identifier of a place (`weir.probes.base`), if it has one by now."""
+NAMED = 5
+"""So many places are named where some have no identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How places (`weir.probes.base`) are called in a cluster; its pools' identifiers by name."""
+
+    cluster: str
+    pools: Mapping[str, str]
+
+    def __call__(self, place: str) -> str | None:
+        """The identifier of a place; None for one that there is none of, or not yet."""
+        kind, slash, name = place.partition("/")
+        if not slash:
+            if place == SITE:
+                return _site(self.cluster)
+            return self.cluster if place == CLUSTER else place
+        if kind == "pool":
+            own, of_host, host = name.partition("/")
+            found = self.pools.get(own)
+            return f"{found}/{host}" if found and of_host else found
+        if kind == "host":
+            return f"{self.cluster}/{name}"
+        return f"{self.cluster}>{name}" if kind == "link" else place
 
 
 class Probing:
@@ -47,6 +75,7 @@ class Probing:
         self._begun = now()
         self._answered: dict[str, float] = {}
         self._failing: dict[str, str] = {}
+        self._left_out: dict[str, frozenset[str]] = {}
 
     def start(self) -> None:
         """Begin to look."""
@@ -107,15 +136,8 @@ class Probing:
         for said in look.said:
             log.warning("the probe %s: %s", name, said)
         begin, name_of = start_of(at, NARROWEST), self._names()
-        points = []
-        for sample in look.samples:
-            wrong = _wrong(sample)
-            subject = None if wrong else name_of(sample.place)
-            if wrong:
-                log.warning("the probe %s: %s", name, wrong)
-            elif subject is not None:
-                key = Key(subject, sample.metric, sample.part)
-                points.append(Point(key, begin, single(sample.value)))
+        points, refused = _sorted(look.samples, name_of, begin)
+        points += self._count(name, look.samples, refused, name_of, begin)
         # A series that stands twice in one look is one series: the last value counts.
         distinct = list({p.key: p for p in points}.values())
         blocks = [
@@ -126,6 +148,30 @@ class Probing:
             for spool in self._spools:
                 spool.put([*blocks, *look.blocks], look.gaps)
             self._tell()
+
+    def _count(
+        self,
+        name: str,
+        samples: Sequence[Sample],
+        refused: Sequence[_Refused],
+        name_of: Names,
+        begin: int,
+    ) -> list[Point]:
+        """How many values were left out, beside those the probe says; a reason is said once."""
+        reasons = dict[str, list[str]]()
+        for what, why in refused:
+            reasons.setdefault(what, []).append(why)
+        before = self._left_out.get(name, frozenset())
+        self._left_out[name] = frozenset(reasons)
+        for what in reasons.keys() - before:
+            said = ", ".join(list(dict.fromkeys(reasons[what]))[:NAMED])
+            log.warning("the probe %s: %d values are left out: %s", name, len(reasons[what]), said)
+        if not refused and not before:
+            return []
+        own = [s for s in samples if (s.metric, s.part) == (LEFT_OUT, name)]
+        [counted] = own[-1:] or [Sample(LEFT_OUT, 0.0, part=name)]
+        more = replace(counted, value=counted.value + len(refused))
+        return _sorted([more], name_of, begin)[0]
 
     def _tell_on(self) -> None:
         while not self._stopped.wait(TELL_S - self._now() % TELL_S):
@@ -156,28 +202,37 @@ class Probing:
         return samples
 
 
-def places(cluster: str, pools: Mapping[str, str]) -> Names:
-    """How places are called in a cluster whose pools have these identifiers by name."""
-
-    def name_of(place: str) -> str | None:
-        kind, slash, name = place.partition("/")
-        if not slash:
-            if place == SITE:
-                return _site(cluster)
-            return cluster if place == CLUSTER else place
-        if kind == "pool":
-            return pools.get(name)
-        if kind == "host":
-            return f"{cluster}/{name}"
-        return f"{cluster}>{name}" if kind == "link" else place
-
-    return name_of
-
-
 def _site(cluster: str) -> str | None:
     """The site of a cluster; None for a link, which stands for a domain."""
     found = parse(cluster)
     return found.parent if found.kind is Kind.CLUSTER else None
+
+
+_Refused = tuple[str, str]
+"""A value that is left out: by what it is grouped, and why."""
+
+NO_NAME = "place"
+
+
+def _sorted(
+    samples: Sequence[Sample], name_of: Names, begin: int
+) -> tuple[list[Point], list[_Refused]]:
+    """The samples as points of a bucket, and those that are none.
+
+    As long as no pool has been named nobody knows which there are: what is of one waits.
+    """
+    points, refused = [], []
+    for sample in samples:
+        wrong = _wrong(sample)
+        subject = None if wrong else name_of(sample.place)
+        if wrong:
+            refused.append((sample.metric, wrong))
+        elif subject is not None:
+            key = Key(subject, sample.metric, sample.part)
+            points.append(Point(key, begin, single(sample.value)))
+        elif name_of.pools or sample.place == SITE:
+            refused.append((NO_NAME, f"nothing here is called {sample.place}"))
+    return points, refused
 
 
 def _wrong(sample: Sample) -> str | None:

@@ -27,7 +27,7 @@ MAX_SAMPLES = 10_000
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A value of a metric now. `place` is `cluster`, `site`, `pool/NAME`, `host/NAME`,
-    `link/DOMAIN` or an identifier; the agent knows what it is called.
+    `pool/NAME/HOST`, `link/DOMAIN` or an identifier; the agent knows what it is called.
     """
 
     metric: str
@@ -66,6 +66,14 @@ class Probe(Protocol):
 def pool(name: str) -> str:
     """The place of a pool by its name in this cluster."""
     return f"pool/{name}"
+
+
+def host(name: str, of: str = CLUSTER) -> str:
+    """The place of one host by its name: of a pool, or of the cluster. Signs that no subject has
+    become dashes.
+    """
+    own = "".join(c if c.isascii() and (c.isalnum() or c in "._:-") else "-" for c in name)[:63]
+    return f"{'host' if of == CLUSTER else of}/{own or 'host'}"
 
 
 def known(metric: str, value: float | None, place: str = CLUSTER, part: str = "") -> list[Sample]:

@@ -1,35 +1,50 @@
-"""This machine, by psutil: what of its CPU and memory is in use, its disks, ports and traffic."""
+"""This machine, by psutil: what of its CPU and memory is in use, its disks, ports and traffic.
+
+Laws:
+- What is told as a rate is of the time since the look before: the first look has none.
+- Ports are hardware: what is built on top of them (bonds, VLANs, bridges, pairs, virtual functions)
+  would count the same bytes again.
+- Mount points of one file system count once. One that is not there leaves storage unknown: the
+  others are not the whole.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections import Counter
+from pathlib import Path
 
 import psutil
 
-from weir.probes.base import Look, Sample, known, pool
+from weir.probes.base import Look, Sample, host, known, pool
 from weir.wire.probes import HostProbeSettings
 
-VIRTUAL = re.compile(r"lo|veth|docker|br-|virbr|tun|tap|cni|flannel|cali|dummy|bond")
-"""Interfaces that are no ports of the machine."""
+VIRTUAL = re.compile(
+    r"(lo|veth|docker|br-|br\d|virbr|tun|tap|cni|flannel|cali|cilium|dummy|bond|team|vlan|vxlan|wg|ifb"
+    r"|utun|awdl|llw|bridge|gif|stf|anpi)|.*[.@]"
+)
+"""Interfaces that are no ports, by their names: where the system does not say what is hardware."""
+
+INTERFACES = Path("/sys/class/net")
+"""Where Linux says it: hardware has a `device` there, and a virtual function a `physfn` below."""
 
 
 class HostProbe:
-    """One machine. The first look has no rates: there is nothing to compare with yet."""
+    """One machine."""
 
     def __init__(self, settings: HostProbeSettings) -> None:
         self.name, self.interval_s = settings.name, settings.interval_s
-        own = "".join(c if c.isalnum() or c in "._:-" else "-" for c in platform.node()) or "host"
-        self._place = pool(settings.pool) if settings.pool else f"host/{own[:63]}"
+        self._place = pool(settings.pool) if settings.pool else host(platform.node())
         self._disks = settings.disks
-        self._traffic: tuple[float, int, int] | None = None
-        psutil.cpu_percent(None)
+        self._traffic: tuple[float, dict[str, tuple[int, int]]] | None = None
+        self._times: tuple[float, float] | None = None
 
     def look(self, now: float) -> Look:
         """CPU since the last look, memory, disks, ports and traffic."""
-        samples = [*self._compute(), *self._storage(), *self._network(now)]
-        return Look(samples)
+        stored, said = self._storage()
+        return Look([*self._compute(), *stored, *self._network(now)], said=said)
 
     def kept(self) -> None:
         """Nothing to do."""
@@ -42,35 +57,57 @@ class HostProbe:
         memory = psutil.virtual_memory()
         return [
             *known("cpu_seen", cores or None, self._place),
-            *known("cpu_busy", cores * psutil.cpu_percent(None) / 100, self._place),
+            *known("cpu_busy", self._busy(cores), self._place),
             *known("memory_seen", memory.total, self._place),
             *known("memory_used", memory.total - memory.available, self._place),
         ]
 
-    def _storage(self) -> list[Sample]:
+    def _busy(self, cores: int) -> float | None:
+        """Cores that computed since the look before; None at the first, and without time passed.
+
+        psutil's own `cpu_percent` compares with what the calling thread saw last, and says 0.0
+        where that was nothing.
+        """
+        times = psutil.cpu_times()
+        # The time of guests is in that of users already.
+        spent = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        before, self._times = self._times, (spent, idle)
+        if before is None or spent <= before[0]:
+            return None
+        share = 1 - (idle - before[1]) / (spent - before[0])
+        return cores * min(1.0, max(0.0, share))
+
+    def _storage(self) -> tuple[list[Sample], list[str]]:
         total = used = 0
+        seen = set()
         for disk in self._disks:
-            usage = psutil.disk_usage(disk)
-            total, used = total + usage.total, used + usage.used
+            try:
+                of = os.stat(disk).st_dev
+                usage = psutil.disk_usage(disk)
+            except OSError as error:
+                return [], [f"{disk} tells nothing of its storage: {error.strerror}"]
+            if of not in seen:
+                total, used = total + usage.total, used + usage.used
+                seen.add(of)
         if not self._disks:
-            return []
-        return [
-            *known("storage_total", total, self._place),
-            *known("storage_used", used, self._place),
-        ]
+            return [], []
+        stored = known("storage_total", total, self._place)
+        return [*stored, *known("storage_used", used, self._place)], []
 
     def _network(self, now: float) -> list[Sample]:
         counters = psutil.net_io_counters(pernic=True)
-        real = {name: c for name, c in counters.items() if not VIRTUAL.match(name)}
-        received = sum(c.bytes_recv for c in real.values())
-        sent = sum(c.bytes_sent for c in real.values())
-        before, self._traffic = self._traffic, (now, received, sent)
+        real = {n: (c.bytes_recv, c.bytes_sent) for n, c in counters.items() if is_port(n)}
+        before, self._traffic = self._traffic, (now, real)
         samples = []
-        # A counter that went back was reset: what passed meanwhile is unknown.
-        if before is not None and now > before[0] and received >= before[1] and sent >= before[2]:
-            seconds = now - before[0]
-            samples += known("network_received", (received - before[1]) / seconds, self._place)
-            samples += known("network_sent", (sent - before[2]) / seconds, self._place)
+        if before is not None and (seconds := now - before[0]) > 0:
+            # An interface whose counter went back was reset: what passed meanwhile is unknown.
+            both = [(real[n], old) for n, old in before[1].items() if n in real]
+            passed = [(new[0] - old[0], new[1] - old[1]) for new, old in both]
+            if passed and all(received >= 0 and sent >= 0 for received, sent in passed):
+                received, sent = (sum(amounts) / seconds for amounts in zip(*passed, strict=True))
+                samples += known("network_received", received, self._place)
+                samples += known("network_sent", sent, self._place)
         stats = psutil.net_if_stats()
         speeds = Counter(
             s.speed for name, s in stats.items() if name in real and s.isup and s.speed > 0
@@ -78,3 +115,11 @@ class HostProbe:
         for mbit, ports in sorted(speeds.items()):
             samples += known("network_ports", ports, self._place, f"{mbit / 1000:g}")
         return samples
+
+
+def is_port(name: str) -> bool:
+    """Whether an interface is a port of the machine."""
+    if INTERFACES.is_dir():
+        device = INTERFACES / name / "device"
+        return device.exists() and not (device / "physfn").exists()
+    return VIRTUAL.match(name) is None

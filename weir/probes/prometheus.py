@@ -1,7 +1,8 @@
 """A center's own Prometheus or VictoriaMetrics, asked in PromQL for what Weir's metrics are.
 
-An expression that gives nothing is unknown. One that fails keeps no other from being asked; if all
-fail the source is away.
+An expression that gives nothing is unknown. One that fails, or takes too long, keeps no other from
+being asked; if all fail, or no connection is to be had, the source is away. After SLOW of them have
+taken too long the others wait for the next look, which begins with them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ from weir.client.problems import NotUnderstood, Unreachable
 from weir.core.errors import BadInput, Mistake, WeirError
 from weir.core.metrics import METRICS
 from weir.probes.base import CLUSTER, SITE, Look, Sample, bounded, known, pool
+from weir.probes.credentials import FromFile, connect
 from weir.probes.prometheus_mappings import MAPPINGS, expression
 from weir.wire.probes import PrometheusProbeSettings, PromPool
 
 MAX_ANSWER = 4 * 2**20
+
+SLOW = 3
+"""So many expressions of one look may run out of time: a probe has to come to an end."""
+
+
+class NoConnection(Unreachable):
+    """The source can't be reached at all: no other expression fares better."""
 
 
 class PrometheusProbe:
@@ -31,24 +40,31 @@ class PrometheusProbe:
         self.name, self.interval_s = settings.name, settings.interval_s
         self._settings = settings
         self._url = settings.url.rstrip("/")
-        headers = {}
-        if settings.token_file is not None:
-            secret = settings.token_file.read_text(encoding="utf-8").strip()
-            headers["Authorization"] = f"Bearer {secret}"
-        self._http = httpx.Client(
-            timeout=settings.timeout_s, headers=headers, transport=transport, trust_env=False
-        )
-        self._asked = [line for p in settings.pools for line in _lines(p, settings.window_s)]
         check(settings)
+        self._http = connect(settings.timeout_s, _auth(settings), settings.ca_file, transport)
+        self._asked = [line for p in settings.pools for line in _lines(p, settings.window_s)]
+        self._first = 0
 
     def look(self, now: float) -> Look:
         """Every expression, as of the source's now."""
         samples: list[Sample] = []
         failed: list[str] = []
-        for metric, part, promql, scale, place in self._asked:
+        slow = 0
+        asked = [*self._asked[self._first :], *self._asked[: self._first]]
+        for turn, (metric, part, promql, scale, place) in enumerate(asked):
+            if slow == SLOW:
+                failed += [
+                    f"{metric}: not asked, the source is too slow" for metric, *_ in asked[turn:]
+                ]
+                self._first = (self._first + turn) % len(asked)
+                break
             try:
                 found = self._ask(promql)
-            except Unreachable:
+            except httpx.TimeoutException:
+                slow += 1
+                failed.append(f"{metric}: no answer within {self._settings.timeout_s:g} s")
+                continue
+            except NoConnection:
                 raise
             except WeirError as error:
                 failed.append(f"{metric}: {error.detail}")
@@ -75,8 +91,12 @@ class PrometheusProbe:
             ) as answer:
                 body = b"".join(_bounded(answer))
                 status = answer.status_code
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NoConnection(f"{self._url} does not answer: {error}") from None
+        except httpx.TimeoutException:
+            raise
         except httpx.RequestError as error:
-            raise Unreachable(f"{self._url} does not answer: {error}") from None
+            raise Unreachable(f"{self._url} broke off its answer: {error}") from None
         try:
             said = httpx.Response(status, content=body).json()
         except ValueError:
@@ -85,6 +105,14 @@ class PrometheusProbe:
             detail = said.get("error", "") if isinstance(said, dict) else ""
             raise NotUnderstood(f"{self._url} answered {status}: {str(detail)[:300]}")
         return list(_values(said.get("data")))
+
+
+def _auth(settings: PrometheusProbeSettings) -> FromFile | None:
+    if settings.token_file is not None:
+        return FromFile(settings.token_file)
+    if settings.password_file is not None:
+        return FromFile(settings.password_file, settings.user)
+    return None
 
 
 def _bounded(answer: httpx.Response) -> Iterator[bytes]:
@@ -124,8 +152,14 @@ def _lines(of: PromPool, window_s: int) -> Iterator[_Line]:
 
 
 def check(settings: PrometheusProbeSettings) -> None:
-    """Raise `BadInput` with every mapping and metric that there is none of."""
+    """Raise `BadInput` with every mapping and metric that there is none of, and half of a login."""
     mistakes = []
+    if bool(settings.user) != (settings.password_file is not None):
+        where = f"probes.{settings.name}.{'password_file' if settings.user else 'user'}"
+        mistakes.append(Mistake(where, "is missing: a user has a password_file, and it a user"))
+    if settings.token_file is not None and settings.password_file is not None:
+        where = f"probes.{settings.name}.token_file"
+        mistakes.append(Mistake(where, "stands beside a password_file: give one of the two"))
     for n, of in enumerate(settings.pools):
         where = f"probes.{settings.name}.pools[{n}]"
         mistakes += [

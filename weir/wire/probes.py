@@ -62,6 +62,9 @@ class PrometheusProbeSettings(Wire):
     interval_s: Interval = 15
     url: str
     token_file: Path | None = None
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = Field(None, description="whose certificate the source has")
     timeout_s: Timeout = 10
     window_s: Annotated[int, Field(ge=10, le=3600)] = Field(
         120, description="over what time rates are taken: at least four scrapes"
