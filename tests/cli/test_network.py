@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.cli.builders import NOW, SITE, a_pool, weir
 from tests.client.builders import FakeServer
 from weir.core.identifiers import root
 from weir.wire.jobs import ClusterAnswer, IdentifierAnswer, IndicatorAnswer
-from weir.wire.pools import PoolAnswer, Shape
+from weir.wire.pools import MeasuredHost, PoolAnswer, Shape
 
 POOLS = """\
 ID             SITE          POOL  DEVICES                                  FREE   CPU FREE  \
@@ -46,6 +47,30 @@ def test_a_claim_that_is_far_from_its_measurement_is_named() -> None:
     result = weir({"GET /v1/pools": [pool]}, "pools")
     (line,) = (line for line in result.stdout.splitlines() if "measured" in line)
     assert "measured 10 % of what nvidia-h100-sxm5 is said to do at bf16" in line
+
+
+def test_one_pool_and_what_was_measured_there() -> None:
+    host = MeasuredHost(
+        at=1_700_000_000,
+        host="n1",
+        cpus=64,
+        library="torch 2.9",
+        device="NVIDIA H100",
+        memory_bytes_per_s=20 * 2**30,
+        disk_read_bytes_per_s=2**30,
+    )
+    one = a_pool(device_model="nvidia-h100-sxm5", measured_gflops=(("bf16", 744_000),))
+    one = one.model_copy(update={"measured_host": host})
+    others = [one, a_pool(id="CN.S1.C1.P2-U", name="other")]
+    said = weir({"GET /v1/pools": others}, "pools", one.name).stdout
+    assert "other" not in said
+    assert re.search(r"bf16 +744 TFLOPS +989.4 TFLOPS +75 % +NVIDIA H100", said)
+    assert (
+        "on n1 with 64 CPUs by torch 2.9, 2023-11-14 22:13 UTC; memory 20.00 GiB/s, "
+        "disk written -, read 1.00 GiB/s"
+    ) in said
+    assert "other: not measured" in weir({"GET /v1/pools": others}, "pools", others[1].id).stdout
+    assert "there is no pool none" in weir({"GET /v1/pools": others}, "pools", "none").stderr
 
 
 def test_pools_as_json() -> None:

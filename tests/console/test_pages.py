@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.builders import pool
 from tests.console.conftest import House
+from weir.wire.pools import MeasuredHost
 
 PAGES = (
     "/",
@@ -104,6 +106,25 @@ def test_every_page_comes_and_keeps_to_the_rules(
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         check(answer.text, lang)
+
+
+def test_a_pool_s_page_says_how_it_was_measured(house: House) -> None:
+    host = MeasuredHost(
+        at=1.0, host="n<1>", cpus=4, library="numpy 2", device="cpu, 4 cores",
+        memory_bytes_per_s=3 * 2**30,
+    )  # fmt: skip
+    told = {"measured_gflops": (("fp64", 200),), "measured_host": host}
+    house.domain.site("s", pool("cpu", devices=0, **told), pool("gpu"))
+    browser = house.browser()
+    ids = {p.name: p.id for p in house.domain.pools().values()}
+    page = browser.get(f"/resources/pools/{ids['cpu']}", **{"Accept-Language": "en"}).text
+    for word in ("Measured here", "n&lt;1&gt;", "numpy 2", "200 GFLOPS", "3 GiB/s", "FP64, a host"):
+        assert word in page
+    chinese = browser.get(f"/resources/pools/{ids['cpu']}", **{"Accept-Language": "zh-CN"}).text
+    check(chinese, "zh-CN")
+    assert "内存带宽" in chinese
+    other = browser.get(f"/resources/pools/{ids['gpu']}", **{"Accept-Language": "en"}).text
+    assert "Numeric library" not in other
 
 
 def test_every_page_comes_where_everything_is_dear_and_kept(

@@ -79,6 +79,15 @@ def test_pools_without_accelerators_know_of_no_performance() -> None:
     assert set(by.values()) == {None}
 
 
+def test_what_was_measured_counts_by_device_and_by_host_where_there_is_none() -> None:
+    figures = {"measured_gflops": (("fp64", 100),)}
+    two = (
+        now(pool("a", hosts=2, devices=8, **figures)),
+        now(pool("b", hosts=3, devices=0, **figures)),
+    )
+    assert measured("performance_measured", *two).by == {"fp64": 16 * 100 + 3 * 100}
+
+
 def test_emulated_and_silent_pools_are_counted_and_said() -> None:
     two = now(pool("a", emulated=True), silent=True), now(pool("b", model=ASCEND))
     assert measured("devices", *two) == Measured(32, {ASCEND: 16, H100: 16})

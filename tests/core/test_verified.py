@@ -41,6 +41,11 @@ def test_what_no_healthy_device_does_is_far() -> None:
     assert verified(H100, [("bf16", 9_000_000)])[0].far
 
 
+def test_of_8_bit_integers_a_healthy_device_may_do_less() -> None:
+    assert not verified(H100, [("int8", 955_000)])[0].far
+    assert verified(H100, [("int8", 500_000)])[0].far
+
+
 def test_without_a_nominal_figure_nothing_is_concluded() -> None:
     for figure in verified(None, [("fp32", 71)]):
         assert (figure.nominal, figure.share, figure.far) == (None, None, False)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from weir.core.errors import BadInput, NotReady
 from weir.probes import measure, measured
 from weir.probes.measured import Kept, Measurement
-from weir.wire.pools import PoolReport, Shape
+from weir.wire.pools import PoolReport, Shape, pool_from
 
 ONE = Measurement(
     at=1.0,
@@ -37,12 +38,46 @@ def test_this_machine_is_measured_by_the_script_that_is_sent(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+class Torch:
+    """A torch that can only multiply 8-bit integers, of which the second lies by columns."""
+
+    int8 = "int8"
+
+    def __init__(self) -> None:
+        self.multiplied: list[tuple[int, bool]] = []
+
+    def randint(self, _least: int, _most: int, size: tuple[int, int], device: str) -> Matrix:
+        return Matrix(size[0])
+
+    def _int_mm(self, a: Matrix, b: Matrix) -> None:
+        self.multiplied.append((a.size, b.by_columns))
+
+
+@dataclass
+class Matrix:
+    size: int
+    by_columns: bool = False
+
+    def to(self, kind: str) -> Matrix:
+        assert kind == "int8"
+        return self
+
+    def t(self) -> Matrix:
+        return Matrix(self.size, not self.by_columns)
+
+
+def test_products_of_8_bit_integers_are_measured_where_torch_has_them() -> None:
+    torch = Torch()
+    measure._in_int8(torch, "cuda")(64)()
+    assert torch.multiplied == [(64, True)]
+
+
 def test_the_script_needs_nothing_but_python(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", str(measure.__file__), "--seconds", "0.01"]
     done = subprocess.run([*command, "--folder", str(tmp_path)], capture_output=True, text=True)
 
     found = Measurement.model_validate_json(done.stdout)
-    assert (found.library, found.gflops, found.of_device) == ("", {}, ())
+    assert (found.library, found.gflops, found.of(0)) == ("", {}, ())
 
 
 def test_a_folder_that_can_t_be_written_to_leaves_the_disk_unknown(tmp_path: Path) -> None:
@@ -51,9 +86,11 @@ def test_a_folder_that_can_t_be_written_to_leaves_the_disk_unknown(tmp_path: Pat
     assert found == {"disk_write_bytes_per_s": None, "disk_read_bytes_per_s": None}
 
 
-def test_what_a_cpu_did_counts_for_no_device() -> None:
-    assert ONE.of_device == (("bf16", 790_000),)
-    assert ONE.model_copy(update={"device": "cpu, 4 cores"}).of_device == ()
+def test_a_figure_is_of_a_device_or_of_a_host_that_has_none() -> None:
+    figures = (("bf16", 790_000),)
+    cpu = ONE.model_copy(update={"device": "cpu, 4 cores"})
+    assert (ONE.of(8), ONE.of(0)) == (figures, ())
+    assert (cpu.of(8), cpu.of(0)) == ((), figures)
 
 
 def test_measurements_are_kept_by_pool(tmp_path: Path) -> None:
@@ -89,6 +126,22 @@ def test_what_a_device_did_goes_into_its_pool_s_report(tmp_path: Path) -> None:
 
     measured.keep(tmp_path, {"a": ONE})
     assert [r.measured_gflops for r in kept.onto(reports)] == [(("bf16", 790_000),), ()]
+    [told, nothing] = [r.measured_host for r in kept.onto(reports)]
+    assert told is not None and nothing is None
+    assert (told.at, told.host, told.library, told.device) == (
+        1.0,
+        "n1",
+        "torch 2.9",
+        "NVIDIA H200",
+    )
+    assert pool_from(PoolReport.model_validate(kept.onto(reports)[0].model_dump())).measured_host
+    by_cpu = ONE.model_copy(update={"device": "cpu, 4 cores"})
+    measured.keep(tmp_path, {"a": by_cpu})
+    os.utime(tmp_path / measured.FILE_NAME, (2, 2))
+    report = kept.onto(reports)[0]
+    assert report.measured_gflops == () and report.measured_host is not None
+    hosts = [r.model_copy(update={"shape": Shape(cpu_milli=1, memory_bytes=1)}) for r in reports]
+    assert kept.onto(hosts)[0].measured_gflops == (("bf16", 790_000),)
     (tmp_path / measured.FILE_NAME).write_text("broken")
     os.utime(tmp_path / measured.FILE_NAME, (1, 1))
     assert kept.onto(reports) == reports

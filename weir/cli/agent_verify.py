@@ -3,34 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from weir.cli.agent_doctor import read_agents
-from weir.cli.output import Column, Sheet, note, print_json, say, show_sheet
+from weir.cli.measured_view import add_figure, figures_sheet, how_measured
+from weir.cli.output import note, print_json, say, show_sheet
 from weir.cli.session import json_option
-from weir.core.devices import Precision
-from weir.core.errors import BadInput
-from weir.core.units import show_gflops
-from weir.core.verified import Verified, verified
-from weir.executors.settings import AgentSettings, LocalSettings, SlurmSettings
+from weir.cli.tokens import Duration
+from weir.cli.verify_by_job import Asked, ByJob
+from weir.core.errors import BadInput, NotReady
+from weir.core.verified import verified
+from weir.executors.settings import (
+    AgentSettings,
+    FederatedSettings,
+    LocalSettings,
+    SlurmSettings,
+)
 from weir.probes import measured
 from weir.probes.measured import Measurement
-
-GIB = 2**30
+from weir.wire.pools import PoolReport
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pool that can be measured: the words that lead to one of its hosts, or why it can't be."""
+    """A pool that can be measured: by the words that lead to one of its hosts, or by a job; or why
+    it can't be. `devices` are those of a host.
+    """
 
     agent: str
     pool: str
     model: str | None
+    devices: int = 0
     before: tuple[str, ...] = ()
     cannot: str = ""
+    by_job: ByJob | None = None
+    report: PoolReport | None = None
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.cannot:
+            return self.cannot
+        return "by a job" if self.by_job else " ".join((*self.before, "measured here"))
+
+    def take(self, asked: Asked) -> Measurement:
+        """Measure it. Raises `NotReady`."""
+        if self.by_job is not None and self.report is not None:
+            return self.by_job.take(self.report, asked)
+        return measured.take(asked.seconds, asked.folder, self.before, asked.python)
 
 
 @click.command()
@@ -48,6 +72,11 @@ class Target:
 @click.option("--pool", "only", multiple=True, help="Only this pool; may be given again.")
 @click.option("--seconds", type=click.FloatRange(0.1, 60), default=2.0, help="For each figure.")
 @click.option("--folder", help="Where the disk is measured; the host's temporary folder without.")
+@click.option("--python", help="Of the hosts; python3 without, or what the agent's file says.")
+@click.option("--image", help="A container in which a job measures, as docker://...")
+@click.option(
+    "--wait", type=Duration(), default="60s", help="How long a job may wait for a host, as in 10m."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be measured and how.")
 @json_option
 def verify(
@@ -56,33 +85,55 @@ def verify(
     only: tuple[str, ...],
     seconds: float,
     folder: str | None,
+    python: str | None,
+    image: str | None,
+    wait: int,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Measure one host of each pool: products by precision, memory, disk.
 
     Results are kept in HOME and told to every domain above with the pool's next report; a claim
-    that is far from its measurement is marked there. On a Slurm, one node is used for it for a
-    short while, as an ordinary job.
+    that is far from its measurement is marked there. On a Slurm, a Kubernetes or a Ray, one host is
+    used for it for a short while, by an ordinary job.
     """
-    targets = [t for a in read_agents(config or home / "agents.yaml") for t in targets_of(a)]
-    targets = chosen(targets, only)
-    if dry_run:
-        for target in targets:
-            say(f"{target.pool}: {target.cannot or ' '.join((*target.before, 'measured here'))}")
-        return
+    asked = Asked(seconds, folder, python, image, float(wait))
     found: dict[str, Measurement] = {}
+    with ExitStack() as open_ones:
+        agents = read_agents(config or home / "agents.yaml")
+        targets = [t for a in agents for t in targets_of(a, home / a.name, open_ones)]
+        targets = chosen(targets, only)
+        if dry_run:
+            for target in targets:
+                say(f"{target.pool}: {target.how}")
+            return
+        failed = _take_all(targets, asked, home, found)
+    if as_json:
+        print_json(found, dict[str, Measurement])
+    elif found:
+        show(found, {t.pool: t for t in targets})
+    if failed:
+        raise NotReady(f"not measured: {', '.join(failed)}; what is said above tells why")
+
+
+def _take_all(
+    targets: Sequence[Target], asked: Asked, home: Path, found: dict[str, Measurement]
+) -> list[str]:
+    """Measure one after the other, and keep each at once; the pools that failed."""
+    failed = []
     for target in targets:
         if target.cannot:
             note(f"{target.pool}: not measured, {target.cannot}")
             continue
-        note(f"{target.pool}: measuring, {measured.FIGURES * seconds:.0f} s at most ...")
-        found[target.pool] = measured.take(seconds, folder, target.before)
+        note(f"{target.pool}: measuring, {measured.FIGURES * asked.seconds:.0f} s at most ...")
+        try:
+            found[target.pool] = target.take(asked)
+        except NotReady as error:
+            note(f"{target.pool}: {error.detail}")
+            failed.append(target.pool)
+            continue
         measured.keep(home / target.agent, {target.pool: found[target.pool]})
-    if as_json:
-        print_json(found, dict[str, Measurement])
-    elif found:
-        show(found, {t.pool: t.model for t in targets})
+    return failed
 
 
 def chosen(targets: Sequence[Target], only: Sequence[str]) -> list[Target]:
@@ -94,18 +145,36 @@ def chosen(targets: Sequence[Target], only: Sequence[str]) -> list[Target]:
     return [target for target in targets if not only or target.pool in only]
 
 
-def targets_of(agent: AgentSettings) -> Iterator[Target]:
-    """The pools of an agent, and how a host of each is reached."""
+EMULATED = "it is emulated: there is nothing to measure"
+
+
+def targets_of(agent: AgentSettings, home: Path, open_ones: ExitStack) -> Iterator[Target]:
+    """The pools of an agent, and how a host of each is reached. What is opened for that is closed
+    with `open_ones`.
+    """
     settings = agent.executor
     if isinstance(settings, LocalSettings):
         for pool in settings.pools:
-            cannot = "it is emulated: there is nothing to measure" if pool.emulated else ""
-            yield Target(agent.name, pool.name, pool.device_model, (), cannot)
-    elif isinstance(settings, SlurmSettings):
+            cannot = EMULATED if pool.emulated else ""
+            devices = pool.shape.devices
+            yield Target(agent.name, pool.name, pool.device_model, devices, cannot=cannot)
+    elif isinstance(settings, SlurmSettings) and settings.rest is None:
         yield from _of_slurm(agent.name, settings)
+    elif isinstance(settings, FederatedSettings):
+        why = "its pools are measured by the agents of the domain behind it"
+        yield Target(agent.name, agent.name, None, cannot=why)
     else:
-        why = f"an executor of kind {settings.kind} is not measured by its agent"
-        yield Target(agent.name, agent.name, None, (), why)
+        by_job = open_ones.enter_context(ByJob(settings, home))
+        for report in by_job.pools():
+            yield Target(
+                agent.name,
+                report.name,
+                report.device_model,
+                report.shape.devices,
+                cannot=EMULATED if report.emulated else "",
+                by_job=by_job,
+                report=report,
+            )
 
 
 def _of_slurm(name: str, settings: SlurmSettings) -> Iterator[Target]:
@@ -119,11 +188,6 @@ def _of_slurm(name: str, settings: SlurmSettings) -> Iterator[Target]:
         kinds = kinds_of(settings.shares, slurm.nodes(), slurm.partitions())
     finally:
         slurm.close()
-    if settings.rest is not None:
-        for kind in kinds:
-            why = "srun is needed, and this agent speaks to slurmrestd"
-            yield Target(name, kind.name, kind.model, (), why)
-        return
     folder = "" if settings.commands is None else f"{settings.commands}/"
     config = () if settings.config is None else ("env", f"SLURM_CONF={settings.config}")
     for kind in kinds:
@@ -135,41 +199,19 @@ def _of_slurm(name: str, settings: SlurmSettings) -> Iterator[Target]:
         words += [f"--{n}={v}" for n in ("account", "qos") if (v := getattr(share, n))]
         words += [f"--nodelist={kind.nodes[0]}"] if len(kind.nodes) == 1 else []
         words += [f"--exclude={kind.exclude}"] if kind.exclude else []
-        cannot = "it is emulated: there is nothing to measure" if share.emulated else ""
-        yield Target(name, kind.name, kind.model, (*config, *words), cannot)
+        cannot = EMULATED if share.emulated else ""
+        devices = kind.shape.devices
+        yield Target(name, kind.name, kind.model, devices, (*config, *words), cannot)
 
 
-def show(found: dict[str, Measurement], models: dict[str, str | None]) -> None:
+def show(found: dict[str, Measurement], targets: dict[str, Target]) -> None:
     """The figures beside the nominal ones, and how they were made."""
-    sheet = Sheet(
-        (
-            Column("POOL"),
-            Column("PRECISION"),
-            Column("MEASURED", right=True),
-            Column("NOMINAL", right=True),
-            Column("SHARE", right=True),
-            Column("OF"),
-        )
-    )
+    sheet = figures_sheet()
     for pool, one in found.items():
-        device = bool(one.of_device)
-        for figure in verified(models[pool] if device else None, one.gflops.items()):
-            sheet.add(pool, *_row(figure), one.device, style="red" if figure.far else "")
+        of = targets[pool]
+        counts = bool(one.of(of.devices))
+        for figure in verified(of.model if counts else None, one.gflops.items()):
+            add_figure(sheet, pool, figure, one.device)
     show_sheet(sheet, empty="no numeric library was found: install numpy or torch on the hosts")
     for pool, one in found.items():
-        disk = [one.disk_write_bytes_per_s, one.disk_read_bytes_per_s]
-        wrote, read = ("-" if v is None else f"{v / GIB:.2f} GiB/s" for v in disk)
-        say(
-            f"{pool}: on {one.host} with {one.cpus} CPUs by {one.library or 'no library'}; memory "
-            f"{one.memory_bytes_per_s / GIB:.1f} GiB/s, disk written {wrote}, read {read}"
-        )
-
-
-def _row(figure: Verified) -> tuple[str, ...]:
-    whole = figure.precision is Precision.INT8
-    return (
-        figure.precision,
-        show_gflops(figure.measured, int8=whole),
-        "unknown" if figure.nominal is None else show_gflops(figure.nominal, int8=whole),
-        "-" if figure.share is None else f"{100 * figure.share:.0f} %",
-    )
+        say(f"{pool}: {how_measured(one.told)}")

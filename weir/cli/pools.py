@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
+from weir.cli.measured_view import add_figure, figures_sheet, how_measured
 from weir.cli.output import Column, Sheet, print_json, say, show_sheet
 from weir.cli.session import Session, prints, wide_option
 from weir.cli.values import NONE, device, latency, price
 from weir.core.devices import Precision
+from weir.core.errors import NotFound
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.units import show_cpu_milli, show_devices_milli, show_gflops
 from weir.core.verified import verified
@@ -17,12 +19,20 @@ from weir.wire.pools import PoolAnswer
 
 
 @click.command()
+@click.argument("pool", required=False)
 @wide_option
 @prints
-def pools(session: Session, wide: bool, as_json: bool) -> None:
-    """List the pools, what is free in them, and what they cost."""
+def pools(session: Session, pool: str | None, wide: bool, as_json: bool) -> None:
+    """List the pools, what is free in them, and what they cost.
+
+    With POOL, an identifier or a name, only those of it, and what was measured there.
+    """
     with session.client() as client:
         found = client.pools()
+    if pool is not None:
+        found = [one for one in found if pool in (one.id, one.name)]
+        if not found:
+            raise NotFound(f"there is no pool {pool}; `weir pools` lists those that there are")
     if as_json:
         print_json(found, list[PoolAnswer])
         return
@@ -41,12 +51,30 @@ def pools(session: Session, wide: bool, as_json: bool) -> None:
             Column("RUNS", right=True, least=4),
         )
     )
-    for pool in found:
-        state, style = _state(pool)
-        sheet.add(*_row(pool), state, str(pool.runs), style=style)
+    for one in found:
+        state, style = _state(one)
+        sheet.add(*_row(one), state, str(one.runs), style=style)
     show_sheet(sheet, empty="no pools", wide=wide)
-    for line in (line for pool in found for line in doubts(pool)):
+    for line in (line for one in found for line in doubts(one)):
         say(line)
+    if pool is not None:
+        _show_measured(found)
+
+
+def _show_measured(found: Sequence[PoolAnswer]) -> None:
+    """What was measured of each of these pools, beside what is nominal, and how."""
+    sheet = figures_sheet()
+    for one in found:
+        of = one.measured_host.device if one.measured_host else one.device_model or NONE
+        for figure in verified(one.device_model, one.measured_gflops):
+            add_figure(sheet, one.name, figure, of)
+    if any(one.measured_gflops for one in found):
+        show_sheet(sheet)
+    for one in found:
+        if one.measured_host is not None:
+            say(f"{one.site_name} / {one.name}: measured {how_measured(one.measured_host)}")
+        else:
+            say(f"{one.site_name} / {one.name}: not measured")
 
 
 def doubts(pool: PoolAnswer) -> Iterator[str]:

@@ -123,11 +123,11 @@ def _held_milli(now: PoolNow) -> int:
 
 
 def _measured_performance(view: View) -> Measured:
-    """What was measured on the pools themselves, by precision."""
+    """What was measured on the pools themselves, by precision; of pools without devices by host."""
     by: dict[str, Value] = {}
     for now in view.pools:
         for precision, figure in now.pool.measured_gflops:
-            by[precision] = (by.get(precision) or 0) + figure * now.pool.devices
+            by[precision] = (by.get(precision) or 0) + figure * (now.pool.devices or now.pool.hosts)
     return Measured(None, dict(sorted(by.items())))
 
 

@@ -78,13 +78,30 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredHost:
+    """On which host of a pool, when (seconds since 1970) and how it was measured, and what is no
+    product: bytes a second of memory and disk. `device` begins with `cpu` where its CPUs computed.
+    """
+
+    at: float
+    host: str
+    cpus: int
+    library: str
+    device: str
+    memory_bytes_per_s: int | None = None
+    disk_write_bytes_per_s: int | None = None
+    disk_read_bytes_per_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """Equal hosts of a cluster, as one viewer sees them.
 
     `hops` counts the domains between the viewer and the cluster (0: the cluster is the viewer's
     own); `latency_us` is the round trip to it, null if unknown. `domains` are the identifiers of
     the domains on the way, nearest last. Prices are micro-units of `currency`.
-    `measured_gflops` is (precision, GFLOPS or GOPS per device) as measured on this pool.
+    `measured_gflops` is (precision, GFLOPS or GOPS per device, or per host where the pool has no
+    devices) as measured on this pool; `measured_host` says where, when and how.
     `energy_price_micro_per_kwh` is what energy costs beside that: one value, or 24, for the hours
     of the day in UTC; empty where the prices of devices and cores have it in. `queue_ahead` is how
     many runs may wait at the cluster beyond what is free. `levels` are the kinds of blocks that its
@@ -119,6 +136,7 @@ class Pool:
     levels: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
     energy_price_micro_per_kwh: tuple[int, ...] = ()
+    measured_host: MeasuredHost | None = None
 
     @property
     def devices(self) -> int:

@@ -2,7 +2,8 @@
 
 It needs nothing but Python: it is also sent to hosts that have no Weir. Products are made by the
 numeric library that is there: torch with an accelerator, else numpy on the CPU. What no library can
-measure is left out, and never guessed.
+measure is left out, and never guessed: numpy multiplies 8-bit integers, but not by the units that a
+CPU has for it.
 
 Laws:
 - One result is the best of several repeats within the time that was given: what disturbs a
@@ -22,6 +23,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -118,6 +120,8 @@ def _by_torch(torch: Any, device: str, seconds: float) -> tuple[str, str, dict[s
             found[precision] = _gflops(product, wait, seconds)
         except Exception:  # this device has no such product: the figure stays unknown
             continue
+    with suppress(Exception):  # no such product here, as above
+        found["int8"] = _gflops(_in_int8(torch, device), wait, seconds)
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
 
@@ -128,6 +132,21 @@ def _by_torch(torch: Any, device: str, seconds: float) -> tuple[str, str, dict[s
         if torch.cuda.get_device_capability(0) >= (8, 0):
             found["tf32"] = _gflops(in_tf32, wait, seconds)
     return f"torch {torch.__version__}", str(name), found
+
+
+def _in_int8(torch: Any, device: str) -> Callable[[int], Callable[[], Any]]:
+    """Products of 8-bit integers into 32-bit ones; the second factor lies by columns, as the units
+    for it want it.
+    """
+
+    def product(size: int) -> Callable[[], Any]:
+        a, b = (
+            torch.randint(-128, 128, (size, size), device=device).to(torch.int8) for _ in range(2)
+        )
+        by_columns = b.t()
+        return lambda: torch._int_mm(a, by_columns)
+
+    return product
 
 
 def _gflops(

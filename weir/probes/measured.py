@@ -2,8 +2,9 @@
 
 Laws:
 - A measurement says when, on which host, on what device and by which library it was made.
-- Only what a device did is a pool's figure: what CPUs did is kept, and told, and counts for no
-  device. Pools that are emulated have nothing to measure.
+- A pool's figure is of one device; of one host where it has none. What CPUs did beside devices is
+  kept, and counts for no device. Pools that are emulated have nothing to measure.
+- When, where and how it was measured, and memory and disk, go up with the pool in any case.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from weir.core.errors import BadInput, NotReady
 from weir.probes import measure
 from weir.wire.base import Wire
-from weir.wire.pools import PoolReport
+from weir.wire.pools import MeasuredHost, PoolReport
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,30 @@ class Measurement(Wire):
     disk_read_bytes_per_s: int | None
 
     @property
-    def of_device(self) -> tuple[tuple[str, int], ...]:
-        """What an accelerator did, by precision; nothing where the CPU was measured."""
-        return () if self.device.startswith("cpu") else tuple(self.gflops.items())
+    def by_cpu(self) -> bool:
+        """Whether CPUs computed, and no accelerator."""
+        return self.device.startswith("cpu")
+
+    def of(self, devices: int) -> tuple[tuple[str, int], ...]:
+        """What it says of a pool with so many devices a host, by precision: of a device if it has
+        any and one computed, of a host if it has none.
+        """
+        counts = self.by_cpu != bool(devices)
+        return tuple((p, v) for p, v in self.gflops.items() if v > 0) if counts else ()
+
+    @property
+    def told(self) -> MeasuredHost:
+        """What goes up with the pool beside its figures."""
+        return MeasuredHost(
+            at=self.at,
+            host=self.host[:253],
+            cpus=self.cpus,
+            library=self.library[:200],
+            device=self.device[:200],
+            memory_bytes_per_s=self.memory_bytes_per_s,
+            disk_write_bytes_per_s=self.disk_write_bytes_per_s,
+            disk_read_bytes_per_s=self.disk_read_bytes_per_s,
+        )
 
 
 _FILE = TypeAdapter(dict[str, Measurement])
@@ -81,10 +103,10 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: float | None = None
-        self._figures: dict[str, tuple[tuple[str, int], ...]] = {}
+        self._found: dict[str, Measurement] = {}
 
     def onto(self, reports: Sequence[PoolReport]) -> list[PoolReport]:
-        """The reports, each with what a device of its pool was measured to do, where it was.
+        """The reports, each with what was measured of its pool, where anything was.
 
         A file that can't be read is as good as none, and said to be so in the log.
         """
@@ -95,28 +117,32 @@ class Kept:
         if changed_at != self._seen:
             self._seen = changed_at
             try:
-                found = read(self._folder)
+                self._found = read(self._folder)
             except (BadInput, OSError) as error:
                 log.warning("%s", error)
-                found = {}
-            self._figures = {name: m.of_device for name, m in found.items() if m.of_device}
-        if not self._figures:
-            return list(reports)
+                self._found = {}
         return [
-            report.model_copy(update={"measured_gflops": self._figures[report.name]})
-            if report.name in self._figures
-            else report
+            report
+            if (found := self._found.get(report.name)) is None or report.emulated
+            else _with(report, found)
             for report in reports
         ]
 
 
-def take(seconds: float, folder: str | None, before: Sequence[str] = ()) -> Measurement:
+def _with(report: PoolReport, found: Measurement) -> PoolReport:
+    figures = found.of(report.shape.devices) or report.measured_gflops
+    return report.model_copy(update={"measured_gflops": figures, "measured_host": found.told})
+
+
+def take(
+    seconds: float, folder: str | None, before: Sequence[str] = (), python: str | None = None
+) -> Measurement:
     """Measure where the words `before` lead (`srun ...`), or here. Raises `NotReady`.
 
     The script is sent along: the host needs Python, and a numeric library for products.
     """
-    python = [sys.executable] if not before else ["python3"]
-    command = [*before, *python, "-", "--seconds", str(seconds)]
+    usual = "python3" if before else sys.executable
+    command = [*before, python or usual, "-", "--seconds", str(seconds)]
     command += ["--folder", folder] if folder else []
     script = Path(measure.__file__).read_text(encoding="utf-8")
     limit = ABOUT_S + FIGURES * seconds

@@ -204,7 +204,8 @@ def _model(name: str | None) -> DeviceModel | None:
 
 
 def _gflops(pool: Pool, model: DeviceModel | None) -> list[int]:
-    measured = dict(pool.measured_gflops)
+    # Of a pool without devices it is what CPUs did, which no device is compared with.
+    measured = dict(pool.measured_gflops) if pool.shape.devices else {}
     catalog = [None if model is None else performance_gflops(model, p) for p in PRECISIONS]
     return [
         measured.get(p.value) or figure or UNKNOWN

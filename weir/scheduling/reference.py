@@ -501,7 +501,7 @@ def _price(pool: Pool, demand: Demand) -> int:
 
 
 def _gflops(pool: Pool, precision: Precision | None) -> int | None:
-    for name, value in pool.measured_gflops:
+    for name, value in pool.measured_gflops if pool.shape.devices else ():
         if precision is not None and name == precision.value:
             return value
     if precision is None or pool.device_model is None:

@@ -65,6 +65,19 @@ class Place(Wire):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
 
 
+class MeasuredHost(Wire):
+    """Where, when and how a pool was measured, and its memory's and disk's bytes a second."""
+
+    at: Annotated[float, Field(ge=0, le=1e12)]
+    host: Annotated[str, Field(max_length=253)]
+    cpus: Annotated[int, Field(ge=1, le=10**6)]
+    library: Annotated[str, Field(max_length=200)]
+    device: Annotated[str, Field(max_length=200)]
+    memory_bytes_per_s: Count | None = None
+    disk_write_bytes_per_s: Count | None = None
+    disk_read_bytes_per_s: Count | None = None
+
+
 class PoolTerms(Wire):
     """What is said of a pool beside its hosts: fabric, place, price, what it is measured to do."""
 
@@ -136,6 +149,7 @@ class PoolReport(PoolFields):
     free: tuple[Free, ...]
     domains: tuple[str, ...] = ()
     hops: Count = 0
+    measured_host: MeasuredHost | None = None
     queue_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
@@ -172,6 +186,7 @@ class PoolAnswer(Answer):
     levels: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
     energy_price_micro_per_kwh: tuple[int, ...] = ()
+    measured_host: MeasuredHost | None = None
     runs: int
     heard_at: float | None
 
@@ -208,6 +223,7 @@ def pool_from(report: PoolReport) -> Pool:
         levels=report.levels,
         blocks=tuple(inventory.Block(b.names, b.hosts) for b in report.blocks),
         energy_price_micro_per_kwh=report.energy_price_micro_per_kwh,
+        measured_host=_measured_from(report.measured_host),
     )
 
 
@@ -254,7 +270,16 @@ def report_of(pool: Pool, free: tuple[FreeShape, ...] | None = None) -> PoolRepo
         levels=pool.levels,
         blocks=tuple(Block(names=b.names, hosts=b.hosts) for b in pool.blocks),
         energy_price_micro_per_kwh=pool.energy_price_micro_per_kwh,
+        measured_host=_measured_of(pool.measured_host),
     )
+
+
+def _measured_from(told: MeasuredHost | None) -> inventory.MeasuredHost | None:
+    return None if told is None else inventory.MeasuredHost(**told.model_dump())
+
+
+def _measured_of(known: inventory.MeasuredHost | None) -> MeasuredHost | None:
+    return None if known is None else MeasuredHost.model_validate(known, from_attributes=True)
 
 
 def free_from(free: tuple[Free, ...]) -> tuple[FreeShape, ...]:
