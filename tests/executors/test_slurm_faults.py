@@ -102,7 +102,9 @@ def test_a_second_job_of_a_run_does_nothing(
 ) -> None:
     bench.submit(order(run, shell(f"echo ran >> {tmp_path}/effects; sleep 2")))
     bench.started(run)
-    script = tmp_path / "shared" / "runs" / run / "job.sh"
+    job = server.run("squeue", "-h", f"--name=weir-{run}", "-o", "%A")
+    script = tmp_path / "again.sh"
+    server.run("scontrol", "write", "batch_script", job, str(script), check=True)
     server.run("sbatch", "--mem=10", "-o", "/dev/null", str(script), check=True)
 
     assert bench.end(run).event is RunEvent.SUCCEEDED
@@ -127,7 +129,8 @@ def test_a_job_gone_from_memory_is_told_by_what_is_left(
     bench: Bench, faults: Faults, run: str
 ) -> None:
     bench.submit(order(run, shell("exit 9")))
-    _until(lambda: (bench.home / f"shared/runs/{run}/main-0.task").exists())
+    claim = bench.home / f"shared/runs/{run}/claim"
+    _until(lambda: claim.exists() and "exit 9" in claim.read_text())
     faults.fault = slurm_faults.FORGETFUL
 
     assert bench.end(run).reason == "exit code 9"

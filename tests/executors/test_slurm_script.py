@@ -9,16 +9,23 @@ from pathlib import Path
 
 from tests.contract.bench import order, shell
 from weir.executors.slurm_bells import FOLDER as BELLS
+from weir.executors.slurm_bells import Bells
 from weir.executors.slurm_layout import Layout, Part, Span
+from weir.executors.slurm_runs import Run
 from weir.executors.slurm_script import (
     CLAIM,
+    MOST_GIVEN,
     SCRIPT,
+    TEMPORARY,
     Place,
     batch,
     batch_of_array,
+    can_be_given,
+    note_start_by,
     script_of,
     write_script,
 )
+from weir.executors.slurm_verdict import read_trail
 
 ONE_TASK = Layout((Part(1, 1, 1, 2**24, 0),), (Span(0, 1, "main"),))
 
@@ -27,10 +34,17 @@ def make_run(home: Path, name: str, command: str, start_by: float) -> Path:
     """A run's folder with its script."""
     folder = home / "runs" / name
     (folder / "work").mkdir(parents=True)
+    (folder / TEMPORARY).mkdir()
     (home / BELLS).mkdir(exist_ok=True)
-    text = script_of(order(name, shell(command)), str(folder), ONE_TASK, Place("pool", None, True))
-    write_script(str(folder / SCRIPT), text, start_by)
+    write_script(str(folder / SCRIPT), script(folder, command))
+    note_start_by(str(folder), start_by)
     return folder
+
+
+def script(folder: Path, command: str) -> str:
+    """The script of a run of one task."""
+    spec, place = order(folder.name, shell(command)), Place("pool", None, True)
+    return script_of(spec, str(folder), ONE_TASK, place)
 
 
 def run_batch(text: str, **variables: str) -> int:
@@ -42,11 +56,43 @@ def run_batch(text: str, **variables: str) -> int:
 
 def test_a_run_in_time_claims_itself_and_leaves_its_end(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "r1", "echo hello; exit 3", time.time() + 60)
-    assert run_batch(batch(str(folder / SCRIPT))) == 3
-    assert (folder / CLAIM).read_text() == "job 7\n"
+    bells = Bells(tmp_path)
+    assert run_batch(batch(str(folder / SCRIPT)), SLURMD_NODENAME="n1") == 3
+    lines = (folder / CLAIM).read_text().splitlines()
+    assert [line for line in lines if not line.startswith("up ")] == ["job 7", "on n1", "exit 3"]
     assert (folder / "main-0.stdout").read_text() == "hello\n"
-    assert (folder / "main-0.task").read_text().endswith("exit 3\n")
-    assert os.listdir(tmp_path / BELLS) == ["r1"]
+    assert bells.rung() == ["r1"]
+
+
+def test_a_run_of_one_task_makes_no_more_files_than_it_must(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "r1", "true", time.time() + 60)
+    (folder / SCRIPT).unlink()
+    assert run_batch(script(folder, "true")) == 0
+    made = {"main-0.stdout", "main-0.stderr", CLAIM, TEMPORARY, "work"}
+    assert set(os.listdir(folder)) == made
+
+
+def test_when_it_began_is_known_from_what_is_left_at_the_end(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "r1", "sleep 0.5", time.time() + 60)
+    began = time.time()
+    run_batch(batch(str(folder / SCRIPT)))
+    run = Run(order("r1", shell("sleep 0.5")), "pool", str(folder), began)
+    trails = read_trail(run)
+
+    assert trails.over
+    assert trails.claimed_at is not None
+    assert (folder / CLAIM).stat().st_mtime - trails.claimed_at >= 0.4
+    assert abs(trails.claimed_at - began) < 0.4
+
+
+def test_what_slurm_would_misread_or_is_large_or_starts_tasks_is_in_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "r1"
+    assert can_be_given(script(folder, "echo '#SBATCH --hold'"), ONE_TASK)
+    assert not can_be_given(script(folder, "echo '\n#SBATCH --hold'"), ONE_TASK)
+    assert not can_be_given(script(folder, "echo\r\n"), ONE_TASK)
+    assert not can_be_given(script(folder, "#" * MOST_GIVEN), ONE_TASK)
+    two = Layout((Part(1, 2, 1, 2**24, 0),), (Span(0, 2, "main"),))
+    assert not can_be_given(script(folder, "true"), two)
 
 
 def test_a_second_job_of_a_run_does_nothing(tmp_path: Path) -> None:
@@ -59,7 +105,8 @@ def test_a_second_job_of_a_run_does_nothing(tmp_path: Path) -> None:
 def test_a_run_that_comes_too_late_does_nothing_and_says_so(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "r1", "echo hello > said", time.time() - 1)
     assert run_batch(batch(str(folder / SCRIPT))) == 0
-    assert (folder / CLAIM).read_text() == "job 7\nlate\n"
+    lines = (folder / CLAIM).read_text().splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("job 7", "late", 3)
     assert not (folder / "work" / "said").exists()
 
 
@@ -77,8 +124,8 @@ def test_each_element_of_an_array_is_the_run_that_its_link_leads_to(tmp_path: Pa
 
 def test_a_script_is_written_whole_and_can_be_written_again(tmp_path: Path) -> None:
     path = tmp_path / SCRIPT
-    for text, start_by in (("one\n", 2_000_000_000.25), ("two\n", 2_000_000_100.0)):
-        write_script(str(path), text, start_by)
-        assert (path.read_text(), path.stat().st_mtime) == (text, start_by)
+    for text in ("one\n", "two\n"):
+        write_script(str(path), text)
+        assert path.read_text() == text
         assert path.stat().st_mode & 0o777 == 0o700
     assert os.listdir(tmp_path) == [SCRIPT]

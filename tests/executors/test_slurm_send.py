@@ -16,7 +16,7 @@ from weir.executors.slurm_calls import Away, Rejected, Slurm, Submission
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Notes, Run
-from weir.executors.slurm_script import SCRIPT
+from weir.executors.slurm_script import SCRIPT, TEMPORARY
 from weir.executors.slurm_send import AT_ONCE, UNDER_WAY, Sender
 from weir.executors.slurm_settings import SlurmSettings, SlurmShare
 
@@ -57,13 +57,13 @@ class Sending:
     def end(self, run: Run, end: End) -> None:
         run.end = end
 
-    def ready(self, *names: str) -> list[Run]:
+    def ready(self, *names: str, command: str = "x") -> list[Run]:
         """Runs of one task each, ready to be sent."""
         made = []
         for name in names:
             folder = self.folder / "runs" / name
-            folder.mkdir(parents=True)
-            run = Run(order(name, shell("x", cpu=1)), "pool", str(folder), NOW)
+            (folder / TEMPORARY).mkdir(parents=True)
+            run = Run(order(name, shell(command, cpu=1)), "pool", str(folder), NOW)
             self.runs[name] = run
             self.sender.add(run)
             made.append(run)
@@ -99,7 +99,7 @@ def test_while_many_are_ready_they_go_on_without_a_pause(tmp_path: Path) -> None
     assert {run.id: run.job for run in noted} == {run.id: run.job for run in runs}
 
 
-def test_equal_runs_are_one_array_with_a_link_to_the_script_of_each(tmp_path: Path) -> None:
+def test_equal_runs_are_one_array_with_the_script_of_each(tmp_path: Path) -> None:
     slurm = Taking()
     sending = Sending(tmp_path, slurm, fold=True)
     runs = sending.ready("r0", "r1", "r2")
@@ -109,9 +109,36 @@ def test_equal_runs_are_one_array_with_a_link_to_the_script_of_each(tmp_path: Pa
     assert job.array == 3
     assert [(run.job, run.index) for run in runs] == [("1", 0), ("1", 1), ("1", 2)]
     for run in runs:
+        script = Path(run.array or "") / str(run.index)
+        assert f"run={run.folder}\n" in script.read_text()
+
+
+def test_a_run_by_itself_needs_no_file_for_its_script(tmp_path: Path) -> None:
+    slurm = Taking()
+    sending = Sending(tmp_path, slurm)
+    [run] = sending.ready("r0")
+    sending.sender.send_some()
+
+    assert f"run={run.folder}\n" in slurm.taken[0].script
+    assert not (Path(run.folder) / SCRIPT).exists()
+    assert (Path(run.folder) / TEMPORARY).stat().st_mtime == run.start_by
+
+
+def test_a_script_that_slurm_would_misread_stays_in_the_runs_folder(tmp_path: Path) -> None:
+    slurm = Taking()
+    sending = Sending(tmp_path, slurm, fold=True)
+    runs = sending.ready("r0", "r1", command="echo '\n#SBATCH --hold'")
+    sending.sender.send_some()
+    [alone] = sending.ready("r2", command="echo '\n#SBATCH --hold'")
+    sending.sender.send_some()
+
+    assert [job.array for job in slurm.taken] == [2, 0]
+    assert not any("SBATCH" in job.script for job in slurm.taken)
+    assert f"{alone.folder}/{SCRIPT}" in slurm.taken[1].script
+    for run in runs:
         link = Path(run.array or "") / str(run.index)
         assert link.resolve() == (Path(run.folder) / SCRIPT).resolve()
-        assert link.exists()
+        assert "#SBATCH" in link.read_text()
 
 
 def test_when_slurm_is_away_the_rest_waits_and_each_is_sent_once(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 from pathlib import Path
 from typing import cast
@@ -7,7 +9,7 @@ from typing import cast
 from tests.contract.bench import order, shell
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import Seen
-from weir.executors.slurm_bells import Bells, bell_of
+from weir.executors.slurm_bells import FILES, FOLDER, LARGEST, Bells, bell_of
 from weir.executors.slurm_calls import Slurm
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import COMPLETING, Job
@@ -38,9 +40,8 @@ class Looked:
         (Path(made.folder) / CLAIM).write_text("job 7\n")
 
     def task_left(self, *lines: str) -> None:
-        path = Path(f"{self.run.base('main', 0)}.task")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{line}\n" for line in ("on n1", *lines)))
+        with (Path(self.run.folder) / CLAIM).open("a") as file:
+            file.writelines(f"{line}\n" for line in ("on n1", *lines))
 
     def slurm_says(self, state: str) -> list[RunEvent]:
         over = None if state in ("RUNNING", COMPLETING) else 950.0
@@ -99,12 +100,38 @@ def test_a_job_that_an_answer_lacks_is_asked_about_again_soon(tmp_path: Path) ->
     assert [seen.event for seen in looked.seen] == [RunEvent.STARTED], "one answer proves nothing"
 
 
+def ring(home: Path, run: str, job: int = 7) -> None:
+    """Ring as the shell of a job does."""
+    line = f"printf '%s\\n' {run} >>{bell_of(str(home / 'runs' / run))}"
+    environment = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": str(job)}
+    subprocess.run(["/bin/sh", "-c", line], env=environment, check=True)
+
+
 def test_a_bell_is_heard_once(tmp_path: Path) -> None:
     bells = Bells(tmp_path)
-    assert bells.rung() == []
-    bell = Path(bell_of(str(tmp_path / "runs" / "r")))
-    bell.parent.mkdir()
-    bell.touch()
+    assert bells.rung() == [], "nobody has made the folder yet"
+    (tmp_path / FOLDER).mkdir()
+    for job, run in enumerate(("r1", "r2", "r1")):
+        ring(tmp_path, run, job)
+    ring(tmp_path, "r1", FILES)
 
-    assert bells.rung() == ["r"]
+    assert sorted(bells.rung()) == ["r1", "r2"]
     assert bells.rung() == []
+    ring(tmp_path, "r2", 1)
+    assert bells.rung() == ["r2"]
+
+
+def test_bells_go_on_after_a_file_was_begun_anew_and_half_a_line_waits(tmp_path: Path) -> None:
+    bells = Bells(tmp_path)
+    file = tmp_path / FOLDER / "3"
+    file.parent.mkdir()
+    file.write_text("r\n" * LARGEST)
+    assert bells.rung() == ["r"]
+    assert file.stat().st_size == 0
+    file.write_text("r1\nr")
+    assert bells.rung() == ["r1"]
+    with file.open("a") as more:
+        more.write("2\n")
+    assert bells.rung() == ["r2"]
+    file.write_text("r3\n")
+    assert bells.rung() == ["r3"], "it is shorter than what was heard"

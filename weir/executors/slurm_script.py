@@ -1,17 +1,21 @@
-"""What a run's job does on its nodes: one script in the run's folder, for the batch and the tasks.
+"""What a run's job does on its nodes: one script, for the batch and the tasks.
 
-    <folder>/<run>/job.sh      this script; its time is when it is too late to start
+    <folder>/<run>/tmp         its time, before anything runs, is when it is too late to start
                   /claim       who runs it: `job ID`; and `late` if it came too late to start
                   /job.log     what Slurm and srun themselves say
+                  /job.sh      this script, where Slurm can't be given it: see `can_be_given`
                   /<task>.task     `on NODE`, then `exit CODE` or `cannot REASON`, or `stopped`
                   /<task>.stdout, <task>.stderr
+
+What the task of a run that has only one leaves stands in its claim. `up SECONDS`, the time since
+the node's start, stands there twice: of when it was claimed and of its end.
 
 Laws:
 - Whoever creates the claim runs the run; everybody else leaves silently. So however often a run was
   submitted, or requeued by the center, its tasks run at most once.
 - A run that comes after its time to start does nothing.
 - Up to the task's own program one shell does all and starts nobody: a process costs more than the
-  rest together.
+  rest together. What comes next after that are files: none is made that another could do for.
 - Nothing of the agent's own environment is in a task's, nor in the script.
 """
 
@@ -38,17 +42,21 @@ from weir.executors.staging_software import Software
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import Tasks
 
-SCRIPT, CLAIM, LOG = "job.sh", "claim", "job.log"
+SCRIPT, CLAIM, LOG, TEMPORARY = "job.sh", "claim", "job.log", "tmp"
+
+MOST_GIVEN = 2**16
+"""Characters of a script that Slurm is given as it is."""
 
 _BATCH = """#!/bin/sh
 # {title}
 run={folder}
 if [ "${{1-}}" != task ]; then
     umask 077
+    read -r weir_up weir_rest 2>/dev/null </proc/uptime
     set -C
-    printf 'job %s\\n' "$SLURM_JOB_ID" 2>/dev/null >"$run/claim" || exit 0
+    printf 'job %s\\nup %s\\n' "$SLURM_JOB_ID" "${{weir_up:-}}" 2>/dev/null >"$run/claim" || exit 0
     set +C
-    if [ "$run/claim" -nt "$run/job.sh" ]; then
+    if [ "$run/claim" -nt "$run/tmp" ]; then
         echo late >>"$run/claim"
         exit 0
     fi
@@ -57,13 +65,14 @@ if [ "${{1-}}" != task ]; then
 fi
 """
 
-_RING = "echo 2>/dev/null >{bell} || true"
+_RING = "printf '%s\\n' {run} 2>/dev/null >>{bell} || true"
 
 _TASK = """weir_rank=${SLURM_PROCID:-0}
 %(ranks)s
 weir_task=$run/$weir_group-$weir_index
+weir_trail=%(trail)s
 weir_node=${SLURMD_NODENAME:-$(hostname)}
-printf 'on %%s\\n' "$weir_node" >"$weir_task.task"
+printf 'on %%s\\n' "$weir_node" >>"$weir_trail"
 
 # The devices that Slurm gave to the job on this node, cut into those of each task; where it gives
 # no numbers they are counted.
@@ -97,7 +106,7 @@ esac
 export WEIR_TASK_GROUP="$weir_group" WEIR_TASK_INDEX="$weir_index" WEIR_DEVICES="${weir_places#,}"
 %(visible)s
 weir_cannot() {
-    printf 'cannot %%s\\n' "$*" >>"$weir_task.task"
+    printf 'cannot %%s\\n' "$*" >>"$weir_trail"
     exit 127
 }
 cd "$weir_work" || weir_cannot "the working directory is not there"
@@ -125,11 +134,12 @@ case $weir_program in
 esac
 
 # A signal ends the command, not this shell; what is caught here is not inherited.
-trap 'echo stopped >>"$weir_task.task"' TERM
+trap 'echo stopped >>"$weir_trail"' TERM
 trap : HUP INT QUIT USR1 USR2
 "$weir_program" "$@" >"$weir_task.stdout" 2>"$weir_task.stderr" </dev/null
 weir_code=$?
-printf 'exit %%s\\n' "$weir_code" >>"$weir_task.task"
+read -r weir_up weir_rest 2>/dev/null </proc/uptime
+printf 'up %%s\\nexit %%s\\n' "${weir_up:-}" "$weir_code" >>"$weir_trail"
 %(ring)s
 exit "$weir_code"
 """
@@ -146,8 +156,17 @@ class Place:
     software: Software = field(default_factory=Software)
 
 
+def can_be_given(text: str, layout: Layout) -> bool:
+    """Whether Slurm can be given a script as it is. Else it is given one that reads it: of several
+    tasks each does that by itself, large ones are no load for the controller, and sbatch takes no
+    DOS line ends and reads what looks like its own options.
+    """
+    odd = "\r" in text or "\n#SBATCH" in text or len(text) > MOST_GIVEN
+    return layout.tasks == 1 and not odd
+
+
 def batch(script: str) -> str:
-    """What Slurm is given to run: the script in the run's folder."""
+    """What Slurm is given to run a script that is in a file."""
     return f"#!/bin/sh\n. {quote(script)}\n"
 
 
@@ -156,16 +175,21 @@ def batch_of_array(folder: str) -> str:
     return f'#!/bin/sh\n. {quote(folder)}/"$SLURM_ARRAY_TASK_ID"\n'
 
 
-def write_script(path: str, text: str, start_by: float) -> None:
-    """Write a run's script, whole or not at all; `start_by` in seconds since 1970. OSError."""
+def note_start_by(folder: str, start_by: float) -> None:
+    """Note when it is too late for a run to start, in seconds since 1970. Raises OSError."""
+    os.utime(os.path.join(folder, TEMPORARY), (start_by, start_by))
+
+
+def write_script(path: str, text: str) -> None:
+    """Write a script, whole or not at all. Raises OSError."""
     part = f"{path}.part"
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o700)
-    try:
-        os.write(file, text.encode())
-        os.utime(file, (start_by, start_by))
-    finally:
-        os.close(file)
+    with open(part, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
     os.rename(part, path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o700)
 
 
 def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str:
@@ -183,8 +207,9 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
         "WEIR_EMULATED": "1" if place.emulated else "0",
         **checkpoint_of(order, os.path.join(folder, "work")),
     }
-    bell = quote(bell_of(folder))
+    ring = _RING.format(run=quote(os.path.basename(folder)), bell=bell_of(folder))
     task = _TASK % {
+        "trail": f"$run/{CLAIM}" if layout.tasks == 1 else "$weir_task.task",
         "ranks": _ranks(layout, {t.name: devices_of(t) for t in order.spec.tasks}),
         "path": quote(path),
         "common": _exports(order.spec.environment),
@@ -193,18 +218,18 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
             for tasks in order.spec.tasks
         ),
         "visible": f'export {visible}="$weir_mine"' if visible else "",
-        "ring": _RING.format(bell=bell) if layout.tasks == 1 else "",
+        "ring": ring if layout.tasks == 1 else "",
     }
     head = _BATCH.format(
         title=f"Run {order.run} of job {order.job}",
         folder=quote(folder),
-        ring=_RING.format(bell=bell),
-        launch=_launch(layout, bell),
+        ring=ring,
+        launch=_launch(layout, ring),
     )
     return head + task
 
 
-def _launch(layout: Layout, bell: str) -> str:
+def _launch(layout: Layout, ring: str) -> str:
     """How the batch script becomes the tasks: itself for one, by srun for several."""
     if layout.tasks == 1:
         return "SLURM_PROCID=0 SLURM_LOCALID=0"
@@ -219,7 +244,7 @@ def _launch(layout: Layout, bell: str) -> str:
             "trap : HUP INT TERM",
             f"srun {options} " + " : ".join(steps),
             "weir_code=$?",
-            _RING.format(bell=bell),
+            ring,
             'exit "$weir_code"',
         ]
     )

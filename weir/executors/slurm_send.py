@@ -131,23 +131,37 @@ class Sender:
         """Lay out what is next, write its scripts, and note that it is sent."""
         most = MOST_FOLDED if self._settings.fold else AT_ONCE
         alike: dict[Submission, list[Run]] = {}
+        texts: dict[str, str] = {}
         with self._lock:
             live = [run for run in self._runs.values() if run.end is None]
         while self._ready and most > 0 and len(alike) < AT_ONCE:
             run = self._ready.popleft()
             most -= 1
-            job = self._laid(run, live)
-            if job is not None:
+            laid = self._laid(run, live)
+            if laid is not None:
+                job, texts[run.id] = laid
                 alike.setdefault(job, []).append(run)
+        parcels = list[_Parcel]()
+        for job, runs in alike.items():
+            try:
+                parcels.append(self._parcel(job, runs, texts))
+            except OSError as error:
+                self._fail(runs, error)
         with self._lock:
-            parcels = [self._parcel(job, runs) for job, runs in alike.items()]
             self._notes.keep([run for parcel in parcels for run in parcel.runs])
         return parcels
 
-    def _laid(self, run: Run, live: Sequence[Run]) -> Submission | None:
-        """Lay out one run; what Slurm is to be asked for it, if it is still wanted.
+    def _fail(self, runs: Sequence[Run], error: OSError) -> None:
+        with self._lock:
+            for run in runs:
+                if run.end is None:
+                    reason = f"can't start: {error}"
+                    self._end(run, End(RunEvent.FAILED, self._now(), None, reason))
 
-        Its script is written without the lock: files are slow, and others have news to tell.
+    def _laid(self, run: Run, live: Sequence[Run]) -> tuple[Submission, str] | None:
+        """Lay out one run; what Slurm is to be asked for it, and its script, if it is still wanted.
+
+        Files are made without the lock: they are slow, and others have news to tell.
         """
         with self._lock:
             if run.end is not None or run.stop is not None:
@@ -161,9 +175,10 @@ class Sender:
                 end = End(RunEvent.REFUSED, now, None, reason)
             elif now > run.start_by:
                 end = End(RunEvent.REFUSED, now, None, "it did not start in time")
+        text = ""
         if end is None and kind is not None:
             try:
-                self._write(run, kind)
+                text = self._prepared(run, kind)
             except OSError as error:
                 end = End(RunEvent.FAILED, now, None, f"can't start: {error}")
         with self._lock:
@@ -178,33 +193,46 @@ class Sender:
             alone = not self._settings.fold or len(job.components) > 1 or run.id in self._alone
             if alone or run.job or run.array:
                 job = replace(job, name=run.name)  # no other has its name
-            return job
+            return job, text
 
-    def _parcel(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
+    def _parcel(self, job: Submission, runs: Sequence[Run], texts: Mapping[str, str]) -> _Parcel:
+        """Runs as one submission, given the script of each by its run. Raises OSError."""
         if len(runs) == 1:
-            return self._single(job, runs[0])
-        return self._folded(job, runs)
+            return self._single(job, runs[0], texts[runs[0].id])
+        return self._folded(job, runs, texts)
 
-    def _single(self, job: Submission, run: Run) -> _Parcel:
-        run.array = run.index = run.own = None
-        script = slurm_script.batch(os.path.join(run.folder, SCRIPT))
+    def _single(self, job: Submission, run: Run, text: str) -> _Parcel:
+        with self._lock:
+            run.array = run.index = run.own = None
+        script = text
+        if not _given(run, text):
+            path = os.path.join(run.folder, SCRIPT)
+            slurm_script.write_script(path, text)
+            script = slurm_script.batch(path)
         output = os.path.join(run.folder, LOG)
         job = replace(
             job, name=run.name, folder=run.folder, output=output, script=script, comment=_about(run)
         )
         return _Parcel((run,), job)
 
-    def _folded(self, job: Submission, runs: Sequence[Run]) -> _Parcel:
-        """An array: element i runs the script of the i-th run, which a link of that name leads to.
-
-        A list that each element reads up to its line costs each of them more than its own start.
+    def _folded(self, job: Submission, runs: Sequence[Run], texts: Mapping[str, str]) -> _Parcel:
+        """An array: element i runs the script of the i-th run, which has that name; one that the
+        tasks have to find by themselves is in the run's own folder, and there is a link to it.
         """
         folder = os.path.join(str(self._settings.folder), "arrays", runs[0].id)
         shutil.rmtree(folder, ignore_errors=True)  # what a killed process may have left
         os.makedirs(folder, 0o700)
         for index, run in enumerate(runs):
-            os.symlink(os.path.join(run.folder, SCRIPT), os.path.join(folder, str(index)))
-            run.array, run.index, run.own = folder, index, None
+            path, text = os.path.join(folder, str(index)), texts[run.id]
+            if not _given(run, text):
+                own = os.path.join(run.folder, SCRIPT)
+                slurm_script.write_script(own, text)
+                os.symlink(own, path)
+            else:
+                slurm_script.write_script(path, text)
+        with self._lock:
+            for index, run in enumerate(runs):
+                run.array, run.index, run.own = folder, index, None
         script = slurm_script.batch_of_array(folder)
         job = replace(
             job,
@@ -258,17 +286,16 @@ class Sender:
                     self._ready.appendleft(run)
             self._notes.keep(runs)
 
-    def _write(self, run: Run, kind: Kind) -> None:
-        """Write a run's script. Raises OSError."""
-        if run.layout is None:
-            return
+    def _prepared(self, run: Run, kind: Kind) -> str:
+        """Make a run's folder ready for its job, and give its script. Raises OSError."""
+        assert run.layout is not None, "it is laid out"
         software = software_of(run.order.spec, run.folder)
         emulated, first = kind.share.emulated, self._settings.path
         place = Place(kind.name, kind.model, emulated, first, software)
-        text = slurm_script.script_of(run.order, run.folder, run.layout, place)
-        slurm_script.write_script(os.path.join(run.folder, SCRIPT), text, run.start_by)
+        slurm_script.note_start_by(run.folder, run.start_by)
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(run.folder, LOG))
+        return slurm_script.script_of(run.order, run.folder, run.layout, place)
 
     def _submission(self, run: Run, kind: Kind) -> Submission:
         """What Slurm is asked, but for what is the run's own."""
@@ -291,6 +318,11 @@ class Sender:
             licenses=share.licenses,
             nice=share.nice,
         )
+
+
+def _given(run: Run, text: str) -> bool:
+    """Whether Slurm is given a run's script itself, and not where to find it."""
+    return run.layout is not None and slurm_script.can_be_given(text, run.layout)
 
 
 def _constraint(run: Run, kind: Kind) -> str:

@@ -95,23 +95,36 @@ def claim(folder: str) -> bool:
 
 def read_claim(folder: str) -> Trails:
     """Who has claimed a run, if anybody has; the rest is not read."""
-    path = os.path.join(folder, CLAIM)
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-            at = os.fstat(file.fileno()).st_mtime
-    except OSError:
-        return Trails()
-    job = lines[0].removeprefix("job ").strip() if lines else ""
-    return Trails(job or None, at, "late" in lines)
+    left = _left(os.path.join(folder, CLAIM))
+    return Trails() if left is None else _claimed(*left)
 
 
 def read_trail(run: Run, log: str | None = None) -> Trails:
     """All that a run has left."""
-    claimed = read_claim(run.folder)
-    tasks = tuple(_task(run, group, index) for group, index in run.tasks)
+    left = _left(os.path.join(run.folder, CLAIM))
+    claimed = Trails() if left is None else _claimed(*left)
+    names = run.tasks
+    if left is not None and len(names) == 1 and any(line.startswith("on ") for line in left[0]):
+        tasks: tuple[Trail, ...] = (_trail(*names[0], *left),)
+    else:
+        tasks = tuple(_task(run, group, index) for group, index in names)
     text = _tail(log or os.path.join(run.folder, LOG))
     return Trails(claimed.job, claimed.claimed_at, claimed.late, tasks, text)
+
+
+def _claimed(lines: Sequence[str], at: float) -> Trails:
+    """Who has claimed a run and when, from the claim and the time of its last change."""
+    job = lines[0].removeprefix("job ").strip() if lines else ""
+    ups = [line.removeprefix("up ") for line in lines if line.startswith("up ")]
+    return Trails(job or None, at - _span_s(ups), "late" in lines)
+
+
+def _span_s(ups: Sequence[str]) -> float:
+    """Seconds from the first look at a node's clock to the last."""
+    try:
+        return max(0.0, float(ups[-1]) - float(ups[0])) if ups else 0.0
+    except ValueError:  # where there is no such clock
+        return 0.0
 
 
 def end_of(run: Run, jobs: Sequence[Job], trails: Trails, now: float) -> End:
@@ -241,14 +254,21 @@ def _on(job: Job | None) -> str:
     return f" ({nodes})" if nodes else ""
 
 
-def _task(run: Run, group: str, index: int) -> Trail:
-    path = f"{run.base(group, index)}.task"
+def _left(path: str) -> tuple[list[str], float] | None:
+    """The whole lines of a small file, and when it was changed; None if it can't be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read().split("\n")[:-1]
-            at = os.fstat(file.fileno()).st_mtime
+            return file.read().split("\n")[:-1], os.fstat(file.fileno()).st_mtime
     except OSError:
-        return Trail(group, index)
+        return None
+
+
+def _task(run: Run, group: str, index: int) -> Trail:
+    left = _left(f"{run.base(group, index)}.task")
+    return Trail(group, index) if left is None else _trail(group, index, *left)
+
+
+def _trail(group: str, index: int, lines: Sequence[str], at: float) -> Trail:
     said = dict(line.partition(" ")[::2] for line in lines)
     code = said.get("exit", "")
     return Trail(
