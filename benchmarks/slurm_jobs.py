@@ -29,6 +29,10 @@ from weir.client.http import Client
 from weir.wire.jobspec import JobSpec, Tasks
 
 TIMES, JOBS, ROUNDS, AHEAD = 15, 300, 3, 128
+
+EVERY_S = 0.25
+"""How often either side is asked whether all have ended, once all are submitted."""
+
 AIM_ADDED_S, AIM_SHARE = 0.5, 0.9
 
 
@@ -114,9 +118,12 @@ def timed(folder: Path, act: Callable[[], object]) -> float:
 
 
 def by_sbatch(server: Server, jobs: int) -> float:
-    """Seconds for so many jobs by a script that calls sbatch for each, until Slurm has none."""
+    """Seconds for so many jobs by a script that calls sbatch for each, until Slurm has none.
+
+    Its shell starts the same program that a job of Weir's is, and does not do with a builtin.
+    """
     begun = time.perf_counter()
-    call_each(server, jobs, "sbatch -n1 -c1 --mem=16M -o /dev/null --wrap true")
+    call_each(server, jobs, "sbatch -n1 -c1 --mem=16M -o /dev/null --wrap /bin/true")
     drain(server)
     return time.perf_counter() - begun
 
@@ -139,7 +146,7 @@ def through_weir(
         with measured():
             begun = time.perf_counter()
             submit(client, spec, jobs, name)
-            until_over(client, name)
+            until_over(client, name, EVERY_S)
             return time.perf_counter() - begun
 
 
@@ -149,7 +156,7 @@ def drain(server: Server) -> None:
     while server.run("squeue", "-h"):
         if time.monotonic() > until:
             raise SystemExit("Slurm has not finished")
-        time.sleep(0.1)
+        time.sleep(EVERY_S)
 
 
 if __name__ == "__main__":

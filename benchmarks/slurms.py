@@ -94,14 +94,14 @@ def submit(client: Client, spec: JobSpec, count: int, key: str) -> list[str]:
     return [ids[0] for ids in client.submit(SubmitRequest(jobs=jobs)).ids]
 
 
-def until_over(client: Client, name: str) -> None:
-    """Wait until every job of a name has succeeded."""
+def until_over(client: Client, name: str, every_s: float = 0.1) -> None:
+    """Wait until every job of a name has succeeded; asked so often, which costs the server, too."""
     unfinished = [JobState.WAITING, JobState.PLACED, JobState.RUNNING]
     until = time.monotonic() + LIMIT_S
     while client.jobs(state=unfinished, name=name, limit=1).jobs:
         if time.monotonic() > until:
             raise SystemExit(f"jobs of {name!r} have not ended within {LIMIT_S} s")
-        time.sleep(0.1)  # asking costs the server, too
+        time.sleep(every_s)
     failed = client.jobs(state=[JobState.FAILED, JobState.CANCELED], name=name, limit=1).jobs
     if failed:
         raise SystemExit(f"job {failed[0].id} {failed[0].state}: {failed[0].reason}")

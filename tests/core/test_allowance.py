@@ -30,6 +30,17 @@ def test_what_was_done_all_the_same_is_not_held_against_it_for_long() -> None:
     assert allowance.wait_s(100) == 0.5
 
 
+def test_what_is_dear_is_done_less_often_for_as_long_as_it_goes_on() -> None:
+    allowance, now, done = Allowance(most=8, per_s=4), 100.0, 0
+    while now < 130:
+        now += allowance.wait_s(now)
+        allowance.spend(now, 3)
+        done += 1
+    assert 40 <= done <= 44, "4 a second, each of which counts as three"
+    assert allowance.wait_s(now) == 0.75
+    assert allowance.wait_s(now + 0.75) == 0
+
+
 @given(st.lists(st.floats(0, 10), max_size=60), st.floats(1, 20), st.floats(0.1, 50))
 def test_who_waits_never_does_it_more_often_than_allowed(
     pauses: list[float], most: float, per_s: float

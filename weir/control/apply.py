@@ -50,14 +50,18 @@ class _Drafts:
 
 
 def apply_happenings(
-    ctx: Context, tx: Connection, happenings: Sequence[tuple[str, Happening]]
+    ctx: Context,
+    tx: Connection,
+    happenings: Sequence[tuple[str, Happening]],
+    read: dict[str, RunRow] | None = None,
 ) -> set[str]:
     """Apply (run, happening) pairs in order, in the caller's transaction; gives keys to wake.
 
-    Raises `Conflict` if a job or run has changed since it was read here. Events of unknown runs are
-    ignored: there is nothing that they could change.
+    `read` are the runs, where the caller has read them in this transaction. Raises `Conflict` if a
+    job or run has changed since it was read. Events of unknown runs are ignored: there is nothing
+    that they could change.
     """
-    found = runs.some(tx, {run for run, _ in happenings})
+    found = runs.some(tx, {run for run, _ in happenings}) if read is None else read
     known = jobs.some(tx, {row.job for row in found.values()})
     drafts = _Drafts(dict(found), dict(known), found, known)
     rules = _rules(ctx, tx, known)

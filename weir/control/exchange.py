@@ -144,7 +144,7 @@ def _write(ctx: Context, request: ExchangeRequest, now: float) -> tuple[set[str]
         happenings = [
             (o.run, _happening(row, own[o.run], o, skew, now)) for o in news if o.run in own
         ]
-        woken |= apply_happenings(ctx, tx, happenings)
+        woken |= apply_happenings(ctx, tx, happenings, own)
         refused = accept_samples(ctx, tx, row, request, now)
         accept_names(tx, row, request)
         accept_uses(tx, row, request, skew, now)

@@ -27,9 +27,9 @@ class Allowance:
         return max(0.0, (self._spent - self.most + 1) / self.per_s)
 
     def spend(self, now: float, times: float = 1) -> None:
-        """It was done; what is dear counts as several times."""
+        """It was done; what is dear counts as several times, even beyond what was left."""
         self._recover(now)
-        self._spent = min(self._spent + times, self.most)
+        self._spent = min(self._spent + times, self.most + times - 1)
 
     def _recover(self, now: float) -> None:
         self._spent = max(0.0, self._spent - max(0.0, now - self._at) * self.per_s)

@@ -12,7 +12,7 @@ import re
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir.core import units
 from weir.core.lifecycle import RunEvent
@@ -76,6 +76,11 @@ class Trails:
         return bool(self.tasks) and all(task.over for task in self.tasks)
 
     @property
+    def done(self) -> bool:
+        """Whether all its tasks have come to a good end."""
+        return self.over and all(task.code == 0 for task in self.tasks)
+
+    @property
     def felled(self) -> bool:
         """Whether a signal ended one that the center may have sent: only Slurm can tell why."""
         return any(task.code in CENTER_SIGNALS for task in self.tasks)
@@ -101,6 +106,11 @@ def read_claim(folder: str) -> Trails:
 
 def read_trail(run: Run, log: str | None = None) -> Trails:
     """All that a run has left."""
+    return replace(read_tasks(run), log=_tail(log or os.path.join(run.folder, LOG)))
+
+
+def read_tasks(run: Run) -> Trails:
+    """What a run has left but for the log, which matters only where something went wrong."""
     left = _left(os.path.join(run.folder, CLAIM))
     claimed = Trails() if left is None else _claimed(*left)
     names = run.tasks
@@ -108,8 +118,7 @@ def read_trail(run: Run, log: str | None = None) -> Trails:
         tasks: tuple[Trail, ...] = (_trail(*names[0], *left),)
     else:
         tasks = tuple(_task(run, group, index) for group, index in names)
-    text = _tail(log or os.path.join(run.folder, LOG))
-    return Trails(claimed.job, claimed.claimed_at, claimed.late, tasks, text)
+    return replace(claimed, tasks=tasks)
 
 
 def _claimed(lines: Sequence[str], at: float) -> Trails:
@@ -152,8 +161,7 @@ def started_at(jobs: Sequence[Job], trails: Trails, now: float) -> float:
 
 def _outcome(run: Run, jobs: Sequence[Job], trails: Trails) -> tuple[RunEvent, int | None, str]:
     state, job = _worst(jobs)
-    done = trails.over and all(task.code == 0 for task in trails.tasks)
-    if done and state in ("COMPLETED", "COMPLETING", ""):
+    if trails.done and state in ("COMPLETED", "COMPLETING", ""):
         return RunEvent.SUCCEEDED, 0, ""
     if run.stop is not None:
         return run.stop.event, run.stop.exit_code, run.stop.reason

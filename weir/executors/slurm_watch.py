@@ -26,7 +26,14 @@ from weir.executors.slurm_records import COMPLETING, Job
 from weir.executors.slurm_rows import Rows
 from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_settings import SlurmSettings
-from weir.executors.slurm_verdict import end_of, read_claim, read_trail, started_at
+from weir.executors.slurm_verdict import (
+    Trails,
+    end_of,
+    read_claim,
+    read_tasks,
+    read_trail,
+    started_at,
+)
 from weir.wire.jobspec import walltime_s
 
 log = logging.getLogger(__name__)
@@ -168,7 +175,7 @@ class Watch:
         now = self._now()
         rung = [run for name in names if (run := self._runs.get(name)) is not None]
         rung = [run for run in rung if run.end is None and run.stop is None]
-        left = [(run, read_trail(run, self._log_of(run))) for run in rung]
+        left = [(run, self._left(run)) for run in rung]
         changes = _Changes()
         with self._lock:
             for run, trails in left:
@@ -180,6 +187,11 @@ class Watch:
                 if trails.over and not trails.felled:
                     self._end(run, end_of(run, (), trails, now), changes)
             self._write_down(changes)
+
+    def _left(self, run: Run) -> Trails:
+        """What a run has left; the log, too, if it has ended and not well."""
+        trails = read_tasks(run)
+        return read_trail(run, self._log_of(run)) if trails.over and not trails.done else trails
 
     def _keep_limits(self, run: Run, now: float, changes: _Changes) -> None:
         """Stop a run that has had its time; cancel again what is slow to be canceled."""
