@@ -274,6 +274,7 @@ def test_a_persons_token_is_no_join_token(server: FakeServer) -> None:
             "--pools is for --executor loc",
         ),
         (Found(), ("--folder", "/shared"), "--folder and --partition are for a Slurm"),
+        (Found(), ("--volume", "runs:/mnt"), "--image and --volume are for a Kubernetes"),
     ],
 )
 def test_what_can_not_be_driven_is_refused(

@@ -25,18 +25,24 @@ from weir.cli.agent_proposal import (
     cluster_name,
     described,
     local_pool,
+    local_settings,
     slurm_folder,
     slurm_proposal,
     text_of,
     with_uplink,
 )
+from weir.cli.agent_proposal_kubernetes import (
+    VOLUME_HELP,
+    kubernetes_proposal,
+    look_for_server,
+    no_server,
+    volume_of,
+)
 from weir.cli.agent_proposal_kubernetes import cluster_name as kubernetes_name
-from weir.cli.agent_proposal_kubernetes import kubernetes_proposal, look_for_server, no_server
 from weir.cli.agent_proposal_ray import RayFound, look_for_dashboard, ray_proposal
 from weir.cli.joins import next_step
-from weir.cli.network_join import Joined, Server, link_agent, this_machine, write_agents
+from weir.cli.network_join import Joined, Server, link_agent, write_agents
 from weir.cli.output import note, say
-from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.client.context import write_private
 from weir.client.http import Client
 from weir.core.errors import BadInput, Conflict
@@ -44,12 +50,11 @@ from weir.executors import looks
 from weir.executors.settings import (
     AgentSettings,
     ExecutorSettings,
-    LocalSettings,
     Uplink,
 )
 from weir.wire.joining import IdentityRequest, JoinRequest, UplinkRequest
 from weir.wire.mistakes import Path as FieldPath
-from weir.wire.mistakes import read_yaml, validated
+from weir.wire.mistakes import read_yaml
 from weir.wire.pools import Place
 
 TERMS = (*Place.model_fields, "price_per_core_hour", "price_per_device_hour")
@@ -86,6 +91,7 @@ TOKEN_FILE = click.option(
 @click.option(
     "--image", help="Kubernetes: for jobs that name none; it needs a shell and coreutils."
 )
+@click.option("--volume", metavar="CLAIM:FOLDER", help=VOLUME_HELP)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -282,7 +288,7 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
     if kind == "ray":
         return _ray_plan(options, terms, ray)
     if kind == "slurm" and found.slurm is not None:
-        around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+        around = local_settings({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
         where = slurm_folder(folder, Path.home())
         proposal = slurm_proposal(found.slurm, where, only, around)
         name = options["cluster"] or cluster_name(found.slurm)
@@ -290,8 +296,9 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
         return _Plan(name, proposal.settings, proposal)
     if kind == "kubernetes":
         return _kubernetes_plan(options, terms)
-    if options["namespace"] or options["image"]:
-        raise BadInput("--namespace and --image are for a Kubernetes: say --executor kubernetes")
+    if options["namespace"] or options["image"] or options["volume"]:
+        said = "--namespace, --image and --volume are"
+        raise BadInput(f"{said} for a Kubernetes: say --executor kubernetes")
     if folder or only:
         raise BadInput(
             "--folder and --partition are for a Slurm or a Ray; this machine is driven alone"
@@ -305,7 +312,7 @@ def _planned(options: Mapping[str, Any]) -> _Plan:
     if pools is not None:
         what = str(pools)
         data, lines = read_yaml(pools.read_text(encoding="utf-8"), what)
-    executor = _local(data, lines, what, terms)
+    executor = local_settings(data, lines, what, terms)
     name = options["cluster"] or "local"
     say(f"uses this machine, as cluster {name}: pools {', '.join(p.name for p in executor.pools)}")
     return _Plan(name, executor)
@@ -318,7 +325,7 @@ def _ray_plan(options: Mapping[str, Any], terms: Mapping[str, Any], ray: RayFoun
     if ray is None or ray.error:
         why = f": {ray.error}" if ray else ""
         raise Conflict(f"no Ray dashboard answers{why}. Name it: --dashboard http://HEAD:8265")
-    around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+    around = local_settings({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
     proposal = ray_proposal(ray, slurm_folder(options["folder"], Path.home()), around)
     name = options["cluster"] or "ray"
     say(f"uses Ray, as cluster {name}")
@@ -329,13 +336,14 @@ def _kubernetes_plan(options: Mapping[str, Any], terms: Mapping[str, Any]) -> _P
     """The Kubernetes that a kubeconfig or this pod's service account leads to."""
     if options["folder"] or options["partitions"]:
         raise BadInput("--folder and --partition are for a Slurm")
-    server = look_for_server(os.environ)
+    volume, server = volume_of(options["volume"]), look_for_server(os.environ)
     if server is None:
         raise no_server()
     if server.error:
         raise Conflict(f"Kubernetes does not answer: {server.error}")
-    around = _local({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
-    proposal = kubernetes_proposal(server, options["namespace"], options["image"], around)
+    around = local_settings({"pools": [ANY_POOL]}, {}, "weir agent join", terms).pools[0]
+    wanted = options["namespace"], options["image"]
+    proposal = kubernetes_proposal(server, *wanted, around, volume)
     name = options["cluster"] or kubernetes_name(server)
     namespace = proposal.settings.namespace
     say(f"uses Kubernetes {server.version}, namespace {namespace}, as cluster {name}")
@@ -378,22 +386,3 @@ def _add_uplink(path: Path, known: AgentSettings, uplink: Uplink) -> None:
             return
     write_agents(path, [known.model_copy(update={"uplinks": (*others, uplink)})])
     note(f"{path} was written anew, without the comments that it had")
-
-
-def _local(
-    data: Any, lines: Mapping[FieldPath, int], what: str, terms: Mapping[str, Any]
-) -> LocalSettings:
-    """Pools as a file has them; `terms` hold where it says nothing. Raises `BadInput` with every
-    mistake.
-    """
-    given = {name: value for name, value in terms.items() if value is not None}
-    place = {name: given.pop(name) for name in Place.model_fields if name in given}
-    if isinstance(data, dict):
-        data = given | data
-        data.setdefault("location", place or None)
-    found = validated(PoolsFile, data, what, lines)
-    machine = this_machine()
-    return LocalSettings(
-        pools=tuple(pool_fields(found, pool, machine) for pool in found.pools),
-        path=(str(Path(sys.executable).parent),),
-    )

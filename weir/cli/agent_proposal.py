@@ -8,6 +8,7 @@ Laws:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,18 +20,27 @@ import yaml
 from weir.cli.agent_checks_slurm import about
 from weir.cli.agent_proposal_kubernetes import KubernetesProposal, kubernetes_lines
 from weir.cli.agent_proposal_ray import RayFound, RayProposal, ray_lines
+from weir.cli.network_join import this_machine
+from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.core import devices, units
 from weir.core.errors import BadInput, Conflict, WeirError
 from weir.executors import local_machine, looks
 from weir.executors.local_environment import maker_of
 from weir.executors.looks import DevicesFound, Found, SlurmFound
-from weir.executors.settings import AgentFile, AgentSettings, SlurmSettings, Uplink
+from weir.executors.settings import (
+    AgentFile,
+    AgentSettings,
+    LocalSettings,
+    SlurmSettings,
+    Uplink,
+)
 from weir.executors.slurm import connect
 from weir.executors.slurm_inventory import Kind, kinds_of
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_settings import SlurmShare
+from weir.wire.mistakes import Path as FieldPath
 from weir.wire.mistakes import read_yaml, validated
-from weir.wire.pools import PoolFields
+from weir.wire.pools import Place, PoolFields
 
 FOLDER = "weir-runs"
 """The name of the runs' folder in a home folder that nodes share."""
@@ -332,3 +342,22 @@ def _block(value: Any, indent: str) -> list[str]:
 def _flow(value: str) -> str:
     """A text as YAML writes it on one line."""
     return yaml.safe_dump(value, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+
+
+def local_settings(
+    data: Any, lines: Mapping[FieldPath, int], what: str, terms: Mapping[str, Any]
+) -> LocalSettings:
+    """Pools of this machine as a file has them; `terms` hold where it says nothing. Raises
+    `BadInput` with every mistake.
+    """
+    given = {name: value for name, value in terms.items() if value is not None}
+    place = {name: given.pop(name) for name in Place.model_fields if name in given}
+    if isinstance(data, dict):
+        data = given | data
+        data.setdefault("location", place or None)
+    found = validated(PoolsFile, data, what, lines)
+    machine = this_machine()
+    return LocalSettings(
+        pools=tuple(pool_fields(found, pool, machine) for pool in found.pools),
+        path=(str(Path(sys.executable).parent),),
+    )

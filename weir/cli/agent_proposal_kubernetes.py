@@ -22,12 +22,22 @@ from weir.core.errors import BadInput, Conflict, WeirError
 from weir.executors.kubernetes_calls import Kubernetes, Rejected, configuration, found_kubeconfig
 from weir.executors.kubernetes_inventory import Kind, kinds_of
 from weir.executors.kubernetes_records import Node
-from weir.executors.kubernetes_settings import KubernetesSettings, KubernetesShare
+from weir.executors.kubernetes_settings import (
+    KubernetesSettings,
+    KubernetesShare,
+    KubernetesVolume,
+)
 from weir.executors.looks import POD_TOKEN
+from weir.wire.mistakes import validated
 from weir.wire.pools import PoolFields
 
 IMAGE = "docker.io/library/debian:stable-slim"
 """For jobs that name no image: it has a shell and coreutils, and no accelerator's libraries."""
+
+VOLUME_HELP = (
+    "Kubernetes: a volume for runs, by the name of its claim in the namespace of jobs and the "
+    "folder where this machine sees its root. With it files and checkpoints may have any size."
+)
 
 LOOK_S = 15.0
 KUEUE = "kueue.x-k8s.io"
@@ -76,7 +86,11 @@ def look_for_server(
 
 
 def kubernetes_proposal(
-    found: KubernetesFound, namespace: str | None, image: str | None, terms: PoolFields
+    found: KubernetesFound,
+    namespace: str | None,
+    image: str | None,
+    terms: PoolFields,
+    volume: KubernetesVolume | None = None,
 ) -> KubernetesProposal:
     """One share of all nodes that take pods, on these terms as far as anything was said of them.
 
@@ -98,11 +112,22 @@ def kubernetes_proposal(
     except WeirError as error:
         raise Conflict(f"Kubernetes does not answer: {error.detail}") from None
     share = KubernetesShare(**said, queue=queues[0] if len(queues) == 1 else "")
-    settings = settings.model_copy(update={"shares": (share,), "image": image or IMAGE})
+    said_too = {"shares": (share,), "image": image or IMAGE, "volume": volume}
+    settings = settings.model_copy(update=said_too)
     kinds = kinds_of(settings.shares, nodes)
     if not kinds:
         raise Conflict("no node of this Kubernetes takes pods of everybody; see their taints")
     return KubernetesProposal(settings, tuple(_notes(kinds, nodes, queues)))
+
+
+def volume_of(text: str | None) -> KubernetesVolume | None:
+    """The volume that CLAIM:FOLDER says. Raises BadInput."""
+    if text is None:
+        return None
+    claim, colon, folder = text.partition(":")
+    if not colon:
+        raise BadInput("--volume is CLAIM:FOLDER, as in weir-runs:/mnt/weir-runs")
+    return validated(KubernetesVolume, {"claim": claim, "folder": folder}, "--volume")
 
 
 def cluster_name(found: KubernetesFound) -> str:
@@ -174,9 +199,13 @@ def kubernetes_lines(proposal: KubernetesProposal) -> Iterator[str]:
         lines = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=1000).splitlines()
         yield f"    - {lines[0]}"
         yield from (f"      {line}" for line in lines[1:])
-    yield "    # A volume for runs that the agent sees too, for files and checkpoints of any size;"
-    yield "    # and the Python of an image, so that jobs may name packages:"
-    yield "    # volume: {claim: NAME, folder: /where/the/agent/sees/its/root}"
+    yield "    # A volume for runs that the agent sees too, for files and checkpoints of any size:"
+    if settings.volume is not None:
+        said = settings.volume.model_dump(mode="json", exclude_defaults=True)
+        yield f"    volume: {_flow(said)}"
+    else:
+        yield "    # volume: {claim: NAME, folder: /where/the/agent/sees/its/root}"
+    yield "    # The Python of an image, so that jobs may name packages:"
     yield '    # software: {python: /usr/local/bin/python3, image: "python:3.12-slim"}'
     yield "    # Whose jobs go where; the first entry that fits counts:"
     yield '    # members: [{submitter: "*@physics", namespace: physics, queue: physics}]'
@@ -187,6 +216,7 @@ def no_server() -> BadInput:
     return BadInput("there is no kubeconfig here, and this is no pod: set KUBECONFIG")
 
 
-def _flow(value: str) -> str:
-    """A text as YAML writes it on one line."""
-    return yaml.safe_dump(value, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+def _flow(value: str | dict[str, str]) -> str:
+    """A text, or several by name, as YAML writes it on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
