@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.cli.builders import weir
 from tests.client.builders import FakeServer, problem
 from weir.cli.agent_checks import Prober
 from weir.client.http import Client
+from weir.core.device_access import ACCESS
 from weir.executors import looks
 from weir.executors.looks import DevicesFound, Found, SlurmFound
 from weir.wire.joining import JoinAnswer
@@ -179,6 +181,7 @@ def test_what_weir_can_not_drive_is_said(
         ray="10.0.0.1:6379",
         devices=(
             DevicesFound("cnmon", "MLU370-X8", 4, "cambricon-mlu370-x8"),
+            DevicesFound("hl-smi", "HL-225", 8, "intel-gaudi-2"),
             DevicesFound("npu-smi", "Ascend 9000", 8),
         ),
     )
@@ -187,7 +190,8 @@ def test_what_weir_can_not_drive_is_said(
     assert "found Slurm's commands, and no Slurm set up for them" in said
     assert "found Kubernetes (/root/.kube/config, https://k8s:6443)" in said
     assert "found Ray (10.0.0.1:6379), whose dashboard does not answer: " in said
-    assert "4 x MLU370-X8 are left out: the local executor hands out devices of huawei" in said
+    assert "4 x MLU370-X8 are left out: there is no /dev/cambricon_dev0" in said
+    assert "8 x HL-225 are left out: the local executor hands out devices of amd, camb" in said
     assert "8 x Ascend 9000 are left out: the catalog does not know them" in said
     assert "uses this machine, as cluster local: pools cpu" in said
     assert [pool["shape"]["devices"] for pool in written()] == [0]
@@ -198,8 +202,9 @@ def test_devices_that_are_there_are_offered(
 ) -> None:
     for number in range(2):
         (tmp_path / f"davinci{number}").touch()
-    nodes = {"huawei": str(tmp_path / "davinci{}"), "nvidia": str(tmp_path / "nvidia{}")}
-    monkeypatch.setattr("weir.executors.local_machine.NODES", nodes)
+    for maker, node in (("huawei", "davinci{}"), ("nvidia", "nvidia{}")):
+        there = replace(ACCESS[maker], node=str(tmp_path / node))
+        monkeypatch.setitem(ACCESS, maker, there)
     found = (
         DevicesFound("npu-smi", "910B3", 2, "huawei-ascend-910b3"),
         DevicesFound("nvidia-smi", "Tesla T4", 1, "nvidia-t4"),

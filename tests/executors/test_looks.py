@@ -50,6 +50,19 @@ mx-smi  version: 2.3.4
 GPU#0    MXC500      0000:08:00.0   Available (UUID: GPU-test-0)
 GPU#2    MXC500      0000:0e:00.0   Available (UUID: GPU-test-2)
 """
+IXSMI = """\
++-----------------------------------------------------------------------------+
+|  IX-ML: 4.4.0       Driver Version: 4.4.0       CUDA Version: 10.2          |
+|-------------------------------+----------------------+----------------------|
+| GPU  Name                     | Bus-Id               | Clock-SM  Clock-Mem  |
+| Fan  Temp  Perf  Pwr:Usage/Cap|      Memory-Usage    | GPU-Util  Compute M. |
+|===============================+======================+======================|
+| 0    Iluvatar BI-V150         | 00000000:13:00.0     | 1500MHz   1600MHz    |
+| 0%   32C   P0    N/A / N/A    | 116MiB / 32768MiB    | 0%        Default    |
++-------------------------------+----------------------+----------------------+
+| 1    Iluvatar BI-V150         | 00000000:16:00.0     | 1500MHz   1600MHz    |
+| 0%   32C   P0    N/A / N/A    | 116MiB / 32768MiB    | 0%        Default    |
+"""
 CONFIG = """\
 Configuration data as of 2026-01-02T03:04:05
 AccountingStorageType   = accounting_storage/slurmdbd
@@ -80,6 +93,15 @@ def put(folder: Path, name: str, said: str, code: int = 0, error: str = "") -> d
         ("cnmon", CNMON, [("MLU370-X8", 2, "cambricon-mlu370-x8")]),
         ("rocm-smi", ROCM, [("AMD Instinct MI300X VF", 2, "amd-mi300x")]),
         ("mx-smi", METAX, [("MXC500", 2, "metax-c500")]),
+        ("hy-smi", "HCU[0]\t\t: Card Series:\t\tK100\n", [("K100", 1, "hygon-k100")]),
+        ("hy-smi", "DCU[0] : Card Series: K100_AI\n", [("K100_AI", 1, None)]),
+        ("ixsmi", IXSMI, [("Iluvatar BI-V150", 2, "iluvatar-bi150")]),
+        ("mthreads-gmi", "GPU 0: MTT S4000 (UUID: a)\n", [("MTT S4000", 1, "mthreads-mtt-s4000")]),
+        (
+            "mthreads-gmi",
+            "GPU 0 : MTT S5000 (UUID : a)\n",
+            [("MTT S5000", 1, "mthreads-mtt-s5000")],
+        ),
         (
             "nvidia-smi",
             NVIDIA,

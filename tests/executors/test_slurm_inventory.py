@@ -13,6 +13,7 @@ from weir.executors.slurm_settings import SlurmAccount, SlurmSettings, SlurmShar
 from weir.executors.slurm_words import Gres
 from weir.wire.pools import PoolReport
 
+INPUT = {"path": "r.txt", "text": "numpy"}
 GPU = (Gres("gpu", "h100", 8),)
 
 
@@ -108,6 +109,25 @@ def test_what_the_devices_are(
 
     assert kind.model == model
     assert bool(kind.shape.devices) == (gres[0].name != "shard")
+
+
+@pytest.mark.parametrize("gres", [GPU, ()])
+def test_where_slurm_gives_whole_devices_the_pool_says_so(gres: tuple[Gres, ...]) -> None:
+    assert ("whole-devices" in only(pools([node("n1", gres=gres)])).traits) is bool(gres)
+
+
+def test_environments_are_only_for_nodes_of_the_kind_that_they_are_built_on() -> None:
+    nodes = [node("n1", machine="x86_64"), node("n2", machine="aarch64", cpus=32)]
+    made = Pools([], {}, machine="x86_64")
+    made.take(nodes, [partition("batch", "n1", "n2")], [], lambda _: {})
+    assert made.foreign() == {"batch-32c"}
+    wanted = order("r", pool="batch-32c", requirements="r.txt", inputs=[INPUT])
+    assert made.refusals([wanted], [], []) == {
+        "r": "environments are built for x86_64 here, and the nodes of pool batch-32c are aarch64; "
+        "use a container"
+    }
+    at_home = order("r", pool="batch-64c", requirements="r.txt", inputs=[INPUT])
+    assert made.refusals([at_home], [], []) == {}
 
 
 def test_others_use_is_what_is_allocated_less_our_own() -> None:

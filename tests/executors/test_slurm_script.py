@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.contract.bench import order, shell
 from weir.executors.slurm_bells import FOLDER as BELLS
 from weir.executors.slurm_bells import Bells
@@ -129,3 +131,77 @@ def test_a_script_is_written_whole_and_can_be_written_again(tmp_path: Path) -> N
         assert path.read_text() == text
         assert path.stat().st_mode & 0o777 == 0o700
     assert os.listdir(tmp_path) == [SCRIPT]
+
+
+GPUS = Layout((Part(1, 2, 1, 2**24, 2),), (Span(0, 2, "main"),))
+
+
+def told(home: Path, model: str | None, rank: int, **variables: str) -> dict[str, str]:
+    """What a task of two with two devices each finds in its environment."""
+    folder = home / "runs" / "r1"
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    (home / BELLS).mkdir(exist_ok=True)
+    wish = {"count": 2}
+    asked = order("r1", shell("env", count=2, devices=wish))
+    text = script_of(asked, str(folder), GPUS, Place("pool", model, False))
+    path = folder / SCRIPT
+    write_script(str(path), text, time.time() + 60)
+    environment = {"PATH": os.environ["PATH"], "SLURMD_NODENAME": "n1", **variables}
+    environment |= {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
+    subprocess.run(["/bin/sh", str(path), "task"], env=environment, check=True)
+    said = (folder / f"main-{rank}.stdout").read_text()
+    return dict(line.partition("=")[::2] for line in said.splitlines())
+
+
+def test_where_a_job_sees_its_own_devices_only_programs_are_told_slurms_numbers(
+    tmp_path: Path,
+) -> None:
+    slurms = {"SLURM_JOB_GPUS": "4,5,6,7", "CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    first, second = (told(tmp_path, "nvidia-h100-sxm5", rank, **slurms) for rank in (0, 1))
+    assert (first["CUDA_VISIBLE_DEVICES"], first["WEIR_DEVICES"]) == ("0,1", "n1.4,n1.5")
+    assert (second["CUDA_VISIBLE_DEVICES"], second["WEIR_DEVICES"]) == ("2,3", "n1.6,n1.7")
+
+
+def test_a_steps_devices_count_before_the_jobs(tmp_path: Path) -> None:
+    slurms = {"SLURM_JOB_GPUS": "1,2,3,4,5", "SLURM_STEP_GPUS": "2,3,4,5"}
+    seen = told(tmp_path, "nvidia-h100-sxm5", 1, **slurms, CUDA_VISIBLE_DEVICES="2,3,4,5")
+    assert (seen["CUDA_VISIBLE_DEVICES"], seen["WEIR_DEVICES"]) == ("4,5", "n1.4,n1.5")
+
+
+@pytest.mark.parametrize(
+    ("model", "slurms", "variable", "numbers", "places"),
+    [
+        # Slurm's variable for its own kinds of GPU tells those of another maker as well.
+        (
+            *(
+                "huawei-ascend-910b3",
+                {"SLURM_JOB_GPUS": "4,5,6,7", "CUDA_VISIBLE_DEVICES": "0,1,2,3"},
+            ),
+            *("ASCEND_RT_VISIBLE_DEVICES", "2,3", "n1.6,n1.7"),
+        ),
+        # A center's own plugin for the maker goes first.
+        (
+            "cambricon-mlu590",
+            {"MLU_VISIBLE_DEVICES": "3,4,5,6", "CUDA_VISIBLE_DEVICES": "NoDevFiles"},
+            *("MLU_VISIBLE_DEVICES", "5,6", "n1.5,n1.6"),
+        ),
+        # It tells which devices, but programs nothing.
+        ("hygon-k100", {"SLURM_JOB_GPUS": "4,5,6,7"}, "HIP_VISIBLE_DEVICES", "6,7", "n1.6,n1.7"),
+        # It tells nothing.
+        ("metax-c500", {}, "MACA_VISIBLE_DEVICES", "2,3", "n1.2,n1.3"),
+    ],
+)
+def test_each_makers_runtime_is_told_by_its_own_variable(
+    tmp_path: Path, model: str, slurms: dict[str, str], variable: str, numbers: str, places: str
+) -> None:
+    seen = told(tmp_path, model, 1, **slurms)
+    assert (seen[variable], seen["WEIR_DEVICES"]) == (numbers, places)
+
+
+def test_no_second_variable_chooses_among_the_devices_that_the_first_has_left(
+    tmp_path: Path,
+) -> None:
+    slurms = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"), "0,1,2,3")
+    seen = told(tmp_path, "amd-mi300x", 1, SLURM_JOB_GPUS="4,5,6,7", **slurms)
+    assert seen["ROCR_VISIBLE_DEVICES"] == "2,3"
+    assert "CUDA_VISIBLE_DEVICES" not in seen

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.contract.bench import Bench, local_settings, order, shell
+from weir.core.device_access import ACCESS
 from weir.core.lifecycle import RunEvent
 from weir.executors.local import LocalExecutor
 from weir.executors.staging_settings import SoftwareSettings
@@ -160,8 +163,36 @@ def test_pools_say_what_they_can_do(bench: Bench) -> None:
 def test_devices_are_seen_in_a_container_by_their_makers_option() -> None:
     software = Software(wrap=("apptainer", "exec"), image="x.sif")
     assert software.command(["a"], "nvidia") == ("apptainer", "exec", "--nv", "x.sif", "a")
-    assert software.command(["a"], "huawei") == ("apptainer", "exec", "x.sif", "a")
+    assert software.command(["a"], "amd") == ("apptainer", "exec", "--rocm", "x.sif", "a")
+    assert software.command(["a"], "") == ("apptainer", "exec", "x.sif", "a")
     assert Software().command(["a", "b"], "nvidia") == ("a", "b")
+
+
+@pytest.mark.parametrize("program", ["apptainer", "singularity"])
+def test_a_container_gets_those_of_the_makers_devices_that_are_where_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    for name in ("davinci0", "davinci1", "davinci_manager", "driver"):
+        (tmp_path / name).touch()
+    nodes, folders = (f"{tmp_path}/davinci_manager", f"{tmp_path}/gone"), (f"{tmp_path}/driver",)
+    there = replace(ACCESS["huawei"], node=f"{tmp_path}/davinci{{}}", nodes=nodes, folders=folders)
+    monkeypatch.setitem(ACCESS, "huawei", there)
+    (tmp_path / program).write_text('#!/bin/sh\necho "$@ $APPTAINER_BIND$SINGULARITY_BIND"\n')
+    (tmp_path / program).chmod(0o755)
+    software = Software(wrap=(str(tmp_path / program), "exec"), image="x.sif")
+    variable = f"{program.upper()}_BIND"
+    for before in ("", "/scratch"):
+        said = subprocess.run(
+            software.command(["a", "b c"], "huawei"),
+            env={variable: before} if before else {},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        bound = [before] * bool(before) + [
+            f"{tmp_path}/{name}" for name in ("davinci0", "davinci1", "davinci_manager", "driver")
+        ]
+        assert said.stdout == f"exec x.sif a b c {','.join(bound)}\n"
 
 
 def test_the_least_lately_used_goes_and_never_what_a_run_uses(tmp_path: Path) -> None:

@@ -159,7 +159,9 @@ POOL_FIELDS = st.fixed_dictionaries(
         "emulated": st.booleans(),
         "open": st.sampled_from((True, True, False)),
         "fabric": st.sampled_from(("", "roce")),
-        "traits": st.sampled_from(((), ("cuda",), ("cann", "cuda"), ("rocm", "slurm"))),
+        "traits": st.sampled_from(
+            ((), ("cuda",), ("cann", "cuda"), ("rocm", "slurm"), ("whole-devices",))
+        ),
         "industries": st.sampled_from(((), ("steel",), ("steel", "cars"))),
         "domains": st.sampled_from(((), ("d1",), ("d1", "d2"))),
         "hops": st.integers(0, 2),

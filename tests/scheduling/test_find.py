@@ -98,6 +98,11 @@ def test_a_pool_that_fits_is_a_candidate_and_has_no_rejection() -> None:
             pool("a"),
             "GANG needed=20 PFLOPS fp16 best=15.8304 PFLOPS fp16",
         ),
+        (
+            demand(group(devices=0.5)),
+            pool("a", traits=("whole-devices",)),
+            "DEVICE_SHARE needed=0.5 of a device best=whole devices",
+        ),
         (demand(regions=("north",)), pool("a", region="south"), "REGION needed=north best=south"),
         (demand(industries=("cars",)), pool("a"), "INDUSTRY needed=cars best=none"),
         (demand(countries=("CN",)), pool("a"), "COUNTRY needed=CN best=unknown"),

@@ -23,6 +23,7 @@ from weir.cli.agent_proposal_ray import RayFound, RayProposal, ray_lines
 from weir.cli.network_join import this_machine
 from weir.cli.pool_entries import PoolsFile, pool_fields
 from weir.core import devices, units
+from weir.core.device_access import ACCESS
 from weir.core.errors import BadInput, Conflict, WeirError
 from weir.executors import local_machine, looks
 from weir.executors.local_environment import maker_of
@@ -130,12 +131,11 @@ def _not_here(one: DevicesFound) -> str:
     """Why the local executor can't hand these devices out; empty if it can."""
     if one.model is None:
         return "the catalog does not know them; `weir device list` shows what it knows"
-    node = local_machine.NODES.get(maker_of(one.model))
-    if node is None:
-        known = " and ".join(sorted(local_machine.NODES))
-        return f"the local executor hands out devices of {known} only"
-    absent = [path for i in range(one.count) if not Path(path := node.format(i)).exists()]
-    return f"there is no {absent[0]}" if absent else ""
+    maker = maker_of(one.model)
+    if maker not in ACCESS:
+        return f"the local executor hands out devices of {', '.join(sorted(ACCESS))} only"
+    absent = local_machine.absent(maker, one.count)
+    return f"there is no {absent}" if absent else ""
 
 
 # -- a Slurm ---------------------------------------------------------------------------------------

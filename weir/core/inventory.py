@@ -18,6 +18,9 @@ from dataclasses import dataclass
 
 DEVICE_MILLI = 1000
 
+WHOLE_DEVICES = "whole-devices"
+"""The trait of a pool whose cluster gives nobody a share of a device."""
+
 MAX_LATENCY_US = 3_600_000_000
 """Longest round trip that anybody counts: one hour. A way that is longer counts as this long."""
 

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     DEVICE_MODEL = "DEVICE_MODEL"
     DEVICE_MEMORY = "DEVICE_MEMORY"
     DEVICE_PERFORMANCE = "DEVICE_PERFORMANCE"
+    DEVICE_SHARE = "DEVICE_SHARE"  # it hands out whole devices, and the job wants a share of one
     STACK = "STACK"
     TRAIT = "TRAIT"  # the job's container or environment can't be had there
     FABRIC = "FABRIC"
@@ -52,6 +53,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.DEVICE_MODEL: "its accelerators are of another model",
     Reason.DEVICE_MEMORY: "one of its accelerators has too little memory",
     Reason.DEVICE_PERFORMANCE: "its accelerators are too slow, or their speed is not known",
+    Reason.DEVICE_SHARE: "it gives each task whole accelerators, and no share of one",
     Reason.STACK: "it has no software stack that the job has a variant for",
     Reason.TRAIT: "it can't do what the job's software takes",
     Reason.FABRIC: "its hosts are connected otherwise",

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weir.core import devices
-from weir.core.inventory import DEVICE_MILLI, Block, FreeShape, HostShape, merged
+from weir.core.inventory import DEVICE_MILLI, WHOLE_DEVICES, Block, FreeShape, HostShape, merged
 from weir.executors import kubernetes_resources
 from weir.executors.kubernetes_records import AGENT_LABEL, Node, Pod
 from weir.executors.kubernetes_resources import Counted
@@ -194,6 +194,7 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
     """A pool as it is told to a parent."""
     share = kind.share
     stacks = devices.find(kind.model).stacks if kind.model and _known(kind.model) else ()
+    whole = (WHOLE_DEVICES,) if kind.shape.devices and kind.device_mib is None else ()
     return PoolReport(
         name=kind.name,
         hosts=kind.hosts,
@@ -204,7 +205,7 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
         ),
         device_model=kind.model,
         open=is_open,
-        traits=tuple(dict.fromkeys((*share.traits, CONTAINER, *stacks))),
+        traits=tuple(dict.fromkeys((*share.traits, CONTAINER, *whole, *stacks))),
         max_walltime_s=share.max_walltime_s,
         free=free_of(free),
         levels=kind.levels,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 
 from weir.core import devices
+from weir.core.device_access import access_of
 from weir.executors.local_hosts import TaskPlace
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import Tasks
@@ -14,8 +15,6 @@ from weir.wire.pools import PoolFields
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "huawei": "ASCEND_RT_VISIBLE_DEVICES"}
-"""The variable by which each maker's runtime is told its devices."""
 
 
 def maker_of(model: str | None) -> str:
@@ -84,5 +83,6 @@ def program(name: str, path: str, work: str) -> str | None:
 
 
 def _visible(pool: PoolFields, place: TaskPlace) -> dict[str, str]:
-    variable = None if pool.emulated else VISIBLE.get(maker_of(pool.device_model))
-    return {variable: ",".join(str(device) for device, _ in place.devices)} if variable else {}
+    access = None if pool.emulated else access_of(maker_of(pool.device_model))
+    numbers = ",".join(str(device) for device, _ in place.devices)
+    return {access.visible: numbers} if access else {}

@@ -9,12 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 import psutil
 
 from weir.core import units
+from weir.core.device_access import ACCESS
 from weir.core.errors import BadInput, Mistake
 from weir.executors.local_environment import maker_of
 from weir.wire.pools import PoolFields
 
-NODES = {"nvidia": "/dev/nvidia{}", "huawei": "/dev/davinci{}"}
-"""Where a maker's devices are seen, by their number."""
+
+def absent(maker: str, count: int) -> str:
+    """What is missing of `count` devices of a maker: the first of their names in /dev that is not
+    there, or of those that all need; empty if nothing is. Raises KeyError for an unknown maker.
+    """
+    access = ACCESS[maker]
+    own = [access.node.format(i) for i in range(count)] if access.node else access.nodes[:1]
+    return next((path for path in own if not os.path.exists(path)), "")
 
 
 def check(pools: Sequence[PoolFields]) -> None:
@@ -51,19 +58,19 @@ def _mistakes(pools: Sequence[PoolFields]) -> Iterator[Mistake]:
 
 
 def _device_mistakes(field: str, pool: PoolFields) -> Iterator[Mistake]:
-    node = NODES.get(maker_of(pool.device_model))
-    if node is None:
-        known = " or ".join(sorted(NODES))
+    maker = maker_of(pool.device_model)
+    if maker not in ACCESS:
+        known = ", ".join(sorted(ACCESS))
         yield Mistake(
             f"{field}.shape.devices",
             f"devices of model {pool.device_model!r} can't be found on this machine: "
             f"only those of {known} can; set emulated to true to emulate them",
         )
         return
-    missing = [n for i in range(pool.shape.devices) if not os.path.exists(n := node.format(i))]
+    missing = absent(maker, pool.shape.devices)
     if missing:
         yield Mistake(
-            f"{field}.shape.devices", f"this machine has no {missing[0]}; set emulated to true"
+            f"{field}.shape.devices", f"this machine has no {missing}; set emulated to true"
         )
 
 

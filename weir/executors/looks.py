@@ -214,6 +214,16 @@ TOOLS: Mapping[tuple[str, ...], re.Pattern[str]] = {
     ),
     # GPU#0    MXC500      0000:08:00.0   Available (UUID: GPU-...)
     ("mx-smi", "-L"): re.compile(r"^GPU#\d+\s+(?P<name>(?:MetaX )?\S+)\s", re.MULTILINE),
+    # HCU[0]          : Card Series:          K100_AI
+    ("hy-smi", "--showproductname"): re.compile(
+        r"^[DH]CU\[\d+\]\s*: Card [Ss]eries:\s*(?P<name>\S.*?)\s*$", re.MULTILINE
+    ),
+    # | 0    Iluvatar BI-V150         | 00000000:13:00.0     | 1500MHz   1600MHz    |
+    ("ixsmi",): re.compile(
+        r"^\| *\d+ +(?P<name>(?:Iluvatar )?[A-Z]{2}-V\S+(?: OAM)?) *\| *[\dA-Fa-f]+:", re.MULTILINE
+    ),
+    # GPU 0: MTT S4000 (UUID: ...), and in other versions a blank before each colon
+    ("mthreads-gmi", "-L"): re.compile(r"^GPU \d+ ?: *(?P<name>.*?) *\(UUID", re.MULTILINE),
 }
 """What each maker's tool is asked, and the lines that are one device each."""
 

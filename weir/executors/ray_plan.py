@@ -16,11 +16,11 @@ from shlex import quote
 from typing import Any
 
 from weir.core import units
+from weir.core.device_access import access_of
 from weir.core.inventory import DEVICE_MILLI
 from weir.executors import ray_driver
 from weir.executors.local_environment import (
     STANDARD_PATH,
-    VISIBLE,
     command_of,
     environment_of,
     maker_of,
@@ -62,7 +62,7 @@ def write_plan(run: Run, kind: Kind, settings: RaySettings) -> None:
 
 def plan_of(run: Run, kind: Kind, settings: RaySettings) -> dict[str, Any]:
     """What the driver has to know."""
-    variable = VISIBLE.get(maker_of(kind.model))
+    access = access_of(maker_of(kind.model))
     return {
         "run": run.id,
         "start_by": run.start_by,
@@ -70,7 +70,7 @@ def plan_of(run: Run, kind: Kind, settings: RaySettings) -> dict[str, Any]:
         "grace_s": settings.grace_s,
         "emulated": kind.share.emulated,
         "numbers_from": DEVICES.get(kind.resource, ()),
-        "visible": [variable] if variable else [],
+        "visible": [access.visible] if access else [],
         "strategy": (run.layout.strategy if run.layout else "") or kind.share.strategy,
         "selector": selector_of(kind),
         "bundles": [kind.resources(bundle.amount) for bundle in run.bundles()],

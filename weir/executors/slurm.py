@@ -19,6 +19,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import platform
 import shutil
 import threading
 from collections import deque
@@ -95,7 +96,7 @@ class SlurmExecutor:
         make_folder(str(self._settings.folder / BELLS))
         self._wake = wake
         self._notes = Notes(self._home / "slurm.db", self._now())
-        self._pools = Pools(self._settings.shares, self._notes.identifiers())
+        self._pools = Pools(self._settings.shares, self._notes.identifiers(), platform.machine())
         self._hand = Hand(
             self._settings,
             self._slurm,
@@ -146,7 +147,9 @@ class SlurmExecutor:
         left_out = {order.run for order in without}
         with self._lock:
             counted = [run for run in self._live() if run.id not in left_out]
-            return self._data.with_traits(self._pools.reports(counted, self._hand.away))
+            return self._data.with_traits(
+                self._pools.reports(counted, self._hand.away), self._pools.foreign()
+            )
 
     def admit(self, orders: Sequence[RunOrder], active: Iterable[RunOrder]) -> Mapping[str, str]:
         with self._lock:

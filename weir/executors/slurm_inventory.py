@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weir.core import devices
-from weir.core.inventory import DEVICE_MILLI, Block, FreeShape, HostShape, merged
+from weir.core.inventory import DEVICE_MILLI, WHOLE_DEVICES, Block, FreeShape, HostShape, merged
 from weir.executors.slurm_layout import MIB
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_settings import SlurmShare
@@ -52,7 +52,8 @@ class Amount:
 class Kind:
     """Equal nodes of a share: one pool. `gres` is what its devices are asked for by. `levels` and
     `blocks` are told by features of its nodes, and `paths` where each node is; under a cap it is
-    not known which nodes count, so there are none.
+    not known which nodes count, so there are none. `machines` are what its nodes call their kind
+    of processor (`x86_64`, `aarch64`), as far as Slurm knows it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Kind:
     exclusive: bool = False
     limit_s: int | None = None
     exclude: str = ""
+    machines: frozenset[str] = frozenset()
     levels: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
     paths: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
@@ -213,11 +215,12 @@ def _kind(
         threads=threads,
         gres=gres.word if gres else "",
         model=model,
-        traits=(*stacks, *sorted(features - set(stacks))),
+        traits=(*((WHOLE_DEVICES,) if gres else ()), *stacks, *sorted(features - set(stacks))),
         up=partition.up,
         exclusive=partition.exclusive,
         limit_s=None if partition.max_minutes is None else 60 * partition.max_minutes,
         exclude=hosts_text(n for n in inside if n not in names),
+        machines=frozenset(n.machine for n in nodes if n.machine),
     )
     return found if found.capped else _in_blocks(found, nodes)
 

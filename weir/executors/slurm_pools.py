@@ -35,9 +35,12 @@ Held = Mapping[str, Amount]
 class Pools:
     """The pools. Its methods are called with the executor's lock held."""
 
-    def __init__(self, shares: Sequence[SlurmShare], names: Mapping[str, str]) -> None:
+    def __init__(
+        self, shares: Sequence[SlurmShare], names: Mapping[str, str], machine: str = ""
+    ) -> None:
         self._shares = shares
         self._names = dict(names)  # by identifier
+        self._machine = machine  # this one's kind of processor, for which environments are built
         self._kinds: dict[str, Kind] = {}
         self._others: dict[str, dict[str, Amount]] = {}
         self._crowded: frozenset[str] = frozenset()
@@ -82,6 +85,11 @@ class Pools:
     def watches_others(self) -> bool:
         """Whether it matters that others' jobs wait."""
         return any(share.idle_only for share in self._shares)
+
+    def foreign(self) -> set[str]:
+        """The pools in which programs that were built on this machine would not run."""
+        kinds = self._kinds.values() if self._machine else ()
+        return {kind.name for kind in kinds if kind.machines - {self._machine}}
 
     # -- what follows ----------------------------------------------------------------------------
 
@@ -162,6 +170,11 @@ class Pools:
         limits = [limit for limit in (kind.share.max_walltime_s, kind.limit_s) if limit is not None]
         if longest is not None and limits and longest > min(limits):
             return f"a run in pool {name} takes {units.show_duration_s(min(limits))} at most"
+        if order.spec.requirements is not None and name in self.foreign():
+            return (
+                f"environments are built for {self._machine} here, and the nodes of pool {name} "
+                f"are {' and '.join(sorted(kind.machines))}; use a container"
+            )
         try:
             claims = _claims(kind, order)
         except ValueError as error:

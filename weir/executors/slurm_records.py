@@ -30,6 +30,7 @@ class Node:
     alloc_cpus: int = 0
     alloc_mib: int = 0
     threads: int = 1
+    machine: str = ""
     gres: tuple[Gres, ...] = ()
     gres_used: tuple[Gres, ...] = ()
     features: tuple[str, ...] = ()
@@ -137,6 +138,7 @@ def _node(entry: Mapping[str, Any]) -> Node:
         alloc_cpus=number(entry.get("alloc_cpus")) or 0,
         alloc_mib=number(entry.get("alloc_memory")) or 0,
         threads=number(entry.get("threads")) or 1,
+        machine=str(entry.get("architecture") or ""),
         gres=gres_of(entry.get("gres") or ""),
         gres_used=gres_of(entry.get("gres_used") or ""),
         features=_names(entry.get("active_features") or entry.get("features")),

@@ -26,12 +26,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 
+from weir.core.device_access import Access, access_of
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.units import parse_cpu_milli
 from weir.executors.local_environment import (
     STANDARD_PATH,
     THREADS,
-    VISIBLE,
     checkpoint_of,
     command_of,
     maker_of,
@@ -74,27 +74,37 @@ weir_trail=%(trail)s
 weir_node=${SLURMD_NODENAME:-$(hostname)}
 printf 'on %%s\\n' "$weir_node" >>"$weir_trail"
 
-# The devices that Slurm gave to the job on this node, cut into those of each task; where it gives
-# no numbers they are counted.
+# The devices that Slurm gave to the job on this node, cut into those of each task. The ones of the
+# node have numbers of their own; a program that sees only the job's counts those from 0 on, and
+# Slurm says by the runtime's variable what it has to be told. Where Slurm gives no numbers they are
+# counted.
 weir_first=$((${SLURM_LOCALID:-0} * weir_count))
-weir_mine= weir_places= weir_number=0
-IFS=,
-for weir_device in ${SLURM_STEP_GPUS:-${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-}}}; do
-    if [ "$weir_number" -ge "$weir_first" ] &&
-        [ "$weir_number" -lt $((weir_first + weir_count)) ]; then
-        weir_mine=$weir_mine,$weir_device
-    fi
-    weir_number=$((weir_number + 1))
-done
-if [ -z "$weir_mine" ]; then
-    weir_number=$weir_first
-    while [ "$weir_number" -lt $((weir_first + weir_count)) ]; do
-        weir_mine=$weir_mine,$weir_number
+weir_last=$((weir_first + weir_count))
+weir_pick() {
+    weir_some= weir_number=0
+    for weir_device in "$@"; do
+        if [ "$weir_number" -ge "$weir_first" ] && [ "$weir_number" -lt "$weir_last" ]; then
+            weir_some=$weir_some,$weir_device
+        fi
         weir_number=$((weir_number + 1))
     done
-fi
-weir_mine=${weir_mine#,}
-for weir_device in $weir_mine; do weir_places=$weir_places,$weir_node.$weir_device; done
+}
+weir_seen=%(seen)s
+[ "$weir_seen" != NoDevFiles ] || weir_seen=
+IFS=,
+weir_pick $weir_seen
+weir_mine=${weir_some#,}
+weir_pick ${SLURM_STEP_GPUS:-${SLURM_JOB_GPUS:-}}
+weir_ids=${weir_some#,}
+weir_number=$weir_first
+while [ -z "$weir_mine$weir_ids" ] && [ "$weir_number" -lt "$weir_last" ]; do
+    weir_number=$((weir_number + 1))
+    weir_counted=${weir_counted:+$weir_counted,}$((weir_number - 1))
+done
+weir_ids=${weir_ids:-${weir_mine:-${weir_counted:-}}}
+weir_mine=${weir_mine:-$weir_ids}
+weir_places=
+for weir_device in $weir_ids; do weir_places=$weir_places,$weir_node.$weir_device; done
 unset IFS
 
 export PATH=%(path)s HOME="$run/work" PWD="$run/work" LANG=C.UTF-8 TMPDIR="$run/tmp"
@@ -194,8 +204,8 @@ def _private(path: str, flags: int) -> int:
 
 def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str:
     """The script of a run, for these components."""
-    visible = None if place.emulated else VISIBLE.get(maker_of(place.model))
     maker = "" if place.emulated else maker_of(place.model)
+    access = access_of(maker)
     path = ":".join((*place.software.path, *place.path, STANDARD_PATH))
     common = {
         "WEIR_JOB_ID": order.job,
@@ -217,7 +227,8 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
             _group(order, tasks, common, lambda words: place.software.command(words, maker))
             for tasks in order.spec.tasks
         ),
-        "visible": f'export {visible}="$weir_mine"' if visible else "",
+        "seen": _seen(access),
+        "visible": _visible(access),
         "ring": ring if layout.tasks == 1 else "",
     }
     head = _BATCH.format(
@@ -227,6 +238,24 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
         launch=_launch(layout, ring),
     )
     return head + task
+
+
+SLURMS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL")
+"""The variables by which Slurm tells programs of a job's GPUs; all that it sets say the same."""
+
+
+def _seen(access: Access | None) -> str:
+    """What Slurm says that a program is to see, as the shell reads it: the first that is set."""
+    names = dict.fromkeys((*((access.visible,) if access else ()), *SLURMS))
+    return "".join(f"${{{name}:-" for name in names) + "}" * len(names)
+
+
+def _visible(access: Access | None) -> str:
+    """The lines that tell a program which devices are its own; none if it is not known how."""
+    if access is None:
+        return ""
+    also = [f"unset {' '.join(access.also)}"] if access.also else []
+    return "\n".join([*also, f'export {access.visible}="$weir_mine"'])
 
 
 def _launch(layout: Layout, ring: str) -> str:

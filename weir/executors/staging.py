@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -37,7 +37,7 @@ from weir.executors.staging_upload import Uploader
 from weir.wire.checkpoint import parse
 from weir.wire.exchange import RunOrder
 from weir.wire.jobdata import stages
-from weir.wire.jobspec import Input, Output
+from weir.wire.jobspec import ENVIRONMENTS, Input, Output
 from weir.wire.pools import PoolReport
 
 Wanted = Callable[[], bool]
@@ -78,14 +78,20 @@ class Staging:
         """What its pools can do about software."""
         return self._builder.traits
 
-    def with_traits(self, reports: Sequence[PoolReport]) -> list[PoolReport]:
-        """Pools that can do what the operator's settings say."""
+    def with_traits(
+        self, reports: Sequence[PoolReport], foreign: Collection[str] = ()
+    ) -> list[PoolReport]:
+        """Pools that can do what the operator's settings say. In those that are `foreign`, by name,
+        programs that are built on this machine do not run: there are no environments.
+        """
         if not self.traits:
             return list(reports)
-        return [
-            r.model_copy(update={"traits": tuple(dict.fromkeys((*r.traits, *self.traits)))})
-            for r in reports
-        ]
+        found = []
+        for report in reports:
+            can = [t for t in self.traits if t != ENVIRONMENTS or report.name not in foreign]
+            traits = tuple(dict.fromkeys((*report.traits, *can)))
+            found.append(report.model_copy(update={"traits": traits}))
+        return found
 
     def refusals(self, orders: Iterable[RunOrder]) -> dict[str, str]:
         """Which runs can't be had here for their software: run to reason."""

@@ -31,6 +31,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 
 from weir.core import units
+from weir.core.device_access import access_of
 from weir.executors.local_environment import STANDARD_PATH
 from weir.executors.staging_access import Abandoned, StageError
 from weir.executors.staging_log import DataLog
@@ -42,8 +43,23 @@ COMPLETE = "complete"
 TOLD_LINES = 15
 """So many last lines of a failed build are told."""
 
-DEVICES = {"nvidia": ("--nv",), "amd": ("--rocm",)}
-"""By which option each maker's devices are seen inside a container."""
+_BIND = """\
+variable=$1
+shift
+eval "binds=\\${$variable-}"
+while [ "$1" != -- ]; do
+    for path in $1; do
+        [ ! -e "$path" ] || binds=${binds:+$binds,}$path
+    done
+    shift
+done
+shift
+export "$variable=$binds"
+exec "$@"
+"""
+"""Starts a container with those of the maker's devices and of its driver's folders that are on the
+machine where this runs: which they are, the machine that the agent is on can't know.
+"""
 
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([=<>!~;,].*)?")
 
@@ -64,7 +80,14 @@ class Software:
         """The command, run in the container if there is one; `maker` of the devices it is given."""
         if not self.image:
             return tuple(words)
-        return (*self.wrap, *DEVICES.get(maker, ()), self.image, *words)
+        access = access_of(maker)
+        option = (access.option,) if access and access.option else ()
+        inside = (*self.wrap, *option, self.image, *words)
+        if access is None or option or not access.binds:
+            return inside
+        name = os.path.basename(self.wrap[0]) if self.wrap else ""
+        variable = "SINGULARITY_BIND" if "singularity" in name else "APPTAINER_BIND"
+        return ("/bin/sh", "-c", _BIND, "weir", variable, *access.binds, "--", *inside)
 
 
 def software_of(spec: JobSpec, folder: str) -> Software:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir.core.demand import Demand, DeviceRequest
+from weir.core.inventory import DEVICE_MILLI, WHOLE_DEVICES
 from weir.core.plan import Reason
 from weir.core.units import show_bytes, show_devices_milli, show_duration_s
 from weir.scheduling.columns import UNKNOWN, Bools, Labels, PoolColumns, canonical_model
@@ -70,6 +71,11 @@ def _devices(c: PoolColumns, demand: Demand) -> Iterator[Check]:
         failing = has & (c.device_memory < memory)
         yield Check(Reason.DEVICE_MEMORY, failing, show_bytes(memory), measure)
     yield from _performance(c, requests, has)
+    share = min(r.milli for r in requests)
+    if share < DEVICE_MILLI:
+        whole = has & c.traits.any_of((WHOLE_DEVICES,))
+        needed = f"{show_devices_milli(share)} of a device"
+        yield Check(Reason.DEVICE_SHARE, whole, needed, Names(Same("whole devices")))
 
 
 def _performance(c: PoolColumns, requests: Iterable[DeviceRequest], has: Bools) -> Iterator[Check]:

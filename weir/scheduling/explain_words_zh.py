@@ -61,6 +61,7 @@ MEANINGS_ZH: Mapping[Reason, str] = {
     Reason.DEVICE_MODEL: "加速卡型号不符",
     Reason.DEVICE_MEMORY: "单卡显存不足",
     Reason.DEVICE_PERFORMANCE: "加速卡性能不足或未知",
+    Reason.DEVICE_SHARE: "只分配整张加速卡，不能按份额共享",
     Reason.STACK: "没有作业所支持的软件栈",
     Reason.TRAIT: "不具备作业软件所需的能力",
     Reason.FABRIC: "主机互联方式不符",

@@ -13,7 +13,15 @@ from math import frexp, inf
 
 from weir.core.demand import Apart, Demand, TaskGroup
 from weir.core.devices import Precision, UnknownDevice, find, performance_gflops
-from weir.core.inventory import DEVICE_MILLI, FreeShape, Pool, all_free, block_paths, merged
+from weir.core.inventory import (
+    DEVICE_MILLI,
+    WHOLE_DEVICES,
+    FreeShape,
+    Pool,
+    all_free,
+    block_paths,
+    merged,
+)
 from weir.scheduling.mates import APART_COST
 from weir.scheduling.packing import MOST, Claim, Free, largest_first, subtract
 from weir.scheduling.policy import Order, Policy
@@ -466,6 +474,8 @@ def _within(value: int | None, limit: int | None, unknown: bool) -> bool:
 
 
 def _group_suits(pool: Pool, group: TaskGroup) -> bool:
+    if group.device and 0 < group.device.milli < DEVICE_MILLI and WHOLE_DEVICES in pool.traits:
+        return False
     if group.stacks and not set(group.stacks) & set(pool.traits):
         return False
     if group.fabric and pool.fabric not in group.fabric:

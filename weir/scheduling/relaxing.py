@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.core.devices import all_models
+from weir.core.inventory import DEVICE_MILLI
 from weir.core.plan import Reason
 from weir.scheduling.checks import Check, required_levels
 from weir.scheduling.columns import Ints
@@ -100,6 +101,14 @@ def _less_performance(demand: Demand, check: Check, rows: Ints) -> Relaxed:
     return _requests(demand, lower), "any" if best is None else check.has.text(rows)
 
 
+def _whole_devices(demand: Demand, check: Check, rows: Ints) -> Relaxed:
+    def more(request: DeviceRequest) -> DeviceRequest:
+        share = 0 < request.milli < DEVICE_MILLI
+        return replace(request, milli=DEVICE_MILLI) if share else request
+
+    return _requests(demand, more), "1 device"
+
+
 def _smaller_tasks(field: str) -> Relax:
     def relax(demand: Demand, check: Check, rows: Ints) -> Relaxed:
         best = _best(check, rows)
@@ -165,6 +174,7 @@ RELAX: Mapping[Reason, Relax] = {
     Reason.DEVICE_MODEL: _any_model,
     Reason.DEVICE_MEMORY: _less_device_memory,
     Reason.DEVICE_PERFORMANCE: _less_performance,
+    Reason.DEVICE_SHARE: _whole_devices,
     Reason.STACK: _one_more_stack,
     Reason.FABRIC: _any_fabric,
     Reason.HOST_CPU: _smaller_tasks("cpu_milli"),
