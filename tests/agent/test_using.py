@@ -121,12 +121,19 @@ def test_with_too_many_readings_the_oldest_go() -> None:
 class Account:
     used_cpu_s: float | None
     peak_memory_bytes: int | None
+    elapsed_s: float | None = None
+    allocated_cpu_s: float | None = None
 
 
 def test_accounts_become_readings_where_there_is_something_in_them() -> None:
     found = use_of("r", Account(1.5, 2**20), 7.0)
     assert found == RunUse(run="r", at=7.0, cpu_ms=1500, peak_bytes=2**20)
     assert use_of("r", Account(None, None), 7.0) is None
+
+
+def test_a_completion_file_tells_how_long_it_took_and_what_it_was_given() -> None:
+    found = use_of("r", Account(None, None, 60, 240), 7.0)
+    assert found == RunUse(run="r", at=7.0, elapsed_ms=60_000, given_cpu_ms=240_000)
 
 
 def test_an_executor_that_only_keeps_accounts_is_asked_for_them(tmp_path: Path) -> None:

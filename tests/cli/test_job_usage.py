@@ -56,6 +56,16 @@ def test_what_a_job_holds_and_uses() -> None:
     assert rows[2] == ["memory", "8", "GiB", "1", "GiB", rows[1][2], "3", "GiB"]
 
 
+def test_what_the_centers_accounts_have_is_told_where_nothing_was_measured() -> None:
+    told = {"cpu_ms": None, "peak_memory_bytes": None, "points": []}
+    kept = {"elapsed_ms": 90_000, "given_cpu_ms": 360_000}
+    answer = {"job": "j-1", "runs": [{**RUN, **told, **kept}]}
+    result = run({"/v1/jobs/j-1/usage": answer}, "job", "usage", "j-1")
+    assert result.exit_code == 0, result.output
+    line = "r-1: the center's accounts have 1m30s on 4.00 cores, 0.100 core-hours"
+    assert line in " ".join(result.output.split())
+
+
 def test_a_job_without_a_run_is_said_to_have_none() -> None:
     result = run({"/v1/jobs/j-1/usage": {"job": "j-1", "runs": []}}, "job", "usage", "j-1")
     assert "has had no run yet" in result.output

@@ -83,6 +83,17 @@ def test_thinning_keeps_the_highest_and_the_last_moment(values: list[float | Non
     assert [at for at, _ in thin][-1:] == [at for at, _ in points][-1:]
 
 
+def test_the_page_shows_what_the_centers_accounts_have(house: House) -> None:
+    site = house.domain.site("shanghai", pool("gpu"))
+    job = house.job(site, "runs", "accepted", "started")
+    run = house.domain.job(job).runs[0].id
+    use = RunUse(run=run, at=house.domain.clock(), elapsed_ms=90_000, given_cpu_ms=360_000)
+    site.exchange(uses=(use,), want=False)
+    page = house.browser().get(f"/jobs/{job}").text
+    # The page's apostrophe is written as HTML has it.
+    assert "In the center" in page and "0.100 core-hours" in page
+
+
 def test_the_page_of_a_job_shows_what_it_uses(house: House) -> None:
     site = house.domain.site("shanghai", pool("gpu"))
     job = house.job(site, "runs", "accepted", "started")

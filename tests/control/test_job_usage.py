@@ -48,6 +48,14 @@ def test_readings_become_use_over_time_and_in_all(domain: Domain, site: Cluster)
     assert found.held_cpu_milli > 0
 
 
+def test_a_centers_accounts_travel_beside_what_is_measured(domain: Domain, site: Cluster) -> None:
+    job, run = running(domain, site)
+    domain.clock.turn(10)
+    tell(site, RunUse(run=run, at=domain.clock(), elapsed_ms=9_000, given_cpu_ms=36_000))
+    [found] = job_usage(domain.ctx, job).runs
+    assert (found.elapsed_ms, found.given_cpu_ms, found.cpu_ms) == (9_000, 36_000, None)
+
+
 def test_a_job_of_which_nothing_is_measured_says_so(domain: Domain, site: Cluster) -> None:
     job, _ = running(domain, site)
     [found] = job_usage(domain.ctx, job).runs

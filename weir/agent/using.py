@@ -145,7 +145,17 @@ class Using:
 
 def use_of(run: str, account: Account, now: float) -> RunUse | None:
     """An account as a reading; None where nothing is on record yet."""
-    if account.used_cpu_s is None and account.peak_memory_bytes is None:
-        return None
-    cpu_ms = None if account.used_cpu_s is None else round(account.used_cpu_s * 1000)
-    return RunUse(run=run, at=now, cpu_ms=cpu_ms, peak_bytes=account.peak_memory_bytes)
+    use = RunUse(
+        run=run,
+        at=now,
+        cpu_ms=_ms(account.used_cpu_s),
+        peak_bytes=account.peak_memory_bytes,
+        elapsed_ms=_ms(account.elapsed_s),
+        given_cpu_ms=_ms(account.allocated_cpu_s),
+    )
+    told = (use.cpu_ms, use.peak_bytes, use.elapsed_ms, use.given_cpu_ms)
+    return None if all(value is None for value in told) else use
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

@@ -63,6 +63,9 @@ def usage(session: Session, job: str, as_json: bool) -> None:
         for place, row in enumerate(_rows(run, now)):
             sheet.add(*((run.run, ran) if place == 0 else ("", "")), *row)
     show_sheet(sheet, empty=f"job {job} has had no run yet")
+    for run in found.runs:
+        if run.elapsed_ms is not None:
+            say(f"{run.run}: {_account(run.elapsed_ms, run.given_cpu_ms)}")
 
 
 def _rows(run: RunUsageAnswer, now: float) -> list[tuple[str, str, str, str, str]]:
@@ -91,6 +94,15 @@ def _rows(run: RunUsageAnswer, now: float) -> list[tuple[str, str, str, str, str
         )
     )
     return rows
+
+
+def _account(elapsed_ms: int, given_cpu_ms: int | None) -> str:
+    """What the center's accounts say of a run."""
+    text = f"the center's accounts have {units.show_duration_s(round(elapsed_ms / 1000))}"
+    if given_cpu_ms is None:
+        return text
+    cores = f" on {given_cpu_ms / elapsed_ms:.2f} cores" if elapsed_ms else ""
+    return f"{text}{cores}, {given_cpu_ms / 3_600_000:.3f} core-hours"
 
 
 def _milli(value: int | None) -> str:

@@ -15,6 +15,8 @@ USAGE: Mapping[str, str] = {
     "at the last reading: {amount}": "最后一次读数：{amount}",
     "at most: {amount}": "最高：{amount}",
     "CPU time": "CPU 时间",
+    "In the center's accounts": "算力中心账目",
+    "{n} core-hours": "{n} 核时",
     "Memory at most": "内存峰值",
     "Accelerator time": "加速卡时间",
     "of what it held": "占其所占有的",

@@ -8,6 +8,8 @@ Laws:
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from sqlalchemy import Connection
 
 from weir.control.authorize import Principal
@@ -81,6 +83,8 @@ def job_usage(ctx: Context, job_id: str) -> JobUsageAnswer:
                 cpu_ms=all_of_it.cpu_ms,
                 peak_memory_bytes=all_of_it.peak_bytes,
                 device_ms=all_of_it.device_ms,
+                elapsed_ms=all_of_it.elapsed_ms,
+                given_cpu_ms=all_of_it.given_cpu_ms,
                 points=tuple(
                     UsePoint(
                         at=p.at,
@@ -111,17 +115,7 @@ def uses_after(ctx: Context, who: Principal, after: int) -> UsesAnswer:
         found = kept.news_for(tx, link, after, now - LATE_S, MAX_USES)
     more = len(found) == MAX_USES
     return UsesAnswer(
-        uses=tuple(
-            RunUse(
-                run=run,
-                at=use.at,
-                cpu_ms=use.cpu_ms,
-                memory_bytes=use.memory_bytes,
-                peak_bytes=use.peak_bytes,
-                device_ms=use.device_ms,
-            )
-            for _, run, use in found
-        ),
+        uses=tuple(RunUse(run=run, **asdict(use)) for _, run, use in found),
         after=found[-1][0] if more else newest,
         more=more,
         server_time=now,

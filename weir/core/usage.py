@@ -24,6 +24,7 @@ DETAIL = 60
 class Use:
     """A reading at a moment (seconds since 1970): totals since the start, in milliseconds of one
     core or one device, the memory in use then, and the most memory that there ever was, in bytes.
+    A center's accounts tell besides how long a run took and the CPU time that it was given.
     """
 
     at: float
@@ -31,6 +32,8 @@ class Use:
     memory_bytes: int | None = None
     peak_bytes: int | None = None
     device_ms: int | None = None
+    elapsed_ms: int | None = None
+    given_cpu_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a run has taken in all: CPU and device time in milliseconds, memory at its most."""
+    """What a run has taken in all: CPU and device time in milliseconds, memory at its most; how
+    long it took and what CPU time it was given by its center's accounts.
+    """
 
     cpu_ms: int | None
     peak_bytes: int | None
     device_ms: int | None
+    elapsed_ms: int | None = None
+    given_cpu_ms: int | None = None
 
 
 def next_reading(started_at: float, read_at: float | None) -> float:
@@ -88,12 +95,14 @@ def _rate(before: int | None, now: int | None, span_s: float) -> int | None:
 
 def whole(readings: Iterable[Use]) -> Whole:
     """What these readings say of the whole time: the most of each."""
-    cpu, peak, device = None, None, None
+    cpu, peak, device, elapsed, given = None, None, None, None, None
     for use in readings:
         cpu = _most(cpu, use.cpu_ms)
         peak = _most(_most(peak, use.peak_bytes), use.memory_bytes)
         device = _most(device, use.device_ms)
-    return Whole(cpu, peak, device)
+        elapsed = _most(elapsed, use.elapsed_ms)
+        given = _most(given, use.given_cpu_ms)
+    return Whole(cpu, peak, device, elapsed, given)
 
 
 def _most(one: int | None, other: int | None) -> int | None:

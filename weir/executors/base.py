@@ -109,7 +109,15 @@ class Neighbors(Protocol):
 
 
 class Account(Protocol):
-    """What accounting has of a run: seconds of CPU time, and bytes at its peak."""
+    """What accounting has of a run: seconds that it took, seconds of all CPUs that it was given and
+    of those that it used, and bytes at its peak.
+    """
+
+    @property
+    def elapsed_s(self) -> float | None: ...
+
+    @property
+    def allocated_cpu_s(self) -> float | None: ...
 
     @property
     def used_cpu_s(self) -> float | None: ...

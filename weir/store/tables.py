@@ -259,6 +259,8 @@ run_use = Table(
     Column("memory_bytes", BigInteger),
     Column("peak_bytes", BigInteger),
     Column("device_ms", BigInteger),
+    Column("elapsed_ms", BigInteger),  # as the center's accounts have it: its time, CPU time given
+    Column("given_cpu_ms", BigInteger),
     UniqueConstraint("run", "at"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -11,6 +12,8 @@ from weir.core.lifecycle import JOB_ACTIVE
 from weir.core.usage import Use
 from weir.store.rows import chunks, upsert
 from weir.store.tables import job, run, run_use
+
+_READING = tuple(run_use.c[field.name] for field in fields(Use))
 
 
 def put(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -35,7 +38,7 @@ def of_runs(tx: Connection, runs: Iterable[str]) -> dict[str, list[Use]]:
     c = run_use.c
     found: dict[str, list[Use]] = {}
     for batch in chunks(runs):
-        query = select(c.run, c.at, c.cpu_ms, c.memory_bytes, c.peak_bytes, c.device_ms)
+        query = select(c.run, *_READING)
         for row in tx.execute(query.where(c.run.in_(batch)).order_by(c.run, c.at)):
             found.setdefault(str(row[0]), []).append(Use(*row[1:]))
     return found
@@ -49,9 +52,7 @@ def news_for(
     """
     c = run_use.c
     query = (
-        select(
-            c.number, job.c.origin_run, c.at, c.cpu_ms, c.memory_bytes, c.peak_bytes, c.device_ms
-        )
+        select(c.number, job.c.origin_run, *_READING)
         .join(run, run.c.id == c.run)
         .join(job, job.c.id == run.c.job)
         .where(c.number > after, job.c.origin_cluster == cluster)

@@ -16,7 +16,8 @@ MAX_USES = 2000
 class RunUse(Wire):
     """A reading of a run: totals since its start, in milliseconds of one core or device; bytes.
 
-    What the resource manager does not tell is null.
+    What the resource manager does not tell is null. `elapsed_ms` and `given_cpu_ms` are from its
+    accounts: how long the run took, and the time of all CPUs that it was given.
     """
 
     run: Annotated[str, Field(max_length=60)]
@@ -25,6 +26,8 @@ class RunUse(Wire):
     memory_bytes: Count | None = None
     peak_bytes: Count | None = None
     device_ms: Count | None = None
+    elapsed_ms: Count | None = None
+    given_cpu_ms: Count | None = None
 
 
 class UsesAnswer(Answer):
@@ -49,7 +52,8 @@ class RunUsageAnswer(Answer):
     """One run: what it holds, what it took over its time, and in all.
 
     `held_` is what is kept free for it; `cpu_ms` and `device_ms` are milliseconds of one core and
-    of one device. `points` is empty where nothing was measured.
+    of one device. `elapsed_ms` and `given_cpu_ms` are what the center's accounts say. `points` is
+    empty where nothing was measured.
     """
 
     run: str
@@ -62,6 +66,8 @@ class RunUsageAnswer(Answer):
     cpu_ms: int | None
     peak_memory_bytes: int | None
     device_ms: int | None
+    elapsed_ms: int | None = None
+    given_cpu_ms: int | None = None
     points: tuple[UsePoint, ...]
 
 
