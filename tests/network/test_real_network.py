@@ -1,13 +1,14 @@
 """examples/real-network.yaml with real servers: two Slurms, a Kubernetes, a Ray and this machine.
 
-A job runs at each of them; and one goes on at the second Slurm, from its checkpoint, when all of
-the first is gone in the middle of it.
+Jobs of examples/ run at each of them; and one goes on at the second Slurm, from its checkpoint,
+when all of the first is gone in the middle of it.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.ray_cluster import Cluster, ray
 from tests.slurm import Server as Slurm
 from weir.core.lifecycle import JobState
 from weir.wire.checkpoint import parse
+from weir.wire.jobs import Submission, SubmitRequest
+from weir.wire.jobspec import JobSpec
 from weir.wire.specfile import read_job_file
 
 __all__ = ["kubernetes", "ray"]
@@ -75,27 +78,45 @@ def network(
         yield up
 
 
-def test_a_job_of_the_examples_runs_at_every_one_of_them(network: Network) -> None:
-    hello = read_job_file(ROOT / "examples" / "jobs" / "hello.yaml")
+def test_jobs_of_the_examples_run_at_every_one_of_them(
+    network: Network, record_property: Callable[[str, object], None]
+) -> None:
     sites = {p.name: p.site_name for p in network["nation"].pools()}
     assert sorted(sites) == sorted(POOLS)
-    wanted = {
-        pool: more(hello, constraints={"sites": [sites[pool]]})
-        for pool in POOLS
-        if pool != "workstation"  # its site has a Ray too: either will do
-    }
-    jobs = dict(zip(wanted, network.submit("nation", *wanted.values()), strict=True))
+    wanted: dict[tuple[str, str], JobSpec] = {}
+    for pool in POOLS:
+        for file in ("hello", "sweep", "heat"):
+            spec = read_job_file(ROOT / "examples" / "jobs" / f"{file}.yaml")
+            here = {"sites": [sites[pool]], "emulated": False}
+            changes: dict[str, object] = {"constraints": here}
+            if file == "heat":
+                changes["environment"] = {"HEAT_STEPS": "200"}
+            if file == "sweep":
+                changes["array"] = {"count": 2}
+            wanted[pool, file] = more(spec, **changes)
+    answers = [network["nation"].submit(_asked(spec)).ids[0] for spec in wanted.values()]
 
-    for pool, name in jobs.items():
-        done = network.ended("nation", name)
-        assert (done.state, done.reason) == (JobState.SUCCEEDED, "")
-        said = network.read("nation", name, "output/hello.txt")
-        ran_at = said.removeprefix("hello from ").strip()
-        assert ran_at == pool or (pool == "lab-east" and ran_at == "workstation")
+    for (pool, file), members in zip(wanted, answers, strict=True):
+        for name in members:
+            done = network.ended("nation", name, within=180)
+            assert (done.state, done.reason) == (JobState.SUCCEEDED, ""), (pool, file)
+            assert done.place[-2:] == (sites[pool], pool) or done.place[-1] == pool
+            if file == "hello":
+                assert network.read("nation", name, "output/hello.txt") == f"hello from {pool}\n"
+            else:
+                assert json.loads(network.read("nation", name, "output/result.json"))
+        record_property("story", f"{file}.yaml ran at {pool}: {len(members)} run(s)")
+
+
+def _asked(spec: JobSpec) -> SubmitRequest:
+    return SubmitRequest(jobs=(Submission(spec=spec),))
 
 
 def test_a_job_goes_on_at_the_other_slurm_when_the_first_is_gone(
-    network: Network, east: Slurm, tmp_path: Path
+    network: Network,
+    east: Slurm,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     gate = tmp_path / "gate"
     counting = job("counting", COUNTING.format(gate=gate), sites=["hpc-east", "hpc-west"])
@@ -125,7 +146,8 @@ def test_a_job_goes_on_at_the_other_slurm_when_the_first_is_gone(
     done = network.ended("nation", name)
     begun, ended = network.read("nation", name).splitlines()
     log.append(f"{time.strftime('%X')} {done.state}: it went on {begun} {ended}")
-    print("\n".join(log))
+    for line in log:
+        record_property("story", line)
     assert done.state is JobState.SUCCEEDED
     assert int(begun.removeprefix("from ")) >= 3
     assert int(ended.removeprefix("to ")) > int(begun.removeprefix("from "))

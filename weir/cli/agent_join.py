@@ -1,14 +1,11 @@
 """`weir agent join` and `weir agent link`: look, check, spend a join token, write the settings.
 
-The token comes from a file, from WEIR_JOIN_TOKEN or from standard input, never from the command
-line, which everybody on the machine can read. It writes HOME/agents.yaml and beside it one file
-for each lasting token.
+It writes HOME/agents.yaml and beside it one file for each lasting token.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -40,10 +37,11 @@ from weir.cli.agent_proposal_kubernetes import (
 )
 from weir.cli.agent_proposal_kubernetes import cluster_name as kubernetes_name
 from weir.cli.agent_proposal_ray import RayFound, look_for_dashboard, ray_proposal
+from weir.cli.agent_token import read_token, token_options
 from weir.cli.joins import next_step
 from weir.cli.network_join import Joined, Server, link_agent, write_agents
 from weir.cli.output import note, say
-from weir.client.context import write_private
+from weir.client.context import weir_home, write_private
 from weir.client.http import Client
 from weir.core.errors import BadInput, Conflict
 from weir.executors import looks
@@ -67,17 +65,16 @@ HOME = click.option(
     required=True,
     help="The directory for all data of this agent.",
 )
-TOKEN_FILE = click.option(
-    "--token-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
-    help="The parent's join token; `-` for standard input. WEIR_JOIN_TOKEN without it.",
-)
 
 
 @click.command()
 @click.argument("url")
-@HOME
-@TOKEN_FILE
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The directory for all data of this agent; WEIR_HOME/agent or ~/.weir/agent without it.",
+)
+@token_options
 @click.option("--cluster", help="This cluster's name; `local`, or Slurm's own, without it.")
 @click.option(
     "--executor",
@@ -125,7 +122,8 @@ def join(
     ctx: click.Context,
     /,
     url: str,
-    home: Path,
+    home: Path | None,
+    token: str | None,
     token_file: Path | None,
     dry_run: bool,
     probe: bool,
@@ -145,6 +143,7 @@ def join(
     too, under the identifier that it has; it still counts once, and what is said of pools is as
     it was.
     """
+    home = home or weir_home() / "agent"
     path = home / "agents.yaml"
     known = _known(path)
     plan = _again(known, options) if known else _planned(options)
@@ -153,8 +152,8 @@ def join(
         click.echo(f"\n{text}")
     else:
         _make(home)  # before the token is spent: it can be only once
-    token = cache(lambda: _token(token_file))
-    found = show(_checks(url, token, plan, probe, make=probe or not dry_run))
+    spent = cache(lambda: read_token(token, token_file))
+    found = show(_checks(url, spent, plan, probe, make=probe or not dry_run))
     if dry_run:
         say("a dry run: nothing is joined, and the token is not spent")
     if failed(found) and not (anyway and not dry_run):
@@ -162,7 +161,7 @@ def join(
             note("not joined, and the token is not spent: mend what is wrong, or say --anyway")
         ctx.exit(1)
     if not dry_run:
-        _join(url, home, path, token(), plan, known)
+        _join(url, home, path, spent(), plan, known)
 
 
 def _join(
@@ -191,7 +190,7 @@ def _join(
 @click.argument("parent_url")
 @click.argument("child_url")
 @HOME
-@TOKEN_FILE
+@token_options
 @click.option(
     "--child-token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -199,7 +198,12 @@ def _join(
     help="An operator's token of the child.",
 )
 def link(
-    parent_url: str, child_url: str, home: Path, token_file: Path | None, child_token_file: Path
+    parent_url: str,
+    child_url: str,
+    home: Path,
+    token: str | None,
+    token_file: Path | None,
+    child_token_file: Path,
 ) -> None:
     """Join the domain at CHILD_URL to the one at PARENT_URL, and write the link's two agents.
 
@@ -217,7 +221,7 @@ def link(
             url=child_url,
             identifier=described.id,
         )
-        with Client(parent_url, _token(token_file)) as newcomer:
+        with Client(parent_url, read_token(token, token_file)) as newcomer:
             answer = newcomer.join(request)
         child.set_identity(IdentityRequest(identifier=answer.identifier, parent=answer.parent))
         up = child.create_uplink(
@@ -242,16 +246,6 @@ def link(
 
 def _make(home: Path) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _token(token_file: Path | None) -> str:
-    if token_file is None:
-        token = os.environ.get("WEIR_JOIN_TOKEN", "")
-        if not token:
-            raise BadInput("no join token: give --token-file FILE, or set WEIR_JOIN_TOKEN")
-        return token
-    text = sys.stdin.read() if str(token_file) == "-" else token_file.read_text(encoding="utf-8")
-    return text.strip()
 
 
 def _known(path: Path) -> AgentSettings | None:
