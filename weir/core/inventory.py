@@ -107,7 +107,8 @@ class Pool:
     devices) as measured on this pool; `measured_host` says where, when and how.
     `energy_price_micro_per_kwh` is what energy costs beside that: one value, or 24, for the hours
     of the day in UTC; empty where the prices of devices and cores have it in. `queue_ahead` is how
-    many runs may wait at the cluster beyond what is free. `levels` are the kinds of blocks that its
+    many runs may wait at the cluster beyond what is free. `closed` says why it is not open, where
+    that is known. `levels` are the kinds of blocks that its
     hosts are in, the outermost first, and `blocks` the innermost ones.
     """
 
@@ -136,6 +137,7 @@ class Pool:
     max_walltime_s: int | None = None
     measured_gflops: tuple[tuple[str, int], ...] = ()
     queue_ahead: int = 0
+    closed: str = ""
     levels: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
     energy_price_micro_per_kwh: tuple[int, ...] = ()

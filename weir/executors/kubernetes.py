@@ -40,6 +40,7 @@ from weir.executors.kubernetes_use import Uses
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
 from weir.executors.run_notes import seen_of
+from weir.executors.sharing import Gate
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
 from weir.executors.staging_leaving import Leaving
@@ -106,7 +107,8 @@ class KubernetesExecutor:
         self._notes = Notes(self._home / "kubernetes.db", self._now())
         agent = self._agent = self._notes.fact(AGENT) or self._word()
         self._notes.keep_fact(AGENT, agent)
-        self._pools = Pools(self._settings, self._notes.identifiers(), agent)
+        gate = Gate(self._home / "sharing.db", self._settings.shares, self._runs.values, self._now)
+        self._pools = Pools(self._settings, self._notes.identifiers(), agent, gate)
         self._hand = Hand(
             self._settings,
             self._kubernetes,
@@ -238,6 +240,7 @@ class KubernetesExecutor:
                 if run is None or run.end is None:
                     continue
                 litter = litter_of(run) if run.sent_at is not None else []
+                self._pools.charge([run])
                 self._notes.forget_with(run, self._now(), litter)
                 del self._runs[name]
                 self._hand.poke()

@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from weir.executors.sharing import ShareTerms
 from weir.executors.staging_settings import DataSettings
 from weir.wire.base import Wire
-from weir.wire.pools import LevelName, PoolTerms
+from weir.wire.pools import LevelName
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Label = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -47,7 +48,7 @@ class KubernetesMember(Wire):
         return fnmatchcase(submitter, self.submitter) and fnmatchcase(domain, self.domain)
 
 
-class KubernetesShare(PoolTerms):
+class KubernetesShare(ShareTerms):
     """Some of the nodes, and on what terms. What it says of places and prices goes into its pools:
     one pool for each kind of node.
     """

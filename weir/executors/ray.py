@@ -39,6 +39,7 @@ from weir.executors.ray_runs import Notes, Run
 from weir.executors.ray_settings import RaySettings
 from weir.executors.ray_use import use_of
 from weir.executors.run_notes import seen_of
+from weir.executors.sharing import Gate
 from weir.executors.slurm_opening import lock_file, make_folder
 from weir.executors.staging import Staging
 from weir.executors.staging_access import Abandoned, StageError
@@ -87,14 +88,13 @@ class RayExecutor:
     # -- the contract ----------------------------------------------------------------------------
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Take up what is noted, and look at Ray; one that is away is waited for in the
-        background. Raises BadInput if the runs' folder can't be used.
-        """
-        self._lock_file = lock_file(str(self._home / "lock"))
+        """Take up what is noted; Ray is looked at, or waited for. BadInput: the folder is no use."""
+        settings, self._lock_file = self._settings, lock_file(str(self._home / "lock"))
         make_folder(self._runs_folder)
         self._wake = wake
         self._notes = Notes(self._home / "ray.db", self._now())
-        self._pools = Pools(self._settings.shares, self._notes.identifiers())
+        gate = Gate(self._home / "sharing.db", settings.shares, self._runs.values, self._now)
+        self._pools = Pools(settings.shares, self._notes.identifiers(), gate)
         self._hand = Hand(
             self._settings,
             self._ray,
@@ -220,6 +220,7 @@ class RayExecutor:
                 run = self._runs.get(name)
                 if run is None or run.end is None:
                     continue
+                self._pools.charge([run])
                 self._notes.forget([run], self._now())
                 del self._runs[name]
                 self._hand.forget(run)

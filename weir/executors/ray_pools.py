@@ -20,6 +20,7 @@ from weir.executors.ray_records import Node
 from weir.executors.ray_runs import Run
 from weir.executors.ray_settings import RayShare
 from weir.executors.ray_waiting import Waiting
+from weir.executors.sharing import Gate
 from weir.scheduling.packing import Claim, place_all, subtract, taken_milli
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import walltime_s
@@ -29,7 +30,10 @@ from weir.wire.pools import PoolReport
 class Pools:
     """The pools. Its methods are called with the executor's lock held."""
 
-    def __init__(self, shares: Sequence[RayShare], names: Mapping[str, str]) -> None:
+    def __init__(
+        self, shares: Sequence[RayShare], names: Mapping[str, str], gate: Gate | None = None
+    ) -> None:
+        self._gate = gate
         self._shares = shares
         self._names = dict(names)  # by identifier
         self._kinds: dict[str, Kind] = {}
@@ -73,6 +77,14 @@ class Pools:
     def get(self, name: str) -> Kind | None:
         return self._kinds.get(name)
 
+    def charge(self, runs: Iterable[Run]) -> None:
+        """Count what these runs have used, before they are forgotten."""
+        if self._gate is not None:
+            self._gate.charge(runs, {kind.name: kind.share for kind in self._kinds.values()})
+
+    def _told(self, kind: Kind, report: PoolReport) -> PoolReport:
+        return report if self._gate is None else self._gate.told(report, kind.share)
+
     # -- what follows ----------------------------------------------------------------------------
 
     def reports(self, counted: Sequence[Run], away: bool) -> list[PoolReport]:
@@ -80,7 +92,7 @@ class Pools:
         if not self.looked:
             raise NotReady("Ray has not answered yet")
         return [
-            ray_inventory.report(kind, self._free(kind, counted), not away)
+            self._told(kind, ray_inventory.report(kind, self._free(kind, counted), not away))
             for kind in self._kinds.values()
         ]
 
@@ -148,6 +160,8 @@ class Pools:
             return f"there is no pool {order.pool} here"
         if kind.share.emulated and not order.spec.constraints.emulated:
             return f"pool {name} is emulated, and the job wants none that is"
+        if self._gate is not None and (closed := self._gate.refusal(order, name, kind.share)):
+            return closed
         longest, most = walltime_s(order.spec), kind.share.max_walltime_s
         if longest is not None and most is not None and longest > most:
             return f"a run in pool {name} takes {units.show_duration_s(most)} at most"

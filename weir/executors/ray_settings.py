@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from weir.executors.sharing import ShareTerms
 from weir.executors.staging_settings import DataSettings, SoftwareSettings
 from weir.wire.base import Wire
-from weir.wire.pools import PoolTerms
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
-class RayShare(PoolTerms):
+class RayShare(ShareTerms):
     """Nodes that are shared, and on what terms. What it says of places and prices goes into its
     pools: one pool for each kind of host among its nodes.
     """

@@ -34,11 +34,12 @@ from weir.executors.base import RunFile, Seen
 from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop, is_run_name
 from weir.executors.run_notes import seen_of
+from weir.executors.sharing import Gate
 from weir.executors.slurm_bells import FOLDER as BELLS
 from weir.executors.slurm_calls import Slurm, Usage
 from weir.executors.slurm_hand import Hand
 from weir.executors.slurm_opening import connect, lock_file, make_folder
-from weir.executors.slurm_pools import Pools
+from weir.executors.slurm_pools import GAVE_WAY, Pools
 from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_settings import SlurmSettings
 from weir.executors.staging import Staging
@@ -96,7 +97,9 @@ class SlurmExecutor:
         make_folder(str(self._settings.folder / BELLS))
         self._wake = wake
         self._notes = Notes(self._home / "slurm.db", self._now())
-        self._pools = Pools(self._settings.shares, self._notes.identifiers(), platform.machine())
+        shares, names = self._settings.shares, self._notes.identifiers()
+        gate = Gate(self._home / "sharing.db", shares, self._runs.values, self._now)
+        self._pools = Pools(shares, names, platform.machine(), gate)
         self._hand = Hand(
             self._settings,
             self._slurm,
@@ -146,6 +149,8 @@ class SlurmExecutor:
     def pools(self, without: Iterable[RunOrder]) -> Sequence[PoolReport]:
         left_out = {order.run for order in without}
         with self._lock:
+            if (run := self._pools.giving_way(self._live(), self._now())) is not None:
+                self._stop(run, Stop(RunEvent.VANISHED, GAVE_WAY, self._now()))
             counted = [run for run in self._live() if run.id not in left_out]
             return self._data.with_traits(
                 self._pools.reports(counted, self._hand.away), self._pools.foreign()
@@ -219,6 +224,7 @@ class SlurmExecutor:
         with self._lock:
             known = [self._runs[name] for name in dict.fromkeys(runs) if name in self._runs]
             ended = [run for run in known if run.end is not None]
+            self._pools.charge(ended)
             if ended:
                 self._notes.forget(ended, self._now())
             for run in ended:

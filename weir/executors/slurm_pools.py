@@ -9,6 +9,7 @@ others use is at worst told too low for the moment between two polls.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from weir.core.errors import NotReady
 from weir.core.inventory import FreeShape, all_free
 from weir.executors import slurm_inventory
 from weir.executors.local_hosts import Need, needs_of, words_of
+from weir.executors.sharing import Gate
 from weir.executors.slurm_inventory import Amount, Kind
 from weir.executors.slurm_layout import Layout, Part, layout_of, whole
 from weir.executors.slurm_records import Node, Partition
@@ -31,15 +33,25 @@ from weir.wire.pools import PoolReport
 Held = Mapping[str, Amount]
 """What our own jobs hold, by node."""
 
+EACH_S = 6.0
+"""From one run that gives way to the next: Slurm starts what waits, and is looked at, meanwhile."""
+
+GAVE_WAY = "it made room for jobs of the center's own"
+
 
 class Pools:
     """The pools. Its methods are called with the executor's lock held."""
 
     def __init__(
-        self, shares: Sequence[SlurmShare], names: Mapping[str, str], machine: str = ""
+        self,
+        shares: Sequence[SlurmShare],
+        names: Mapping[str, str],
+        machine: str = "",
+        gate: Gate | None = None,
     ) -> None:
         self._shares = shares
         self._names = dict(names)  # by identifier
+        self._gate, self._gave_way_at = gate, -math.inf
         self._machine = machine  # this one's kind of processor, for which environments are built
         self._kinds: dict[str, Kind] = {}
         self._others: dict[str, dict[str, Amount]] = {}
@@ -84,12 +96,36 @@ class Pools:
     @property
     def watches_others(self) -> bool:
         """Whether it matters that others' jobs wait."""
-        return any(share.idle_only for share in self._shares)
+        return any(_modest(share) for share in self._shares)
+
+    def giving_way(self, live: Iterable[Run], now: float) -> Run | None:
+        """The run that is stopped now for the center's own jobs that wait: the one that started
+        last, one in `EACH_S`, so that no more end than these jobs need.
+        """
+        if now < self._gave_way_at + EACH_S:
+            return None
+        crowded = {
+            kind.name
+            for kind in self._kinds.values()
+            if kind.share.give_way and kind.share.partition in self._crowded
+        }
+        able = [r for r in live if r.pool in crowded and r.started is not None and r.stop is None]
+        chosen = max(able, key=lambda run: (run.started or 0.0, run.id), default=None)
+        self._gave_way_at = now if chosen is not None else self._gave_way_at
+        return chosen
 
     def foreign(self) -> set[str]:
         """The pools in which programs that were built on this machine would not run."""
         kinds = self._kinds.values() if self._machine else ()
         return {kind.name for kind in kinds if kind.machines - {self._machine}}
+
+    def charge(self, runs: Iterable[Run]) -> None:
+        """Count what these runs have used, before they are forgotten."""
+        if self._gate is not None:
+            self._gate.charge(runs, {kind.name: kind.share for kind in self._kinds.values()})
+
+    def _told(self, kind: Kind, report: PoolReport) -> PoolReport:
+        return report if self._gate is None else self._gate.told(report, kind.share)
 
     # -- what follows ----------------------------------------------------------------------------
 
@@ -98,7 +134,7 @@ class Pools:
         if not self.looked:
             raise NotReady("Slurm has not answered yet")
         return [
-            slurm_inventory.report(kind, self._free(kind, counted), not away)
+            self._told(kind, slurm_inventory.report(kind, self._free(kind, counted), not away))
             for kind in self._kinds.values()
         ]
 
@@ -139,7 +175,7 @@ class Pools:
         return layout_of(needs, free, len(kind.nodes), kind.shape, kind.threads, within)
 
     def _free(self, kind: Kind, counted: Iterable[Run]) -> tuple[FreeShape, ...]:
-        if kind.share.idle_only and kind.share.partition in self._crowded:
+        if _modest(kind.share) and kind.share.partition in self._crowded:
             return ()
         placed: dict[str, Amount] = {}
         claims: list[Claim] = []
@@ -166,6 +202,8 @@ class Pools:
             return f"partition {kind.share.partition} takes no jobs now"
         if kind.share.emulated and not order.spec.constraints.emulated:
             return f"pool {name} is emulated, and the job wants none that is"
+        if self._gate is not None and (closed := self._gate.refusal(order, name, kind.share)):
+            return closed
         longest = walltime_s(order.spec)
         limits = [limit for limit in (kind.share.max_walltime_s, kind.limit_s) if limit is not None]
         if longest is not None and limits and longest > min(limits):
@@ -187,6 +225,11 @@ class Pools:
             return f"no room in pool {name} for {_words(needs_of(order))}"
         left[name] = after
         return ""
+
+
+def _modest(share: SlurmShare) -> bool:
+    """Whether the center's own jobs that wait come before everything of the network."""
+    return share.idle_only or share.give_way
 
 
 def _could_hold(kind: Kind, claims: Sequence[Claim]) -> bool:

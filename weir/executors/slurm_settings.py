@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from weir.executors.sharing import ShareTerms
 from weir.executors.staging_settings import DataSettings, SoftwareSettings
 from weir.wire.base import Wire
-from weir.wire.pools import LevelName, PoolTerms
+from weir.wire.pools import LevelName
 
 PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -44,7 +45,7 @@ class SlurmAccount(Wire):
         return fnmatchcase(submitter, self.submitter) and fnmatchcase(domain, self.domain)
 
 
-class SlurmShare(PoolTerms):
+class SlurmShare(ShareTerms):
     """One partition that is shared, and on what terms. What it says of places and prices goes into
     its pools: one pool for each kind of host that the partition has.
     """
@@ -65,6 +66,9 @@ class SlurmShare(PoolTerms):
         0, description="runs that may wait in Slurm's own queue beyond what is free"
     )
     idle_only: bool = Field(False, description="nothing is free while the center's own jobs wait")
+    give_way: bool = Field(
+        False, description="and runs of the network are stopped, one after the other, until none do"
+    )
     account: str = ""
     qos: str = Field("", description="such as one that the center's own jobs preempt")
     reservation: str = ""

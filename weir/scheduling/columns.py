@@ -136,6 +136,7 @@ class PoolColumns:
     max_walltime_s: Ints
     emulated: Bools
     open: Bools
+    closed: Labels
     silent: Bools
 
     def __len__(self) -> int:
@@ -181,6 +182,7 @@ class PoolColumns:
             max_walltime_s=_ints(p.max_walltime_s or UNKNOWN for p in pools),
             emulated=_bools(p.emulated for p in pools),
             open=_bools(p.open for p in pools),
+            closed=Labels.of(p.closed for p in pools),
             silent=_bools(silent for _, silent in rows),
         )
 

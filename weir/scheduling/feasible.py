@@ -68,7 +68,9 @@ def unreachable(judgment: Judgment, avoid: Collection[str] = ()) -> tuple[Check,
     columns, suits = judgment.columns, judgment.suits
     refused = columns.ids.among(avoid)
     checks = (
-        Check(Reason.CLOSED, suits & ~columns.open, "an open pool", _same("closed")),
+        Check(
+            Reason.CLOSED, suits & ~columns.open, "an open pool", Names(columns.closed, "closed")
+        ),
         Check(Reason.SILENT, suits & columns.silent, "a pool that is heard of", _same("silent")),
         Check(Reason.REFUSED, suits & refused, "to be accepted", _same("refused just now")),
     )

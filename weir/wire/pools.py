@@ -139,7 +139,8 @@ class PoolReport(PoolFields):
 
     `id` is empty until the parent has issued one; `free` is what is left without the runs that this
     parent sent. `domains` are the domains behind which the pool lies, nearest to the reporter
-    first. `queue_ahead` is how many runs may wait at the cluster beyond what is free.
+    first. `queue_ahead` is how many runs may wait at the cluster beyond what is free. `closed` says
+    why a pool is not open, where that is known.
     """
 
     id: str = ""
@@ -151,6 +152,7 @@ class PoolReport(PoolFields):
     hops: Count = 0
     measured_host: MeasuredHost | None = None
     queue_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
+    closed: Annotated[str, Field(max_length=200)] = ""
 
 
 class PoolAnswer(Answer):
@@ -220,6 +222,7 @@ def pool_from(report: PoolReport) -> Pool:
         max_walltime_s=report.max_walltime_s,
         measured_gflops=report.measured_gflops,
         queue_ahead=report.queue_ahead,
+        closed=report.closed,
         levels=report.levels,
         blocks=tuple(inventory.Block(b.names, b.hosts) for b in report.blocks),
         energy_price_micro_per_kwh=report.energy_price_micro_per_kwh,
@@ -249,6 +252,7 @@ def report_of(pool: Pool, free: tuple[FreeShape, ...] | None = None) -> PoolRepo
         device_model=pool.device_model,
         emulated=pool.emulated,
         open=pool.open,
+        closed=pool.closed,
         fabric=pool.fabric,
         fabric_gbps=pool.fabric_gbps,
         traits=pool.traits,
