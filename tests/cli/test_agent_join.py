@@ -15,7 +15,7 @@ import yaml
 
 from tests.cli.builders import weir
 from tests.client.builders import FakeServer, problem
-from weir.cli.agent_checks import Prober
+from weir.cli.agent_checks import Prober, domain_checks
 from weir.client.http import Client
 from weir.core.device_access import ACCESS
 from weir.executors import looks
@@ -52,6 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeServer:
             "POST /v1/join": answer,
             "GET /": lambda _: root(time.time()),
             "GET /readyz": {"status": "ready"},
+            "GET /openapi.json": {"much": "x" * 30_000},
             "GET /v1/domain": problem(403, "weir.auth.forbidden", "to read takes the role viewer"),
         }
     )
@@ -215,6 +216,24 @@ def test_devices_that_are_there_are_offered(
     assert (pool["name"], pool["shape"]["devices"]) == ("npu", 2)
     assert pool["device_model"] == "huawei-ascend-910b3"
     assert f"1 x Tesla T4 are left out: there is no {tmp_path / 'nvidia0'}" in said
+
+
+def test_the_link_is_measured_by_what_everybody_may_fetch(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(n * 0.25 for n in range(100))
+    found = {c.what: c for c in domain_checks("http://east.test", lambda: next(ticks))}
+    # A quarter of a second for each call: 30 kB beyond the round trip take no measurable time.
+    assert found["link"].state == "ok"
+    assert "250 ms there and back" in found["link"].said
+    assert "fetched in 250 ms" in found["link"].said
+    slow = iter([0, 1, 1, 2, 2, 3, 3, 5, 5, 7, 7, 9])
+    found = {c.what: c for c in domain_checks("http://east.test", lambda: next(slow))}
+    assert found["link"].state == "warning"
+    assert "at least 29.3 KiB a second" in found["link"].said
+    server.replies["GET /openapi.json"] = {"little": "x"}
+    found = {c.what: c for c in domain_checks("http://east.test")}
+    assert found["link"].state == "not checked"
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,30 @@ def test_a_quota_refuses_in_kubernetes_words(bench: Bench, server: Server, run: 
     assert "exceeded quota" in end.reason
 
 
+def test_what_a_quota_leaves_is_all_that_is_offered(bench: Bench, server: Server, run: str) -> None:
+    def cores() -> int:
+        pools = bench.executor.pools([])
+        return sum(f.hosts * f.cpu_milli for pool in pools for f in pool.free)
+
+    before = cores()
+    where = f"/api/v1/namespaces/{NAMESPACE}/resourcequotas"
+    server.make(where, {"metadata": {"name": "q"}, "spec": {"hard": {"requests.cpu": "3"}}})
+    try:
+        server.until(lambda: server.get(f"{where}/q").get("status", {}).get("hard"), "a quota")
+        bench.until(lambda: cores() == 3000 or None, "no more than the quota is free")
+        refused = bench.executor.admit([order(run, shell("true", cpu=4))], [])
+        assert refused[run].startswith("quota q leaves too little for 1 x 4 CPU")
+        gate = bench.home / "gate"
+        bench.submit(order(run, shell(f"until [ -e {gate} ]; do sleep 0.1; done", cpu=2)))
+        bench.wait(run, STARTED)
+        bench.until(lambda: cores() == 1000 or None, "its own run counts once")
+        gate.touch()
+        assert bench.end(run).event is SUCCEEDED
+    finally:
+        server.delete(f"{where}/q")
+    bench.until(lambda: cores() == before or None, "all of it is free again")
+
+
 def test_forgotten_runs_leave_nothing(bench: Bench, server: Server, run: str) -> None:
     bench.run(order(run, inputs=[{"path": "x", "text": "secret"}]))
     assert len(server.jobs(run)) == 1

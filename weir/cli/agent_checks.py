@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from weir.cli.output import say
 from weir.client.http import Client
 from weir.client.problems import NotUnderstood
+from weir.core import units
 from weir.core.errors import BadInput, NotAllowed, WeirError
 from weir.executors import local_machine
 from weir.executors.settings import LocalSettings
@@ -42,6 +43,12 @@ SAMPLES = 3
 """Round trips to the domain; the fastest counts, for the first one also connects."""
 
 TIMEOUT_S = 10.0
+
+LEAST_BYTES = 20_000
+"""Less says nothing of a link's speed."""
+
+SLOW_BYTES_S = 1_000_000
+"""A link slower than this keeps jobs waiting for their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +113,18 @@ class Prober(Client):
         except ValueError:
             return root, None
 
+    def pull(self) -> int:
+        """Fetch what is largest of what everybody may read, the description of the API: its size
+        as it travels, in bytes.
+        """
+        response = self._send("GET", "/openapi.json")
+        return int(response.headers.get("Content-Length") or len(response.content))
+
 
 def domain_checks(url: str, now: Callable[[], float] = time.time) -> Iterator[Check]:
-    """Whether the domain at `url` answers, and how far this machine's clock is from its clock."""
+    """Whether the domain at `url` answers, how far this machine's clock is from its clock, and how
+    much a second comes from there.
+    """
     trips: list[tuple[float, float, _Root, float | None]] = []
     try:
         with Prober(url, None, TIMEOUT_S) as prober:
@@ -126,6 +142,34 @@ def domain_checks(url: str, now: Callable[[], float] = time.time) -> Iterator[Ch
     said = f"{root.name} ({root.kind}, version {root.version}) answers in {1000 * fastest:.0f} ms"
     yield Check("domain", "ok", f"{said} at {url}")
     yield _clock(began + fastest / 2, date)
+    yield _link(url, fastest, now)
+
+
+def _link(url: str, trip_s: float, now: Callable[[], float]) -> Check:
+    """How much a second comes from the domain. What is fetched is small, and the line may need
+    longer than that to be at its full speed: so it is at least as fast.
+    """
+    found: list[tuple[float, int]] = []
+    try:
+        with Prober(url, None, TIMEOUT_S) as prober:
+            prober.hello()  # connects
+            for _ in range(SAMPLES):
+                began = now()
+                size = prober.pull()
+                found.append((now() - began, size))
+    except WeirError as error:
+        return Check("link", "not checked", f"nothing could be fetched: {error.detail}")
+    took, size = min(found)
+    if size < LEAST_BYTES:
+        return Check("link", "not checked", "what the domain shows to everybody is too small")
+    rate = round(size / max(took - trip_s, 0.001))
+    trip = f"{1000 * trip_s:.0f} ms there and back"
+    said = f"{trip}; at least {units.show_bytes(rate)} a second from there"
+    said += f", by {units.show_bytes(size)} fetched in {1000 * took:.0f} ms"
+    if rate < SLOW_BYTES_S:
+        fix = "files travel over it: let jobs name theirs by URL, near the center (docs/data.md)"
+        return Check("link", "warning", said, fix)
+    return Check("link", "ok", said)
 
 
 def _clock(here: float, date: float | None) -> Check:

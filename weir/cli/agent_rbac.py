@@ -33,12 +33,14 @@ IN_NAMESPACES: Sequence[tuple[str, str, tuple[str, ...]]] = (
     (METRICS, "pods", ("list",)),
     (VOLCANO, "podgroups", ("create", "delete")),
     ("kueue.x-k8s.io", "localqueues", ("list",)),
+    ("", "resourcequotas", ("list",)),
 )
 """What the agent does where its jobs are: API group, resource, verbs."""
 
 IN_THE_CLUSTER: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("", "nodes", ("list",)),
     ("", "pods", ("list",)),
+    ("kueue.x-k8s.io", "clusterqueues", ("list",)),
 )
 """What it reads of everything."""
 

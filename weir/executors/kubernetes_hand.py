@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from weir.client.spells import Spell
 from weir.core.errors import WeirError
 from weir.core.lifecycle import RunEvent
+from weir.executors import kubernetes_quota
 from weir.executors.base import Seen
 from weir.executors.kubernetes_calls import (
     Kubernetes,
@@ -29,7 +30,7 @@ from weir.executors.kubernetes_calls import (
     path,
 )
 from weir.executors.kubernetes_inputs import Inputs, inputs_of, too_large
-from weir.executors.kubernetes_manifest import VOLCANO, Manifest, Place, manifest_of, unable
+from weir.executors.kubernetes_manifest import KUEUE, VOLCANO, Manifest, Place, manifest_of, unable
 from weir.executors.kubernetes_pod import Object
 from weir.executors.kubernetes_pools import Pools
 from weir.executors.kubernetes_runs import Notes, Run
@@ -82,6 +83,7 @@ class Hand:
         self._to_stop: dict[str, Run] = {}
         self._version: Version | None = None
         self._groups: frozenset[str] = frozenset()
+        self._places = kubernetes_quota.places_of(settings)
         self._cluster_at = self._look_at = self._poll_at = float("-inf")
         self._poll_not_before = float("-inf")
         self._answered_at, self._took_s = now(), 0.0
@@ -334,12 +336,13 @@ class Hand:
         try:
             nodes = self._kubernetes.nodes()
             pods = self._kubernetes.pods(fields="status.phase!=Succeeded,status.phase!=Failed")
+            rooms = kubernetes_quota.rooms_of(self._kubernetes, self._places, self._groups)
             self._answered(asked)
         finally:
             took = self._now() - asked
             self._look_at = self._now() + max(self._settings.look_s, SHARE * took)
         with self._lock:
-            changed = self._pools.take(nodes, pods)
+            changed = self._pools.take(nodes, pods, rooms, KUEUE in self._groups)
         self.looked.set()
         if self._ready:
             self._poked.set()

@@ -190,7 +190,9 @@ def free_shapes(
     return merged(_capped(kind, shapes) if kind.capped else shapes)
 
 
-def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport:
+def report(
+    kind: Kind, free: tuple[FreeShape, ...], is_open: bool, queue_ahead: int = 0
+) -> PoolReport:
     """A pool as it is told to a parent."""
     share = kind.share
     stacks = devices.find(kind.model).stacks if kind.model and _known(kind.model) else ()
@@ -208,6 +210,7 @@ def report(kind: Kind, free: tuple[FreeShape, ...], is_open: bool) -> PoolReport
         traits=tuple(dict.fromkeys((*share.traits, CONTAINER, *whole, *stacks))),
         max_walltime_s=share.max_walltime_s,
         free=free_of(free),
+        queue_ahead=queue_ahead,
         levels=kind.levels,
         blocks=tuple(BlockReport(names=b.names, hosts=b.hosts) for b in kind.blocks),
         **{name: getattr(share, name) for name in TERMS},

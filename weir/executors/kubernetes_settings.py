@@ -69,6 +69,9 @@ class KubernetesShare(ShareTerms):
     max_hosts: Annotated[int, Field(ge=1)] | None = None
     idle_only: bool = Field(False, description="nothing is free while the center's own pods wait")
     queue: str = Field("", description="a Kueue LocalQueue, or a queue of Volcano")
+    queue_ahead: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        0, description="runs that may wait in Kueue's queue beyond what is free"
+    )
     priority_class: str = Field("", description="such as one that the center's own pods preempt")
     runtime_class: str = ""
     image: str = Field("", description="for jobs that name none, here")

@@ -236,6 +236,8 @@ class Watch:
             reason = why or waits_for(views)
             if not reason and all(v.pod is None for v in views):
                 reason = " ".join(self._events(run, views).values())
+                if not reason and kind is not None and kind.share.queue:
+                    reason = f"queue {kind.share.queue} has not let it start"
             said = f"it did not start in time{f': {reason}' if reason else ''}"
             self._stop(run, Stop(RunEvent.REFUSED, said[:500], now))
 

@@ -88,7 +88,7 @@ class RayExecutor:
     # -- the contract ----------------------------------------------------------------------------
 
     def open(self, wake: Callable[[], None]) -> None:
-        """Take up what is noted; Ray is looked at, or waited for. BadInput: the folder is no use."""
+        """Take up what is noted, look at Ray or wait for it. BadInput: the folder is no use."""
         settings, self._lock_file = self._settings, lock_file(str(self._home / "lock"))
         make_folder(self._runs_folder)
         self._wake = wake
