@@ -21,10 +21,11 @@ from tests import kubernetes
 from tests.kubernetes import Server
 from weir.executors.base import Executor
 
-LOST, DROPPED, GARBAGE, SLOW, STRANGE, FORGETFUL, AWAY = (
-    *("lost", "dropped", "garbage", "slow", "strange", "forgetful", "away"),
+LOST, DROPPED, GARBAGE, SLOW, LATE, STRANGE, FORGETFUL, AWAY = (
+    *("lost", "dropped", "garbage", "slow", "late", "strange", "forgetful", "away"),
 )
-SLOW_S = 2
+SLOW_S, LATE_S = 2, 30
+"""Every call takes so long; one submission does."""
 
 
 @dataclass
@@ -104,6 +105,9 @@ class _Between(BaseHTTPRequestHandler):
             return
         if fault == SLOW:
             time.sleep(SLOW_S)
+        if submits and fault == LATE:
+            faults.fault = ""
+            time.sleep(LATE_S)
         if fault == GARBAGE and self.command == "GET":
             self._answer(200, b"%% | this is no Kubernetes || <html>")
             return

@@ -21,10 +21,11 @@ from tests import ray_cluster
 from weir.executors.base import Executor
 from weir.executors.ray import RayExecutor
 
-LOST, DROPPED, GARBAGE, SLOW, STRANGE, FORGETFUL, OLD, AWAY = (
-    *("lost", "dropped", "garbage", "slow", "strange", "forgetful", "old", "away"),
+LOST, DROPPED, GARBAGE, SLOW, LATE, STRANGE, FORGETFUL, OLD, AWAY = (
+    *("lost", "dropped", "garbage", "slow", "late", "strange", "forgetful", "old", "away"),
 )
-SLOW_S = 2
+SLOW_S, LATE_S = 2, 30
+"""Every call takes so long; one submission does."""
 
 
 @dataclass
@@ -94,6 +95,9 @@ class _Between(BaseHTTPRequestHandler):
             return
         if fault == SLOW:
             time.sleep(SLOW_S)
+        if submits and fault == LATE:
+            faults.fault = ""
+            time.sleep(LATE_S)
         if fault == GARBAGE and self.command == "GET":
             self._answer(200, b"%% | this is no Ray || <html>")
             return

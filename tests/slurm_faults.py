@@ -24,10 +24,11 @@ from weir.executors.base import Executor
 from weir.executors.slurm import SlurmExecutor
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "scancel", "sacct")
-LOST, DROPPED, GARBAGE, SLOW, STRANGE, FORGETFUL = (
-    *("lost", "dropped", "garbage", "slow", "strange", "forgetful"),
+LOST, DROPPED, GARBAGE, SLOW, LATE, STRANGE, FORGETFUL = (
+    *("lost", "dropped", "garbage", "slow", "late", "strange", "forgetful"),
 )
-SLOW_S = 2
+SLOW_S, LATE_S = 2, 30
+"""Every call takes so long; one submission does."""
 
 WRAPPER = """#!/bin/sh
 name=$(basename "$0")
@@ -38,6 +39,7 @@ unclear="$name: error: Batch job submission failed: Socket timed out on send/rec
 case $name/$fault in
 sbatch/lost) rm "{home}/fault"; "$real" "$@" >/dev/null; echo "$unclear" >&2; exit 1 ;;
 sbatch/dropped) rm "{home}/fault"; cat >/dev/null; echo "$unclear" >&2; exit 1 ;;
+sbatch/late) rm "{home}/fault"; sleep {late} ;;
 sbatch/garbage | scancel/garbage) ;;
 */garbage) echo '%%%% | this is no Slurm || <html>'; exit 0 ;;
 */slow) sleep {slow} ;;
@@ -85,7 +87,7 @@ def commands(home: Path, **changes: Any) -> Iterator[Faults]:
     folder = home / "bin"
     folder.mkdir(parents=True)
     for name in COMMANDS:
-        (folder / name).write_text(WRAPPER.format(home=home, slow=SLOW_S))
+        (folder / name).write_text(WRAPPER.format(home=home, slow=SLOW_S, late=LATE_S))
         (folder / name).chmod(0o755)
 
     def make(place: Path) -> Executor:
@@ -152,6 +154,9 @@ class _Between(BaseHTTPRequestHandler):
             return
         if fault == SLOW:
             time.sleep(SLOW_S)
+        if submits and fault == LATE:
+            faults.fault = ""
+            time.sleep(LATE_S)
         if fault == GARBAGE and self.command == "GET":
             self._answer(200, b"%% | this is no Slurm || <html>")
             return

@@ -143,9 +143,9 @@ class Bench:
     def started(self, run: str) -> Seen:
         return self.wait(run, RunEvent.STARTED)
 
-    def until(self, found: Callable[[], T | None], what: str) -> T:
+    def until(self, found: Callable[[], T | None], what: str, within_s: float = DEADLINE_S) -> T:
         """What `found` gives once it does; asked again whenever the executor wakes us."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             self._woken.clear()
             self.seen += self.executor.observe()

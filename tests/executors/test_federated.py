@@ -74,6 +74,7 @@ def test_the_end_of_the_peers_job_is_the_end_of_our_run(
     assert [s.event for s in link.executor.status(["r1"])] == [event]
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_lost_answer_makes_no_second_job(peer: Peer, link: Link) -> None:
     peer.lose = 2
     link.executor.submit([order("r1")])
@@ -114,6 +115,7 @@ def test_a_cancel_on_the_way_cancels_the_peers_job(peer: Peer, link: Link) -> No
     assert link.see(1) == [("r1", "canceled")]
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_cancel_after_a_lost_answer_still_reaches_the_peers_job(peer: Peer, link: Link) -> None:
     def lost() -> None:
         peer.before_submit = lambda: None
@@ -177,6 +179,7 @@ def test_no_inventory_is_not_an_empty_inventory(peer: Peer, tmp_path: Path) -> N
         assert link.executor.admit([order("r1")], []) == {}
 
 
+@pytest.mark.fault("restarted between")
 def test_after_a_restart_the_news_go_on_where_they_were_heard(peer: Peer, tmp_path: Path) -> None:
     with Link(tmp_path / "link", peer) as link:
         link.executor.submit([order("r1")])
@@ -224,6 +227,7 @@ def test_a_peer_in_trouble_says_nothing_of_a_run(peer: Peer, link: Link) -> None
     assert list(link.executor.status(["r1"])) == []
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_runs_of_a_peer_whose_data_was_replaced_are_gone(peer: Peer, link: Link) -> None:
     link.executor.submit([order("r1")])
     peer.tell("r1", "running")

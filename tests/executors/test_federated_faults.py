@@ -1,15 +1,18 @@
 """A peer that fails in bad moments: nothing of ours is lost there, and no run of it goes unseen."""
 
+import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.agent.fakes import until
 from tests.builders import Clock
 from tests.executors.peer import POOL, Link, Peer, order
-from weir.client.problems import Unreachable
+from weir.client.problems import NotUnderstood, Unreachable
 from weir.core.errors import NotReady, NotSignedIn, WeirError
 from weir.core.lifecycle import JobState, RunEvent
 from weir.executors.federated import OUT_OF_TOUCH_S
@@ -27,11 +30,17 @@ class Faulty(Peer):
         self.job_fails: list[WeirError] = []
         self.cancel_fails: list[WeirError] = []
         self.asked_of: list[str] = []
+        self.garbled: WeirError | None = None
+        self.novel = False
 
     def watch(
         self, *, jobs_after: int = 0, offers_after: int = 0, wait_s: float = 0
     ) -> WatchAnswer:
         answer = super().watch(jobs_after=jobs_after, offers_after=offers_after, wait_s=wait_s)
+        if self.garbled is not None:
+            raise self.garbled
+        if self.novel:
+            answer = WatchAnswer.model_validate_json(json.dumps(_novel(answer)))
         return answer.model_copy(update={"data_id": self.data_id})
 
     def job(self, job: str) -> JobDetailAnswer:
@@ -62,6 +71,14 @@ class Faulty(Peer):
             ]
             self.offer_revision += 1
             self.changed.notify_all()
+
+
+def _novel(answer: WatchAnswer) -> dict[str, Any]:
+    """The answer with fields that nobody here has heard of."""
+    said: dict[str, Any] = answer.model_dump(mode="json") | {"mood": {"good": True}}
+    for part in (*said["jobs"], *said["offers"]):
+        part["novelty"] = [7]
+    return said
 
 
 @pytest.fixture
@@ -98,6 +115,7 @@ def running(link: Link, peer: Peer, *runs: str) -> None:
 # A cancel whose run may be there.
 
 
+@pytest.mark.fault("server away at submit")
 def test_a_run_canceled_while_the_peer_is_away_is_canceled_there(peer: Faulty, link: Link) -> None:
     def commits_and_dies() -> None:
         peer.before_submit = lambda: None
@@ -140,6 +158,7 @@ def test_a_live_job_of_a_run_that_has_ended_here_is_canceled(peer: Faulty, link:
     peer.wait(lambda: peer.canceled == ["peer-r1", "peer-r2"])
 
 
+@pytest.mark.fault("restarted between")
 def test_runs_that_have_ended_are_remembered_over_a_restart(
     peer: Faulty, tmp_path: Path, clock: Clock
 ) -> None:
@@ -184,6 +203,7 @@ def test_a_canceled_run_that_the_peer_does_not_know_has_vanished(peer: Faulty, l
 # Another peer under the same address.
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_other_data_is_noticed_though_its_numbers_are_higher(peer: Faulty, link: Link) -> None:
     running(link, peer, "r1")
     peer.replaced_by("d2")
@@ -191,6 +211,7 @@ def test_other_data_is_noticed_though_its_numbers_are_higher(peer: Faulty, link:
     assert list(link.executor.pools([])) == [POOL]
 
 
+@pytest.mark.fault("restarted between")
 def test_other_data_is_noticed_after_a_restart(peer: Faulty, tmp_path: Path, clock: Clock) -> None:
     with linked(peer, tmp_path, clock) as link:
         running(link, peer, "r1")
@@ -237,6 +258,65 @@ def test_what_was_told_before_it_fell_silent_is_known(peer: Faulty, link: Link) 
     running(link, peer, "r1", "r2")
     asked = link.executor.status(["r1", "never", "r2"])
     assert [s.event for s in asked] == [RunEvent.STARTED, RunEvent.VANISHED, RunEvent.STARTED]
+
+
+# What it says is strange, or late.
+
+
+@pytest.mark.fault("server away at submit")
+def test_what_is_submitted_while_the_peer_is_away_is_handed_over_once(
+    peer: Faulty, link: Link
+) -> None:
+    peer.go(away=True)
+    link.executor.submit([order("r1")])
+    assert link.executor.observe() == []
+    peer.go(away=False)
+    peer.tell("r1", "succeeded")
+    assert link.see(2)[-1] == ("r1", "succeeded")
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.fault("garbage in its output")
+def test_nothing_is_concluded_from_what_is_no_answer(peer: Faulty, link: Link) -> None:
+    running(link, peer, "r1")
+    peer.garbled = NotUnderstood("http://peer answers, and is no Weir server")
+    peer.tell("r1", "failed", reason="exit code 1")
+    asked = len(peer.asked_from)
+    peer.wait(lambda: len(peer.asked_from) > asked + 1)
+    assert link.executor.observe() == []
+    assert list(link.executor.pools([])) == [POOL]
+    peer.garbled = None
+    [seen] = link.seen(1)
+    assert (seen.event, seen.reason) == (RunEvent.FAILED, "exit code 1")
+
+
+@pytest.mark.fault("slow by 30 s")
+def test_a_hand_over_that_takes_half_a_minute_keeps_nobody_waiting_and_is_one_job(
+    peer: Faulty, link: Link, clock: Clock
+) -> None:
+    answers = threading.Event()
+    peer.before_submit = lambda: answers.wait(60)
+    link.executor.submit([order("r1")])  # these come back at once: else the test would stand still
+    clock.turn(30)
+    assert link.executor.observe() == []
+    assert link.executor.admit([order("r2")], []) == {}
+    assert peer.requests == []
+    answers.set()
+    peer.tell("r1", "succeeded")
+    assert link.see(2)[-1] == ("r1", "succeeded")
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.fault("a version never seen")
+def test_a_peer_of_a_later_version_is_understood_as_far_as_it_goes(
+    peer: Faulty, link: Link
+) -> None:
+    peer.novel = True
+    running(link, peer, "r1")
+    peer.tell("r1", "succeeded", exit_code=0)
+    *_, seen = link.seen(2)
+    assert (seen.event, seen.exit_code) == (RunEvent.SUCCEEDED, 0)
+    assert [pool.name for pool in link.executor.pools([])] == [POOL.name]
 
 
 # Out of touch.

@@ -12,6 +12,7 @@ import pytest
 from tests import kubernetes as real
 from tests import kubernetes_faults
 from tests.contract.bench import Bench, order, shell
+from tests.executors.conftest import patience_s
 from tests.kubernetes import Server, kubernetes
 from tests.kubernetes_faults import Faults
 from weir.core.lifecycle import RunEvent
@@ -37,8 +38,9 @@ def run(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def faults(server: Server, tmp_path: Path) -> Iterator[Faults]:
-    with kubernetes_faults.between(server, tmp_path / "faults", timeout_s=10.0) as made:
+def faults(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[Faults]:
+    patience = patience_s(request)
+    with kubernetes_faults.between(server, tmp_path / "faults", timeout_s=patience) as made:
         yield made
 
 
@@ -49,6 +51,7 @@ def bench(faults: Faults, tmp_path: Path) -> Iterator[Bench]:
         faults.fault = ""
 
 
+@pytest.mark.fault("server away at submit")
 def test_a_run_submitted_while_it_is_away_runs_once_it_is_back(
     bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -63,6 +66,7 @@ def test_a_run_submitted_while_it_is_away_runs_once_it_is_back(
     assert len(server.jobs(run)) == 1
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_lost_answer_makes_no_second_job(
     bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -74,6 +78,7 @@ def test_a_lost_answer_makes_no_second_job(
     assert len(server.jobs(run)) == 1
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_run_canceled_after_a_lost_answer_leaves_no_job(
     bench: Bench, faults: Faults, server: Server, run: str
 ) -> None:
@@ -86,6 +91,7 @@ def test_a_run_canceled_after_a_lost_answer_leaves_no_job(
     server.until(lambda: not server.jobs(run), "no job")
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_submission_that_never_arrived_is_made_again(
     bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -97,6 +103,7 @@ def test_a_submission_that_never_arrived_is_made_again(
     assert len(server.jobs(run)) == 1
 
 
+@pytest.mark.fault("restarted between")
 def test_a_server_restarted_between_loses_nothing(bench: Bench, server: Server, run: str) -> None:
     bench.submit(order(run, shell("sleep 4; exit 5")))
     bench.started(run)
@@ -108,6 +115,7 @@ def test_a_server_restarted_between_loses_nothing(bench: Bench, server: Server, 
     assert bench.events(run) == [STARTED, RunEvent.FAILED]
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_a_job_that_is_gone_has_vanished(bench: Bench, faults: Faults, run: str) -> None:
     bench.submit(order(run, shell("exec sleep 1000")))
     bench.started(run)
@@ -118,6 +126,7 @@ def test_a_job_that_is_gone_has_vanished(bench: Bench, faults: Faults, run: str)
     assert (end.event, end.reason) == (VANISHED, "its pod was deleted at the center")
 
 
+@pytest.mark.fault("garbage in its output")
 def test_nothing_is_concluded_from_garbage(bench: Bench, faults: Faults, run: str) -> None:
     bench.submit(order(run, shell("exec sleep 4")))
     bench.started(run)
@@ -143,6 +152,27 @@ def test_a_slow_server_keeps_nobody_waiting(bench: Bench, faults: Faults, run: s
     assert bench.end(run).event is SUCCEEDED
 
 
+@pytest.mark.fault("slow by 30 s")
+def test_a_submission_that_takes_half_a_minute_is_one_job(
+    bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
+) -> None:
+    faults.fault = kubernetes_faults.LATE
+    begun = time.monotonic()
+    bench.submit(order(run, shell(f"echo ran >> {tmp_path}/effects")))
+    bench.until(lambda: not faults.fault or None, "the submission")
+    bench.executor.pools([])
+    assert bench.events(run) == []
+    assert time.monotonic() - begun < kubernetes_faults.LATE_S / 2
+
+    late_s = kubernetes_faults.LATE_S
+    ended = bench.until(lambda: bench.events(run)[1:] or None, "its end", 2 * late_s)
+    assert ended == [RunEvent.SUCCEEDED]
+    assert time.monotonic() - begun > late_s
+    assert (tmp_path / "effects").read_text() == "ran\n"
+    assert len(server.jobs(run)) == 1
+
+
+@pytest.mark.fault("a version never seen")
 def test_a_version_never_seen_is_understood_as_far_as_it_goes(
     faults: Faults, tmp_path: Path, run: str
 ) -> None:

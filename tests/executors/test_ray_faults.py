@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.ray_faults import (
     DROPPED,
     FORGETFUL,
     GARBAGE,
+    LATE,
+    LATE_S,
     LOST,
     OLD,
     SLOW,
@@ -37,6 +40,7 @@ def faults(ray: Cluster, tmp_path: Path) -> Iterator[Faults]:
         yield made
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_an_answer_that_is_lost_makes_no_second_job(faults: Faults, tmp_path: Path) -> None:
     with Bench(faults.make, tmp_path) as bench:
         faults.fault = LOST
@@ -47,6 +51,7 @@ def test_an_answer_that_is_lost_makes_no_second_job(faults: Faults, tmp_path: Pa
         assert faults.count("POST /api/jobs/") == 2  # the second one was told that it is there
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_submission_that_is_lost_is_made_again(faults: Faults, tmp_path: Path) -> None:
     with Bench(faults.make, tmp_path) as bench:
         faults.fault = DROPPED
@@ -56,6 +61,7 @@ def test_a_submission_that_is_lost_is_made_again(faults: Faults, tmp_path: Path)
         assert (tmp_path / "effects").read_text() == "ran\n"
 
 
+@pytest.mark.fault("server away at submit")
 def test_a_run_that_was_never_answered_is_canceled_all_the_same(
     faults: Faults, tmp_path: Path
 ) -> None:
@@ -81,6 +87,7 @@ def test_away_while_a_run_ends_its_end_is_seen(faults: Faults, tmp_path: Path) -
         faults.fault = ""
 
 
+@pytest.mark.fault("restarted between")
 def test_restarted_while_ray_is_away(faults: Faults, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     wanted = order("r", shell(f"echo ran >>{tmp_path}/effects; read line <{tmp_path}/gate"))
@@ -97,6 +104,7 @@ def test_restarted_while_ray_is_away(faults: Faults, tmp_path: Path) -> None:
     assert (tmp_path / "effects").read_text() == "ran\n"
 
 
+@pytest.mark.fault("garbage in its output")
 def test_garbage_is_no_answer(faults: Faults, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     with Bench(faults.make, tmp_path) as bench:
@@ -111,6 +119,7 @@ def test_garbage_is_no_answer(faults: Faults, tmp_path: Path) -> None:
         assert bench.end("r").event is RunEvent.SUCCEEDED
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_a_job_that_ray_has_forgotten_before_it_began_is_sent_again_and_runs_once(
     faults: Faults, tmp_path: Path
 ) -> None:
@@ -122,6 +131,7 @@ def test_a_job_that_ray_has_forgotten_before_it_began_is_sent_again_and_runs_onc
         faults.fault = ""
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_a_job_that_ray_has_forgotten_while_it_ran_is_lost(faults: Faults, tmp_path: Path) -> None:
     with Bench(faults.make, tmp_path) as bench:
         bench.submit(order("r", shell("exec sleep 1000")))
@@ -135,6 +145,41 @@ def test_a_job_that_ray_has_forgotten_while_it_ran_is_lost(faults: Faults, tmp_p
         bench.until(lambda: faults.count("POST /api/jobs/weir-r") or None, "its job to be stopped")
 
 
+@pytest.mark.fault("server away at submit")
+def test_a_run_submitted_while_ray_is_away_runs_once_it_is_back(
+    faults: Faults, tmp_path: Path
+) -> None:
+    with Bench(faults.make, tmp_path) as bench:
+        faults.fault = AWAY
+        asked = len(faults.calls)
+        bench.submit(order("r", shell(f"echo ran >>{tmp_path}/effects")))
+        bench.until(lambda: len(faults.calls) > asked + 1 or None, "a call that fails")
+        assert bench.events("r") == []
+        faults.fault = ""
+        assert bench.end("r").event is RunEvent.SUCCEEDED
+    assert (tmp_path / "effects").read_text() == "ran\n"
+
+
+@pytest.mark.fault("slow by 30 s")
+def test_a_submission_that_takes_half_a_minute_is_one_job(faults: Faults, tmp_path: Path) -> None:
+    with Bench(faults.make, tmp_path) as bench:
+        bench.until(lambda: bench.executor.pools([]) or None, "pools")
+        faults.fault = LATE
+        begun = time.monotonic()
+        bench.submit(order("r", shell(f"echo ran >>{tmp_path}/effects")))
+        bench.until(lambda: not faults.fault or None, "the submission")
+        bench.executor.pools([])
+        assert bench.events("r") == []
+        assert time.monotonic() - begun < LATE_S / 2
+
+        ended = bench.until(lambda: bench.events("r")[1:] or None, "its end", 3 * LATE_S)
+        assert ended == [RunEvent.SUCCEEDED]
+        assert time.monotonic() - begun > LATE_S
+    assert (tmp_path / "effects").read_text() == "ran\n"
+    assert faults.count("POST /api/jobs/") == 1
+
+
+@pytest.mark.fault("a version never seen")
 @pytest.mark.parametrize("fault", [STRANGE, OLD, SLOW])
 def test_what_is_strange_old_or_slow_is_understood(
     faults: Faults, tmp_path: Path, fault: str

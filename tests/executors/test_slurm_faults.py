@@ -13,6 +13,7 @@ import pytest
 from tests import slurm as real
 from tests import slurm_faults
 from tests.contract.bench import Bench, order, shell
+from tests.executors.conftest import patience_s
 from tests.slurm import Server, slurm
 from tests.slurm_faults import Faults
 from weir.core.lifecycle import RunEvent
@@ -38,7 +39,7 @@ def run(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["commands", "rest"])
 def faults(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[Faults]:
     way = slurm_faults.commands if request.param == "commands" else slurm_faults.rest
-    with way(tmp_path / "faults", timeout_s=10.0) as made:
+    with way(tmp_path / "faults", timeout_s=patience_s(request)) as made:
         yield made
 
 
@@ -49,6 +50,7 @@ def bench(faults: Faults, tmp_path: Path) -> Iterator[Bench]:
         faults.fault = ""
 
 
+@pytest.mark.fault("server away at submit")
 def test_a_run_submitted_while_slurm_is_away_runs_once_it_is_back(
     bench: Bench, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -63,6 +65,7 @@ def test_a_run_submitted_while_slurm_is_away_runs_once_it_is_back(
     assert _jobs(server, run) == 1
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_lost_answer_makes_no_second_job(
     bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -74,6 +77,7 @@ def test_a_lost_answer_makes_no_second_job(
     assert _jobs(server, run) == 1
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_run_canceled_after_a_lost_answer_leaves_no_job(
     bench: Bench, faults: Faults, server: Server, run: str
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_run_canceled_after_a_lost_answer_leaves_no_job(
     _until(lambda: not server.run("squeue", "-h", f"--name=weir-{run}"))
 
 
+@pytest.mark.fault("answer lost after the submit")
 def test_a_submission_that_never_arrived_is_made_again(
     bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
 ) -> None:
@@ -112,6 +117,7 @@ def test_a_second_job_of_a_run_does_nothing(
     assert (tmp_path / "effects").read_text() == "ran\n"
 
 
+@pytest.mark.fault("restarted between")
 def test_a_controller_restarted_between_loses_nothing(
     bench: Bench, server: Server, run: str
 ) -> None:
@@ -125,6 +131,7 @@ def test_a_controller_restarted_between_loses_nothing(
     assert bench.events(run) == [RunEvent.STARTED, RunEvent.FAILED]
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_a_job_gone_from_memory_is_told_by_what_is_left(
     bench: Bench, faults: Faults, run: str
 ) -> None:
@@ -136,6 +143,7 @@ def test_a_job_gone_from_memory_is_told_by_what_is_left(
     assert bench.end(run).reason == "exit code 9"
 
 
+@pytest.mark.fault("job gone from its memory")
 def test_a_job_gone_from_memory_with_all_of_it_has_vanished(
     bench: Bench, faults: Faults, run: str
 ) -> None:
@@ -149,6 +157,7 @@ def test_a_job_gone_from_memory_with_all_of_it_has_vanished(
     faults.fault = ""
 
 
+@pytest.mark.fault("garbage in its output")
 def test_nothing_is_concluded_from_garbage(bench: Bench, faults: Faults, run: str) -> None:
     bench.submit(order(run, shell("exec sleep 4")))
     bench.started(run)
@@ -173,6 +182,27 @@ def test_a_slow_slurm_keeps_nobody_waiting(bench: Bench, faults: Faults, run: st
     assert bench.end(run).event is RunEvent.SUCCEEDED
 
 
+@pytest.mark.fault("slow by 30 s")
+def test_a_submission_that_takes_half_a_minute_is_one_job(
+    bench: Bench, faults: Faults, server: Server, tmp_path: Path, run: str
+) -> None:
+    faults.fault = slurm_faults.LATE
+    begun = time.monotonic()
+    bench.submit(order(run, shell(f"echo ran >> {tmp_path}/effects")))
+    bench.until(lambda: not faults.fault or None, "the submission")
+    bench.executor.pools([])
+    assert bench.events(run) == []
+    assert time.monotonic() - begun < slurm_faults.LATE_S / 2
+
+    late_s = slurm_faults.LATE_S
+    ended = bench.until(lambda: bench.events(run)[1:] or None, "its end", 2 * late_s)
+    assert ended == [RunEvent.SUCCEEDED]
+    assert time.monotonic() - begun > late_s
+    assert (tmp_path / "effects").read_text() == "ran\n"
+    assert _jobs(server, run) == 1
+
+
+@pytest.mark.fault("a version never seen")
 def test_a_version_never_seen_is_understood_as_far_as_it_goes(
     faults: Faults, tmp_path: Path, run: str
 ) -> None:

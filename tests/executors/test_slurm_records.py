@@ -24,6 +24,7 @@ NODE = (
 NODE_JSON = {
     **{"name": "c1-n4", "cpus": 8, "cores": 8, "real_memory": 16384, "threads": 1, "weight": 1},
     **{"features": "ascend910b,ib", "active_features": "ascend910b,ib", "owner": None},
+    "architecture": "x86_64",
     **{"gres": "gpu:ascend910b:2,npu:dcu:4", "gres_drained": "N/A", "state": "mixed"},
     **{"gres_used": "gpu:ascend910b:1(IDX:0),npu:dcu:0", "state_flags": ["DRAIN"]},
     **{"partitions": ["debug", "urgent"], "alloc_memory": 512, "alloc_cpus": 2},
@@ -42,6 +43,7 @@ THE_NODE = Node(
     state=frozenset({"MIXED", "DRAIN"}),
     alloc_cpus=2,
     alloc_mib=512,
+    machine="x86_64",
     gres=(Gres("gpu", "ascend910b", 2), Gres("npu", "dcu", 4)),
     gres_used=(Gres("gpu", "ascend910b", 1), Gres("npu", "dcu", 0)),
     features=("ascend910b", "ib"),

@@ -117,6 +117,7 @@ def _node(fields: dict[str, str]) -> Node | None:
         alloc_cpus=number(fields.get("CPUAlloc")) or 0,
         alloc_mib=number(fields.get("AllocMem")) or 0,
         threads=number(fields.get("ThreadsPerCore")) or 1,
+        machine=fields.get("Arch", ""),
         gres=gres_of(fields.get("Gres", "")),
         gres_used=gres_of(fields.get("GresUsed", "")),
         features=tuple(f for f in features.split(",") if f not in ("", "(null)")),
