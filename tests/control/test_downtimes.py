@@ -10,7 +10,7 @@ from weir.control.downtimes_noted import note_sites
 from weir.control.indicators import history
 from weir.control.measure import measure
 from weir.control.series_offers import samples_after
-from weir.control.series_roll import note_jobs, roll_up
+from weir.control.series_roll import forget_old, note_jobs, roll_up
 from weir.core.errors import BadInput, NotFound
 from weir.core.series import Key, single
 from weir.wire.downtimes import DowntimeAnswer, DowntimeRequest
@@ -197,3 +197,101 @@ def test_demand_is_told_beside_supply(domain: Domain) -> None:
     site.exchange(samples=(pack(10, [total]),), want=False)
     [now] = [i for i in measure(domain.ctx) if i.name == "demand_over_supply"]
     assert now.value == pytest.approx(100 * 32 / 16)
+
+
+# -- excused afterwards ----------------------------------------------------------------------------
+
+
+def excused(domain: Domain, begin: float, seconds: float) -> DowntimeAnswer:
+    asked = DowntimeRequest(
+        site="suzhou", begins_at=begin, ends_at=begin + seconds, reason="flood", excuse=True
+    )
+    return declare(domain.ctx, OPERATOR, asked)
+
+
+def reliability(domain: Domain, width: int = HOUR) -> list[float]:
+    found = history(domain.ctx, BEGIN, BEGIN + HOUR, width, names=["site_reliability"])
+    return [v for _, v in found.indicators[0].points]
+
+
+def test_a_downtime_that_was_is_excused_and_all_is_worked_out_anew(
+    domain: Domain, site: Cluster
+) -> None:
+    """Of ten minutes the last five were an outage that nobody declared in time."""
+    pass_time(domain, 300, site)
+    pass_time(domain, 300)
+    rolled(domain)
+    lease = domain.ctx.settings.lease_s
+    [before] = availability(domain.ctx, BEGIN, BEGIN + HOUR)
+    assert before.reliability == pytest.approx(100 * (300 + lease) / 600, abs=2)
+    with pytest.raises(BadInput) as failed:
+        declared(domain, "suzhou", 300, BEGIN + 300)
+    assert "as an excuse" in failed.value.mistakes[0].message
+    answer = excused(domain, BEGIN + 300, 300)
+    assert answer.declared_at > answer.ends_at, "whoever reads it sees that it came afterwards"
+    rolled(domain)
+    [of] = availability(domain.ctx, BEGIN, BEGIN + HOUR)
+    assert (of.known_s, of.declared_s, of.up_s) == (600, 300, 300)
+    assert (of.availability, of.reliability) == (50.0, 100.0)
+    assert reliability(domain) == [100.0]
+    excused(domain, BEGIN + 300, 300)
+    rolled(domain)
+    assert availability(domain.ctx, BEGIN, BEGIN + HOUR) == [of], "again changes nothing"
+
+
+@pytest.mark.parametrize("days", [1, 5, 70])
+def test_what_is_long_past_is_excused_in_the_buckets_that_are_left(
+    domain: Domain, site: Cluster, days: int
+) -> None:
+    pass_time(domain, 600, site)
+    pass_time(domain, 1200)
+    rolled(domain)
+    domain.clock.now = float(BEGIN + HOUR)
+    rolled(domain)
+    domain.clock.now = float(BEGIN + days * 86400)
+    rolled(domain)
+    forget_old(domain.ctx)
+    excused(domain, BEGIN + 900, 900)
+    rolled(domain)
+    [of] = availability(domain.ctx, BEGIN, BEGIN + 86400)
+    assert of.known_s == 1800
+    if days < 60:
+        assert of.declared_s == pytest.approx(900, abs=1)
+        assert of.reliability == pytest.approx(100 * of.up_s / 900)
+    else:  # an hour of which it was half: of 1,800 s known a quarter of 3,600 s
+        assert of.declared_s == pytest.approx(450, abs=1)
+
+
+def test_the_domain_above_hears_of_an_excuse(make_domain: MakeDomain) -> None:
+    nation, north = make_domain(), make_domain("north", "regional")
+    for domain in (nation, north):
+        domain.clock.now = float(BEGIN - 10)
+    link = nation.below("north", foreign("far", of="CN.R1-K", site=1))
+    up = north.above(identifier=link.identifier)
+    up.hello()
+    site = north.site("suzhou", pool("gpu"))
+    pass_time(north, 300, site)
+    pass_time(north, 300)
+    after = 0
+    for turn in range(2):
+        rolled(north)
+        nation.clock.now = north.clock()
+        answer = samples_after(north.ctx, up.who, after)
+        after = answer.after
+        assert link.exchange(samples=answer.blocks, want=False).refused == ()
+        north.clock.turn(100)
+        nation.clock.now = north.clock()
+        rolled(nation)
+        if turn == 0:
+            excused(north, BEGIN + 300, 300)
+    for domain in (nation, north):
+        [of] = availability(domain.ctx, BEGIN, BEGIN + HOUR)
+        assert (of.declared_s, of.reliability) == (300, 100.0)
+
+
+def test_a_time_that_is_not_kept_any_more_can_not_be_excused(domain: Domain, site: Cluster) -> None:
+    pass_time(domain, 60, site)
+    domain.clock.turn(500 * 86400)
+    with pytest.raises(BadInput) as failed:
+        excused(domain, BEGIN, 60)
+    assert "no longer kept" in failed.value.mistakes[0].message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -33,7 +34,13 @@ def kept(domain: Domain, width: int) -> dict[tuple[str, str], dict[int, Bucket]]
         rows = {row.id: row.key for row in rows_of.listed(tx)}
         now = int(domain.clock())
         found = rows_of.read(tx, width, list(rows), now - 10 * width - 7200, now + 100)
-    return {(rows[n].subject, rows[n].metric): b for n, b in found.items() if b}
+    return {
+        (rows[n].subject, rows[n].metric): {
+            at: replace(bucket, covered_s=bucket.seconds(width)) for at, bucket in b.items()
+        }
+        for n, b in found.items()
+        if b
+    }
 
 
 def value(domain: Domain, name: str) -> float | int | None:
@@ -77,7 +84,7 @@ def test_a_repeat_and_a_late_one_change_nothing_twice(domain: Domain, site: Clus
     sent(site, *reversed(points))
     after_a_while(domain)
     bucket = kept(domain, 60)[(a_pool(site), "device_power")][now]
-    assert bucket == Bucket(6, 615.0, 100.0, 105.0, 105.0)
+    assert bucket == Bucket(6, 615.0, 100.0, 105.0, 105.0, 60)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

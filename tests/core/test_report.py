@@ -119,17 +119,17 @@ def test_the_amounts_are_those_that_add_up_over_time(indicator: Indicator) -> No
 def test_what_is_known_and_what_lacks_are_all_of_the_time(hours: set[int], until: int) -> None:
     times, end = [float(h * HOUR_S) for h in hours], until * HOUR_S
     lacking = math.fsum(g.end - g.begin for g in gaps(times, 0, end, HOUR_S))
-    known = share_known(times, 0, end, HOUR_S) * end
+    known = share_known(dict.fromkeys(times, float(HOUR_S)), 0, end, HOUR_S) * end
     assert lacking + known == pytest.approx(end)
 
 
 def test_a_figure_of_inventory_is_the_mean_of_what_was_noted() -> None:
     noted = [
-        (0.0, "", 10.0),
-        (0.0, "h100", 10.0),
-        (3600.0, "", 20.0),
-        (3600.0, "h100", 10.0),
-        (3600.0, "910b", 10.0),
+        (0.0, "", 10.0, 3600.0),
+        (0.0, "h100", 10.0, 3600.0),
+        (3600.0, "", 20.0, 3600.0),
+        (3600.0, "h100", 10.0, 3600.0),
+        (3600.0, "910b", 10.0, 3600.0),
     ]
     found = figure(BY_NAME["devices"], NOTHING, noted, 0, 3 * HOUR_S, HOUR_S)
     assert (found.value, found.least, found.most, found.last) == (15, 10, 20, 20)

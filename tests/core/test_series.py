@@ -64,7 +64,7 @@ def test_rolling_up_tier_by_tier_is_rolling_up_at_once(values: dict[int, float])
 
 def test_a_merged_bucket_has_the_last_of_the_last() -> None:
     bucket = merged([single(3.0), single(1.0), single(2.0)])
-    assert bucket == Bucket(3, 6.0, 1.0, 3.0, 2.0)
+    assert bucket == Bucket(3, 6.0, 1.0, 3.0, 2.0, 30)
     assert bucket.mean == 2.0
 
 

@@ -1,8 +1,10 @@
 """Probes at work: each on a thread of its own, so that one that hangs delays nothing else.
 
 Looks come at whole multiples of a probe's interval, so that a bucket of ten seconds has at most one
-sample of each series. What a look gave goes into the spools of all parents. Whether a probe's
-source answers, and how old its newest answer is, is told by a thread that asks no source.
+sample of each series. A sample stands for the time since the look before it, one missed look
+bridged; after a longer silence for one interval. What a look gave goes into the spools of all
+parents. Whether a probe's source answers, and how old its newest answer is, is told by a thread
+that asks no source.
 
 A value that a metric can't have, and one of a place that has no name here, is left out: counted in
 `probe_left_out`, and said once for as long as it goes on.
@@ -18,10 +20,10 @@ from dataclasses import dataclass, replace
 from weir.agent.spool import Spool
 from weir.core.errors import WeirError
 from weir.core.identifiers import Kind, parse
-from weir.core.metrics import METRICS, out_of_bounds, refusal
-from weir.core.series import WIDTHS, Key, single, start_of
+from weir.core.metrics import METRICS, MetricKind, out_of_bounds, refusal
+from weir.core.series import WIDTHS, Bucket, Key, lasting, single, start_of
 from weir.probes.base import CLUSTER, SITE, Look, Probe, Sample
-from weir.wire.samples import MAX_POINTS, Point, pack
+from weir.wire.samples import MAX_POINTS, MAX_STANDS_S, Point, pack
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class Probing:
         """Have a probe look once; whether it has more at once."""
         try:
             look = probe.look(at)
-            self._keep(probe.name, look, at)
+            self._keep(probe.name, look, at, probe.interval_s)
             probe.kept()
         except (WeirError, OSError) as error:
             self._fails(probe, str(error))
@@ -132,12 +134,13 @@ class Probing:
             self._failing[probe.name] = why
             log.warning("the probe %s gives nothing: %s", probe.name, why)
 
-    def _keep(self, name: str, look: Look, at: float) -> None:
+    def _keep(self, name: str, look: Look, at: float, interval_s: float) -> None:
         for said in look.said:
             log.warning("the probe %s: %s", name, said)
         begin, name_of = start_of(at, NARROWEST), self._names()
-        points, refused = _sorted(look.samples, name_of, begin)
-        points += self._count(name, look.samples, refused, name_of, begin)
+        seconds = stands_s(self._answered.get(name), at, interval_s)
+        points, refused = _sorted(look.samples, name_of, begin, seconds)
+        points += self._count(name, look.samples, refused, name_of, begin, seconds)
         # A series that stands twice in one look is one series: the last value counts.
         distinct = list({p.key: p for p in points}.values())
         blocks = [
@@ -156,6 +159,7 @@ class Probing:
         refused: Sequence[_Refused],
         name_of: Names,
         begin: int,
+        seconds: int,
     ) -> list[Point]:
         """How many values were left out, beside those the probe says; a reason is said once."""
         reasons = dict[str, list[str]]()
@@ -171,12 +175,14 @@ class Probing:
         own = [s for s in samples if (s.metric, s.part) == (LEFT_OUT, name)]
         [counted] = own[-1:] or [Sample(LEFT_OUT, 0.0, part=name)]
         more = replace(counted, value=counted.value + len(refused))
-        return _sorted([more], name_of, begin)[0]
+        return _sorted([more], name_of, begin, seconds)[0]
 
     def _tell_on(self) -> None:
         while not self._stopped.wait(TELL_S - self._now() % TELL_S):
             try:
-                self._keep("probes", Look(self.states()), self._now())
+                now = self._now()
+                self._keep("probes", Look(self.states()), now, TELL_S)
+                self._answered["probes"] = now
             except Exception:  # it is told again at the next turn
                 if not self._stopped.is_set():
                     log.exception("whether the probes answer can't be told")
@@ -202,6 +208,25 @@ class Probing:
         return samples
 
 
+def stands_s(before: float | None, at: float, interval_s: float) -> int:
+    """For how many seconds a look stands, in whole buckets: since the one `before`, or one
+    interval after more than two of them (at least half a minute) without any.
+    """
+    step = float(NARROWEST)
+    since = None if before is None else start_of(at, NARROWEST) - start_of(before, NARROWEST)
+    if since is None or not 0 < since <= max(3 * step, 2 * interval_s):
+        since = int(interval_s // step * step)
+    return min(MAX_STANDS_S, max(NARROWEST, since))
+
+
+def _bucket(sample: Sample, seconds: int) -> Bucket:
+    """What was added since the last look is one sample, for however long."""
+    if METRICS[sample.metric].kind is MetricKind.DELTA:
+        covered = None if seconds == NARROWEST else seconds
+        return replace(single(sample.value), covered_s=covered)
+    return lasting(sample.value, seconds)
+
+
 def _site(cluster: str) -> str | None:
     """The site of a cluster; None for a link, which stands for a domain."""
     found = parse(cluster)
@@ -215,7 +240,7 @@ NO_NAME = "place"
 
 
 def _sorted(
-    samples: Sequence[Sample], name_of: Names, begin: int
+    samples: Sequence[Sample], name_of: Names, begin: int, seconds: int
 ) -> tuple[list[Point], list[_Refused]]:
     """The samples as points of a bucket, and those that are none.
 
@@ -229,7 +254,7 @@ def _sorted(
             refused.append((sample.metric, wrong))
         elif subject is not None:
             key = Key(subject, sample.metric, sample.part)
-            points.append(Point(key, begin, single(sample.value)))
+            points.append(Point(key, begin, _bucket(sample, seconds)))
         elif name_of.pools or sample.place == SITE:
             refused.append((NO_NAME, f"nothing here is called {sample.place}"))
     return points, refused

@@ -155,7 +155,8 @@ class Spool:
                 return
 
     def _merge(self, held: Sequence[Held]) -> None:
-        wide = wider(held[0].width)
+        narrow = held[0].width
+        wide = wider(narrow)
         assert wide is not None
         groups: dict[tuple[Key, int], list[tuple[int, Bucket]]] = {}
         for h in held:
@@ -168,7 +169,7 @@ class Spool:
                 place = (point.key, start_of(point.at, wide))
                 groups.setdefault(place, []).append((point.at, point.bucket))
         points = [
-            Point(key, at, merged([b for _, b in sorted(group, key=lambda g: g[0])]))
+            Point(key, at, merged([b for _, b in sorted(group, key=lambda g: g[0])], narrow))
             for (key, at), group in groups.items()
         ]
         points.sort(key=lambda p: p.at)

@@ -39,11 +39,12 @@ def list_indicators(
 
     They cover this domain and what is under it, or with `scope=network` the whole network it sees.
     With `at` (one moment) or `from`, `to` and `step` they are of the past; `under` asks for what
-    lies in one site, pool or domain. Times are seconds since 1970, or RFC 3339.
+    lies in one site, cluster, pool or domain, now or then. Times are seconds since 1970, or RFC
+    3339.
     """
     ctx = context(request)
-    if at is None and since is None and until is None and under is None:
-        found = [i for i in measure(ctx, scope) if not name or i.name in name]
+    if at is None and since is None and until is None and step is None:
+        found = [i for i in measure(ctx, scope, under) if not name or i.name in name]
         return reply_list(IndicatorAnswer, found)
     if at is not None:
         return reply(at_time(ctx, moment("at", at), names=name or (), under=under))

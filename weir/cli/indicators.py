@@ -36,7 +36,7 @@ OF_DEVICES = ("devices", "performance_nominal", "performance_unknown", "devices_
 @click.option("--definitions", is_flag=True, help="Say what each one means.")
 @click.option("--since", metavar="DURATION", help="Show how they went: 24h, 7d ...")
 @click.option("--step", metavar="DURATION", help="How fine, with --since: 1m, 15m, 1h ...")
-@click.option("--under", metavar="ID", help="With --since: only what lies in a site, pool, domain.")
+@click.option("--under", metavar="ID", help="Only what lies in this site, cluster, pool or domain.")
 @prints
 def indicators(
     session: Session,
@@ -53,10 +53,10 @@ def indicators(
     if since is not None:
         _show_past(session, names, since, step, under, as_json)
         return
-    if step is not None or under is not None:
-        raise click.UsageError("--step and --under go with --since")
+    if step is not None:
+        raise click.UsageError("--step goes with --since")
     with session.client() as client:
-        every = client.indicators(scope)
+        every = client.indicators(scope, under)
     found = [i for i in every if not names or i.name in names]
     missing = sorted(set(names) - {i.name for i in found})
     if missing:
@@ -77,6 +77,9 @@ def indicators(
     for indicator in found:
         _add(sheet, indicator, by, definitions, _mark(indicator, every))
     show_sheet(sheet, empty="no indicators")
+    for indicator in found:
+        if indicator.why:
+            note(f"{indicator.name}: {indicator.why}")
 
 
 def _show_past(

@@ -73,6 +73,9 @@ class DomainEntry(Wire):
     queues: tuple[QueueEntry, ...] = ()
     policy: Annotated[str, AfterValidator(_known_policy)] | None = None
     alerts: Path | None = Field(None, description="a file of rules, beside the network file")
+    rack_kw: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(
+        None, description="IT power of what counts as one standard rack; 2.5 without it"
+    )
     keep: Annotated[dict[str, str], AfterValidator(_can_be_kept)] = Field(
         default_factory=dict, description="how long samples are kept, by the width of buckets"
     )

@@ -20,6 +20,7 @@ from weir.control.alerts import shipped_rules
 from weir.control.context import DomainSettings
 from weir.control.queues import queues_from
 from weir.core.errors import BadInput
+from weir.core.indicator_view import RACK_W
 from weir.scheduling.snapshot import Queue
 from weir.wire.alerts import read_rules_file
 from weir.wire.queues import read_queues_file
@@ -86,6 +87,13 @@ from weir.wire.retention import read_keeps
     help="How long buckets of 10s, 1m, 15m, 1h or 1d are kept, such as 1m=7d; for several, again.",
 )
 @click.option(
+    "--rack-kw",
+    type=click.FloatRange(0.1, 1000),
+    default=RACK_W / 1000,
+    show_default=True,
+    help="IT power in kW of what counts as one standard rack.",
+)
+@click.option(
     "--lease",
     type=click.FloatRange(0.2, 3600),
     default=30.0,
@@ -126,6 +134,7 @@ def serve(
     queues_file: Path | None,
     alerts_file: Path | None,
     keep: tuple[str, ...],
+    rack_kw: float,
     lease: float,
     lost_after: float,
     start_within: float,
@@ -150,6 +159,7 @@ def serve(
         approve_joins=approve_joins,
         alert_rules=rules,
         retention_s=read_keeps(keep),
+        rack_w=round(1000 * rack_kw),
         url=url or f"http://{host}:{port}",
     )
     first = not (home / "operator.token").exists()

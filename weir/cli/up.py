@@ -153,6 +153,8 @@ def _serve(file: NetworkFile, domain: DomainEntry, folder: Folder, port: int) ->
     arguments += [
         word for width, time in domain.keep.items() for word in ("--keep", f"{width}={time}")
     ]
+    if domain.rack_kw is not None:
+        arguments += ["--rack-kw", str(domain.rack_kw)]
     return [*arguments, "--code", file.code] if domain.kind == "national" else arguments
 
 

@@ -185,9 +185,11 @@ class Client(Operations):
         """Let a lease end now."""
         self._send("DELETE", f"/v1/leases/{path_part(lease)}")
 
-    def indicators(self, scope: Scope = "domain") -> list[IndicatorAnswer]:
-        """The defined quantities with their values."""
-        query = {"scope": None if scope == "domain" else scope}
+    def indicators(
+        self, scope: Scope = "domain", under: str | None = None
+    ) -> list[IndicatorAnswer]:
+        """The defined quantities with their values; of what lies in one place, with `under`."""
+        query = {"scope": None if scope == "domain" else scope, "under": under}
         return self._ask(list[IndicatorAnswer], "GET", "/v1/indicators", query=query)
 
     def history(

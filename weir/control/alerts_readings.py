@@ -21,7 +21,9 @@ from weir.control.network import Network, load_network
 from weir.core.alert_watch import CLAIM_OFF, PAST, WATCHED, place_of
 from weir.core.alerts import Each, Reading, Rule
 from weir.core.indicator_laws import Indicator, Law, Measured, PoolNow, Readings, View
-from weir.core.indicator_readings import readings_of
+from weir.core.indicator_readings import readings_of, view_at
+from weir.core.indicator_samples import OF_PLACES
+from weir.core.indicator_view import Placed, placed
 from weir.core.inventory import DEVICE_MILLI
 from weir.core.series import WIDTHS, Bucket, Key, merged, start_of
 from weir.scheduling.packing import subtract
@@ -84,6 +86,7 @@ class _Look:
         self._ctx, self._tx, self._now, self._kept = ctx, tx, now, kept
         self._claimed = claimed
         self._network: Network | None = None
+        self._there: Placed | None = None
         self._inventory: dict[Each, dict[str, View]] = {}
         domain = ctx.domain()
         self._domain = domain.id or domain.name
@@ -132,6 +135,14 @@ class _Look:
         self._kept.claims = self._now, self._now + pause_s, found
         return found
 
+    def _placed(self, indicator: Indicator) -> Placed | None:
+        """Which pools there are, for an indicator that compares a meter with what lies in it."""
+        if indicator.name not in OF_PLACES:
+            return None
+        if self._there is None:
+            self._there = placed(state.pool for state in self._net().pools_below())
+        return self._there
+
     def _net(self) -> Network:
         if self._network is None:
             self._network = load_network(self._ctx, self._tx, self._now)
@@ -178,8 +189,9 @@ class _Look:
         found: dict[str, float | None] = {}
         for subject, keys in places.items():
             there = [(n, buckets[n]) for n in keys if n in buckets]
-            width = round(over_s) or WIDTHS[0]
-            found[subject] = _measured(indicator, rule.part, keys, there, width)
+            found[subject] = _measured(
+                indicator, rule.part, keys, there, round(over_s), self._placed(indicator)
+            )
         return found
 
     def _within(self, ids: Sequence[int], over_s: float) -> dict[int, Bucket]:
@@ -187,7 +199,9 @@ class _Look:
         width = width_of(over_s)
         begin = start_of(self._now - over_s, width)
         read = rows_of.read(self._tx, width, ids, begin, int(self._now) + 1)
-        return {number: merged([p[at] for at in sorted(p)]) for number, p in read.items() if p}
+        return {
+            number: merged([p[at] for at in sorted(p)], width) for number, p in read.items() if p
+        }
 
     def _total_now(self, rule: Rule, indicator: Indicator) -> float | None:
         """The whole domain's newest total; of demand, if nobody samples it, what jobs ask for."""
@@ -265,7 +279,7 @@ class _Look:
             points = []
             for at in sorted({at for n in keys for at in read[n]}):
                 there = [(n, read[n][at]) for n in keys if at in read[n]]
-                value = _measured(indicator, rule.part, keys, there, width)
+                value = _measured(indicator, rule.part, keys, there, width, self._placed(indicator))
                 if value is not None:
                     points.append((float(at), value))
             found[subject] = list(self._enough(points, rule.over_s))
@@ -289,10 +303,15 @@ def _measured(
     keys: Mapping[int, Key],
     buckets: Sequence[tuple[int, Bucket]],
     width_s: int,
+    there: Placed | None,
 ) -> float | None:
+    """`width_s`: the width of the buckets; 0 for the newest of each series, whatever its width."""
     if not buckets:
         return None
-    view = View((), {}, readings_of(keys, buckets), width_s)
+    if width_s:
+        view = view_at(keys, buckets, width_s, there)
+    else:
+        view = View((), {}, readings_of(keys, buckets), WIDTHS[0], placed=there)
     return _part(indicator, indicator.measure(view), part)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from weir.core.alerts import Rule
 from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
+from weir.core.indicator_view import RACK_W
 from weir.core.inventory import Pool
 from weir.core.series import RETENTION_S, Key
 from weir.scheduling.policy import Policy
@@ -42,6 +43,7 @@ class DomainSettings:
     `max_waiting`: how many waiting jobs one scheduling round looks at, and `max_of_a_shape` how
     many of them may be alike: behind so many equals that wait, one more tells it nothing.
     `retention_s`: how long buckets of samples are kept, by their width.
+    `rack_w`: IT power in W of what the domain counts as one standard rack.
     `queues` are those that jobs submitted here may name; they matter to policies that share.
     `alert_rules` are what alerts are made by, looked at every `alerts_every_s`.
     Both `queues` and `policy` are what the server was started with: what counts may have been set
@@ -59,6 +61,7 @@ class DomainSettings:
     queues: tuple[Queue, ...] = ()
     url: str = ""
     retention_s: Mapping[int, int] = field(default_factory=lambda: dict(RETENTION_S))
+    rack_w: int = RACK_W
     alert_rules: tuple[Rule, ...] = ()
     alerts_every_s: float = 15.0
     approve_joins: bool = False
@@ -90,6 +93,7 @@ class Caches:
     series: dict[Key, int] = field(default_factory=dict)
     may_write: set[tuple[str, Key]] = field(default_factory=set)
     fresh: list[tuple[str, dict[Key, int]]] = field(default_factory=list)
+    noted: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)  # control.pools_past
 
 
 @dataclass(frozen=True, slots=True)

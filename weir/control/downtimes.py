@@ -1,8 +1,9 @@
 """Declared downtimes of a domain's own sites, and how long sites were up.
 
 Laws:
-- A downtime is declared by the time it begins: what has been is not declared away. Ending it early
-  changes nothing that was.
+- A downtime is declared by the time it begins. One that has begun has to be asked for as an excuse:
+  then what was noted of that time is noted anew, here and in every domain above, and whoever reads
+  the downtime sees that it was declared afterwards. Ending one early changes nothing that was.
 - A site is declared down where it reports to, and its time travels up as samples do, so every
   domain above works out the same from what it has stored.
 """
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from weir.control.authorize import Principal
 from weir.control.context import Context
+from weir.control.downtimes_noted import note_anew
 from weir.core.errors import BadInput, Mistake, NotFound
 from weir.core.indicator_laws import ratio
 from weir.core.report import pieces
@@ -30,14 +32,22 @@ TIMES = ("site_seconds", "site_up_seconds", "site_downtime_seconds")
 
 
 def declare(ctx: Context, who: Principal, asked: DowntimeRequest) -> DowntimeAnswer:
-    """Declare one. Raises `NotFound` for a site that does not report here, `BadInput` for times."""
+    """Declare one, or excuse one that was. Raises `NotFound` for a site that does not report here,
+    `BadInput` for times.
+    """
     now = ctx.now()
     begins = now if asked.begins_at is None else asked.begins_at
     mistakes = []
-    if begins < now - SLACK_S:
-        mistakes.append(Mistake("begins_at", "is over; a downtime is declared before it begins"))
-    if asked.ends_at <= max(begins, now):
-        mistakes.append(Mistake("ends_at", "must be after its begin, and after now"))
+    kept_from = now - ctx.settings.retention_s.get(3600, 0)
+    past = asked.excuse and begins < now - SLACK_S
+    if begins < now - SLACK_S and not past:
+        why = "is over; a downtime is declared before it begins, or else as an excuse"
+        mistakes.append(Mistake("begins_at", why))
+    if past and begins < kept_from:
+        mistakes.append(Mistake("begins_at", "is of a time that is no longer kept by the hour"))
+    if asked.ends_at <= (begins if past else max(begins, now)):
+        after = "its begin" if past else "its begin, and after now"
+        mistakes.append(Mistake("ends_at", f"must be after {after}"))
     elif asked.ends_at - begins > LONGEST_S:
         mistakes.append(Mistake("ends_at", "makes it longer than 92 days; remove the site instead"))
     if mistakes:
@@ -48,13 +58,15 @@ def declare(ctx: Context, who: Principal, asked: DowntimeRequest) -> DowntimeAns
         row = DowntimeRow(
             id=ctx.new_id("d"),
             site=site,
-            begins_at=max(now, begins),
+            begins_at=begins if past else max(now, begins),
             ends_at=asked.ends_at,
             reason=asked.reason,
             declared_by=who.subject,
             declared_at=now,
         )
         downtimes.add(tx, row)
+        if past:
+            note_anew(ctx, tx, site, begins, min(now, asked.ends_at))
     return _answer(row, names)
 
 

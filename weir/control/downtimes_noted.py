@@ -4,21 +4,29 @@ Laws, as ARGO has them:
 - A site is up while every one of its clusters is in touch (heard of within the lease). A cluster
   that was never heard of is not there yet.
 - While a downtime is declared the site is not up, whatever is heard of it.
+- What was declared afterwards is noted anew in the narrowest buckets that are left of that time,
+  in whole ones where they are a minute or less. A bucket that was noted anew has a sample more, so
+  it stands, here and above.
 - What nobody noted is unknown: while this server is away, no site was down for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from sqlalchemy import Connection
 
 from weir.control.context import Context
 from weir.control.network import is_silent
-from weir.core.series import WIDTHS, Key, start_of
+from weir.control.series import OFFERED
+from weir.core.series import WIDTHS, Bucket, Key, start_of, wider
 from weir.store import clusters, downtimes
 from weir.store import series as rows_of
 from weir.store.rows import ClusterRow
+from weir.store.series_totals import put_news
 
 NARROWEST = WIDTHS[0]
+DOWN = "site_downtime_seconds"
 
 
 def standing(
@@ -56,3 +64,66 @@ def note_sites(ctx: Context) -> int:
                 tx, [(NARROWEST, at, numbers[key], 1, v, v, v, v) for key, v in values.items()]
             )
     return len(found)
+
+
+# -- declared afterwards ---------------------------------------------------------------------------
+
+
+def note_anew(ctx: Context, tx: Connection, site: str, begin: float, end: float) -> int:
+    """Note a time that was as one of a declared downtime; gives how many buckets changed."""
+    keys = [Key(site, metric) for metric in ("site_seconds", "site_up_seconds", DOWN)]
+    numbers = rows_of.find(tx, keys)
+    if len(numbers) < len(keys):
+        return 0
+    seconds, up, down = (numbers[key] for key in keys)
+    changed = 0
+    for width, first, last in _parts(ctx, begin, end):
+        ids = [seconds, up, down]
+        found = rows_of.read(tx, width, ids, start_of(first, width), last)
+        rows: list[rows_of.Row] = []
+        covered: list[int | None] = []
+        for at in sorted(found[seconds].keys() & found[up].keys() & found[down].keys()):
+            share = (min(at + width, last) - max(at, first)) / width
+            if share <= 0:
+                continue
+            known, was = found[seconds][at].total, found[down][at].total
+            more = share * (known - was)
+            if not more:
+                continue
+            for number, total in ((up, found[up][at].total * (1 - share)), (down, was + more)):
+                bucket = _anew(found[number][at], total)
+                rows.append((width, at, number, *_values(bucket)))
+                covered.append(bucket.covered_s)
+        rows_of.put(tx, rows, covered)
+        if width >= OFFERED:
+            put_news(tx, {(width, row[1]) for row in rows}, "")
+        changed += len(rows)
+    return changed
+
+
+def _parts(ctx: Context, begin: float, end: float) -> Iterator[tuple[int, int, int]]:
+    """[begin, end) as (width, begin, end), oldest last: each time in the narrowest buckets of which
+    all that the next wider one is made of is still kept.
+    """
+    last = int(end)
+    for width in WIDTHS[:-1]:
+        wide = wider(width)
+        assert wide is not None
+        step = min(width, 60)
+        first = -(-int(ctx.now() - ctx.settings.retention_s.get(width, 0)) // wide) * wide
+        first = max(first, start_of(begin, step))
+        until = -(-last // step) * step
+        if first < until:
+            yield width, first, until
+            last = first
+
+
+def _anew(was: Bucket, total: float) -> Bucket:
+    """A bucket of another amount, which stands in place of the one that was."""
+    n = was.n + 1
+    most = max(was.most, total / n)
+    return Bucket(n, total, 0.0, most, min(total, most), was.covered_s)
+
+
+def _values(bucket: Bucket) -> tuple[int, float, float, float, float]:
+    return bucket.n, bucket.total, bucket.least, bucket.most, bucket.last

@@ -1,7 +1,7 @@
 """Indicators and series over time: from the totals that were worked out, or from series below one.
 
 A question about everything below this domain is answered from totals; one about a site, a pool or
-another domain from the series that lie in it.
+another domain from the series that lie in it, and from what was noted of the pools there.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection
 
 from weir.control.context import Context
+from weir.control.pools_past import HELD, HELD_METRICS, NOTED, held_of, notes_of, of_pools
 from weir.core.errors import BadInput, Mistake, NotFound
-from weir.core.indicator_readings import flat, readings_of
-from weir.core.indicators import INDICATORS, Indicator, Readings, View
-from weir.core.metrics import METRICS
+from weir.core.indicator_readings import flat, readings_of, view_at
+from weir.core.indicators import INDICATORS, Indicator, Measured, Readings
+from weir.core.inventory_past import Notes, first_noted, placed_over, stretches
+from weir.core.inventory_past import at_time as at_moment
+from weir.core.metrics import METRICS, OF_ONE_COUNT
 from weir.core.series import WIDTHS, Bucket, Key, start_of, tier_for
 from weir.store import series as rows_of
-from weir.store.series_totals import read_totals
+from weir.store.series_totals import read_covered, read_totals
 from weir.wire.series import (
     GapAnswer,
     HistoryOfIndicator,
@@ -58,24 +61,29 @@ def history(
     first, last = start_of(begin, width), int(end)
     with ctx.store.read() as tx:
         gaps = rows_of.gaps(tx, begin, end)
+        rows: Iterable[Row]
         if under is None:
-            rows: Iterable[tuple[int, str, str, float]] = read_totals(
-                tx, width, first, last, [i.name for i in wanted] if names else None
-            )
+            rows = read_covered(tx, width, first, last, [i.name for i in wanted] if names else None)
         else:
-            rows = _rows_under(tx, wanted, under, width, first, last)
+            rows = rows_under(ctx, tx, wanted, under, width, first, last)
     points: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for at, name, part, value in rows:
+    known: dict[str, dict[int, int]] = defaultdict(dict)
+    for at, name, part, value, covered in rows:
         points[(name, part)].append((float(at), value))
+        known[name][at] = width if covered is None else covered
     parts: dict[str, list[str]] = defaultdict(list)
     for name, part in points:
         parts[name].append(part)
+    span = max(1.0, min(end, ctx.now()) - first)
+    shares = {name: min(1.0, sum(of.values()) / span) for name, of in known.items()}
     return IndicatorsAnswer(
         begin=begin,
         end=end,
         step_s=width,
         under=under,
-        indicators=tuple(_answer(i, width, points, parts[i.name]) for i in wanted),
+        indicators=tuple(
+            _answer(i, width, points, parts[i.name], shares.get(i.name, 0.0)) for i in wanted
+        ),
         gaps=tuple(GapAnswer(cluster=c, begin=b, end=e, reason=r) for c, b, e, r in gaps),
     )
 
@@ -102,24 +110,67 @@ def _width(ctx: Context, begin: float, end: float, step_s: float) -> int:
     raise BadInput("this time can't be answered", mistakes)
 
 
-def _rows_under(
-    tx: Connection, wanted: Sequence[Indicator], under: str, width: int, begin: int, end: int
-) -> list[tuple[int, str, str, float]]:
-    """at, indicator, part, value, from the series that lie in `under`."""
+Row = tuple[int, str, str, float, int | None]
+"""Begin of a bucket, indicator, part, value, seconds known (None: all)"""
+
+
+def rows_under(
+    ctx: Context,
+    tx: Connection,
+    wanted: Sequence[Indicator],
+    under: str,
+    width: int,
+    begin: int,
+    end: int,
+) -> list[Row]:
+    """From the series that lie in `under`, and from what was noted of the pools there."""
     metrics = {m for i in wanted for m in i.metrics}
+    if any(i.name in HELD for i in wanted):
+        metrics |= set(HELD_METRICS)
     keys = {row.id: row.key for row in rows_of.listed(tx, metrics=metrics, under=under)}
     found = rows_of.read(tx, width, list(keys), begin, end)
     by_time: dict[int, list[tuple[int, Bucket]]] = defaultdict(list)
     for number, buckets in found.items():
         for at, bucket in buckets.items():
             by_time[at].append((number, bucket))
-    rows = []
+    notes = notes_of(tx, begin, end + width, under)
+    rows: list[Row] = []
     for at in sorted(by_time):
-        view = View((), {}, readings_of(keys, by_time[at]), width)
+        placed = placed_over(notes, at, at + width) if notes else None
+        view = view_at(keys, by_time[at], width, placed, ctx.settings.rack_w)
         for indicator in wanted:
             if indicator.metrics:
                 rows += [(at, *total) for total in flat(indicator, view)]
+        pools = at_moment(notes, at + width - 1)
+        held = held_of(view.readings)
+        for indicator in wanted:
+            if indicator.name in HELD and pools:
+                rows += _noted(at, indicator, of_pools(indicator, pools, held))
+    return rows + _rows_of_notes(wanted, notes, width, begin, min(end, int(ctx.now())))
+
+
+def _rows_of_notes(
+    wanted: Sequence[Indicator], notes: Notes, width: int, begin: int, end: int
+) -> list[Row]:
+    """Inventory at the end of each bucket, worked out anew only where something has changed."""
+    chosen = [i for i in NOTED if i in wanted]
+    first = first_noted(notes)
+    if not chosen or first is None:
+        return []
+    rows: list[Row] = []
+    for begins, ends, pools in stretches(notes, max(begin, start_of(first, width)), end + width):
+        told = [(i, of_pools(i, pools, {})) for i in chosen] if pools else []
+        # Buckets whose last second lies in this stretch.
+        for at in range(start_of(begins, width), min(ends - width + 1, end), width):
+            if at + width > begins and told:
+                rows += [row for i, m in told for row in _noted(at, i, m)]
     return rows
+
+
+def _noted(at: int, indicator: Indicator, told: Measured) -> list[Row]:
+    whole = [] if told.value is None else [("", told.value)]
+    parts = [(part, value) for part, value in told.by.items() if value is not None]
+    return [(at, indicator.name, part, float(value), None) for part, value in (*whole, *parts)]
 
 
 def _answer(
@@ -127,6 +178,7 @@ def _answer(
     width: int,
     points: Mapping[tuple[str, str], list[tuple[float, float]]],
     parts: Sequence[str],
+    coverage: float,
 ) -> HistoryOfIndicator:
     return HistoryOfIndicator(
         name=indicator.name,
@@ -136,6 +188,7 @@ def _answer(
         law=indicator.law,
         definition=indicator.definition,
         step_s=width,
+        coverage=coverage,
         points=tuple(points[(indicator.name, "")]) if "" in parts else (),
         by={part: tuple(points[(indicator.name, part)]) for part in sorted(parts) if part},
     )
@@ -175,20 +228,42 @@ def _series(key: Key, width: int, buckets: Mapping[int, Bucket]) -> SeriesAnswer
         points=tuple(
             (float(at), metric.value(b), b.least, b.most, b.n) for at, b in sorted(buckets.items())
         ),
+        covered_s=tuple(b.seconds(width) for _, b in sorted(buckets.items())),
     )
 
 
-def readings_now(tx: Connection, now: float) -> tuple[Readings, int] | None:
-    """The newest reading of every series, and the seconds it covers; None if there are too many."""
-    rows = rows_of.listed(tx)
+def readings_now(
+    tx: Connection, now: float, under: str | None = None
+) -> tuple[Readings, int] | None:
+    """The newest reading of every series, and the seconds it covers; None if there are too many.
+
+    Of metrics that are told by part (health, state), a part that the newest bucket of its subject
+    does not have is no longer there.
+    """
+    rows = rows_of.listed(tx, under=under)
     if len(rows) > LIVE_SERIES:
         return None
     keys = {row.id: row.key for row in rows}
-    newest: dict[int, Bucket] = {}
+    newest: dict[int, tuple[int, Bucket]] = {}
     for width in reversed(WIDTHS[:2]):  # the finer one stands where there are both
-        for at in range(start_of(now - LIVE_S[width], width), int(now) + 1, width):
-            newest.update(rows_of.at_once(tx, width, at))
-    return readings_of(keys, newest.items()), WIDTHS[0]
+        begin = start_of(now - LIVE_S[width], width)
+        if under is not None:
+            found = rows_of.read(tx, width, list(keys), begin, int(now) + 1)
+            newest.update({n: (max(of), of[max(of)]) for n, of in found.items() if of})
+            continue
+        for at in range(begin, int(now) + 1, width):
+            newest.update({n: (at, bucket) for n, bucket in rows_of.at_once(tx, width, at)})
+    last: dict[tuple[str, str], int] = {}
+    for number, (at, _) in newest.items():
+        if (key := keys.get(number)) is not None and key.metric in OF_ONE_COUNT:
+            place = (key.subject, key.metric)
+            last[place] = max(at, last.get(place, at))
+    stand = (
+        (number, bucket)
+        for number, (at, bucket) in newest.items()
+        if (key := keys.get(number)) is not None and at >= last.get((key.subject, key.metric), at)
+    )
+    return readings_of(keys, stand), WIDTHS[0]
 
 
 def totals_now(tx: Connection, now: float) -> dict[str, dict[str, float]]:

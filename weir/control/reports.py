@@ -11,15 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from weir.control.context import Context
-from weir.control.indicators import history
+from weir.control.indicators import rows_under
+from weir.control.pools_past import HELD_METRICS, held_of, means_over, notes_of
 from weir.control.show import list_pools
 from weir.core.errors import BadInput, Mistake, NotFound
 from weir.core.identifiers import BadIdentifier, parse
-from weir.core.indicators import INDICATORS, Indicator, Measured
+from weir.core.indicator_view import Measured, Placed
+from weir.core.indicators import INDICATORS
+from weir.core.inventory import Pool
+from weir.core.inventory_past import Notes, placed_over
 from weir.core.report import (
     DAY_S,
     HOUR_S,
@@ -29,7 +34,6 @@ from weir.core.report import (
     Merged,
     MonthReport,
     NotedGap,
-    Samples,
     SiteSheet,
     added_up,
     by_metric,
@@ -37,6 +41,7 @@ from weir.core.report import (
     measured,
     pieces,
     site_figures,
+    view_over,
 )
 from weir.core.series import GRACE_S, Key, body_of, lies_under, site_of, start_of
 from weir.store import clusters, downtimes
@@ -47,7 +52,8 @@ from weir.wire.pools import PoolAnswer
 SETTLED_S = HOUR_S
 """A day's bucket is taken for whole this long after the day's end."""
 
-Rows = list[tuple[int, str, str, float]]
+Rows = list[tuple[int, str, str, float, int]]
+"""Begin of a bucket, indicator, part, value, seconds known"""
 
 
 def month_report(
@@ -70,13 +76,16 @@ def month_report(
     width = HOUR_S if begin >= kept_from else DAY_S
     with ctx.store.read() as tx:
         samples = _samples(tx, pieces(begin, until, until - SETTLED_S, kept_from), under)
-        told = {} if under is not None else _told(tx, width, begin, until)
+        if under is None:
+            told = _told(tx, width, begin, until)
+        else:
+            told = _told_under(ctx, tx, width, begin, until, under)
         gaps = series_of.gaps(tx, begin, until)
         delivered = _delivered(tx, pools, begin, until, under)
         down = downtimes.within(tx, begin, end)
-    if under is not None:
-        told = _told_under(ctx, begin, until, under)
-    figures = _figures(samples, told, begin, until, width)
+        notes = notes_of(tx, begin, until, under)
+    over = Over(begin, until, notes, ctx.settings.rack_w)
+    figures = _figures(samples, told, over, width)
     names = {f.name for f in figures}
     return MonthReport(
         domain=own.id or "",
@@ -92,7 +101,7 @@ def month_report(
         width_s=width,
         figures=tuple(figures),
         unknown=tuple(i.name for i in INDICATORS if i.name not in names),
-        sites=tuple(_sites(pools, samples, until - begin)),
+        sites=tuple(_sites(pools, samples, over)),
         delivered=tuple(delivered),
         downtimes=tuple(
             DowntimeNote(d.site, d.begins_at, d.ends_at, d.reason)
@@ -167,51 +176,74 @@ def _told(tx: Connection, width: int, begin: int, until: int) -> dict[str, Rows]
     return found
 
 
-def _told_under(ctx: Context, begin: int, until: int, under: str) -> dict[str, Rows]:
-    answer = history(ctx, begin, until, HOUR_S, under=under)
-    return {
-        i.name: [(int(at), i.name, "", value) for at, value in i.points]
-        for i in answer.indicators
-        if i.points
-    }
-
-
-def _figures(
-    samples: Sequence[tuple[Key, Merged]],
-    told: dict[str, Rows],
-    begin: int,
-    until: int,
-    width: int,
-) -> list[Figure]:
-    """A figure of each indicator that anything is known of."""
-    every, found = by_metric(samples), []
-    for indicator in INDICATORS:
-        whole = _whole(indicator, every, until - begin)
-        line = [(float(at), part, value) for at, _, part, value in told.get(indicator.name, ())]
-        if line or whole.value is not None or whole.by:
-            found.append(figure(indicator, whole, line, begin, until, width))
+def _told_under(
+    ctx: Context, tx: Connection, width: int, begin: int, until: int, under: str
+) -> dict[str, Rows]:
+    """The same of what lies in one place."""
+    found: dict[str, Rows] = defaultdict(list)
+    noted = {i.name for i in INDICATORS if not i.metrics}
+    for at, name, part, value, known in rows_under(
+        ctx, tx, INDICATORS, under, width, start_of(begin, width), until
+    ):
+        if not part or name in noted:
+            found[name].append((at, name, part, value, width if known is None else known))
     return found
 
 
-def _whole(indicator: Indicator, every: Samples, span_s: int) -> Measured:
-    if not indicator.metrics:
-        return Measured(None, {})
-    return measured(indicator, every, span_s)
+class Over(NamedTuple):
+    """What a sheet is of: its time, the pools that there were in it, a standard rack's power."""
+
+    begin: int
+    until: int
+    notes: Notes
+    rack_w: int
+
+    @property
+    def span_s(self) -> int:
+        """How long it is."""
+        return self.until - self.begin
+
+    @property
+    def placed(self) -> Placed | None:
+        """Which pools there were, as far as anything was noted."""
+        return placed_over(self.notes, self.begin, self.until) if self.notes else None
+
+
+def _figures(
+    samples: Sequence[tuple[Key, Merged]], told: dict[str, Rows], over: Over, width: int
+) -> list[Figure]:
+    """A figure of each indicator that anything is known of."""
+    every, found, placed = by_metric(samples), [], over.placed
+    for indicator in INDICATORS:
+        whole = Measured(None, {})
+        if indicator.metrics:
+            whole = measured(indicator, every, over.span_s, placed, over.rack_w)
+        line = [(float(row[0]), *row[2:]) for row in told.get(indicator.name, ())]
+        if line or whole.value is not None or whole.by or whole.why:
+            found.append(figure(indicator, whole, line, over.begin, over.until, width))
+    return found
 
 
 def _sites(
-    pools: Sequence[PoolAnswer], samples: Sequence[tuple[Key, Merged]], span_s: int
+    pools: Sequence[PoolAnswer], samples: Sequence[tuple[Key, Merged]], over: Over
 ) -> list[SiteSheet]:
-    """A sheet for each site of which there are samples, by name."""
+    """A sheet for each site of which anything is known, by name."""
     names = {body_of(pool.site): (pool.site, pool.site_name) for pool in pools}
     of: dict[str, list[tuple[Key, Merged]]] = defaultdict(list)
     for key, merged in samples:
-        if (site := site_of(key.subject.partition(">")[0])) in names:
-            of[site].append((key, merged))
-    sheets = [
-        SiteSheet(*names[site], site_figures(INDICATORS, by_metric(some), span_s))
-        for site, some in of.items()
-    ]
+        of[site_of(key.subject.partition(">")[0])].append((key, merged))
+    notes: dict[str, dict[str, Sequence[tuple[int, Pool]]]] = defaultdict(dict)
+    for pool, times in over.notes.items():
+        notes[site_of(pool)][pool] = times
+    placed = over.placed
+    sheets = []
+    for site in sorted((of.keys() | notes.keys()) & names.keys()):
+        every = by_metric(of[site])
+        view = view_over(HELD_METRICS, every, over.span_s, largest=False)
+        noted = means_over(notes[site], held_of(view.readings), over.begin, over.until)
+        figures = site_figures(INDICATORS, every, over.span_s, placed, over.rack_w, noted)
+        if figures:
+            sheets.append(SiteSheet(*names[site], figures))
     return sorted(sheets, key=lambda sheet: (sheet.name, sheet.site))
 
 

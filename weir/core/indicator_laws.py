@@ -3,25 +3,60 @@
 - SUM: over subjects, each identifier once; where a pool tells a metric its hosts' are not added.
   Sums are exactly rounded (`math.fsum`), so that their order, and the tree by which they came,
   changes nothing: whole units add up to the last one, as far as a double holds them (2^53).
-- RATIO: sum of numerators over sum of denominators, of those subjects that tell both. Never a mean
-  of ratios.
+  What stands is a mean over the time known; an amount (energy) is that times the time covered, so
+  it is the same from buckets of every width.
+- RATIO: sum of numerators over sum of denominators, of those subjects that tell both and over the
+  time that both are known. Never a mean of ratios.
 - MEAN: the mean weighted by capacity, which is a ratio of sums too.
-- MAX: the largest of any subject.
+- MAX: the largest of any subject, with the few worst by name.
 - SKETCH: bins of a mergeable histogram (`weir.core.sketch`); percentiles are never averaged.
 - COUNT: how many distinct identifiers.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from weir.core import sketch
-from weir.core.inventory import FreeShape, Pool
-from weir.core.series import body_of, counted, site_of
-from weir.core.verified import Comparison
+from weir.core.indicator_view import (
+    NOTHING,
+    Measure,
+    Measured,
+    Pairs,
+    PoolNow,
+    Readings,
+    Value,
+    View,
+    added,
+    over_time,
+    paired_places,
+    pairs_of,
+    plain,
+    shares,
+    subjects_of,
+    why,
+)
+
+__all__ = [
+    "Indicator",
+    "IndicatorKind",
+    "Law",
+    "Measure",
+    "Measured",
+    "PoolNow",
+    "Readings",
+    "Value",
+    "View",
+    "plain",
+    "ratio",
+]
+
+WORST = 20
+"""So many single links or sources an indicator names; of the others their own samples tell."""
 
 
 class Law(StrEnum):
@@ -44,52 +79,6 @@ class IndicatorKind(StrEnum):
     NETWORK = "network"
     JOBS = "jobs"
     QUALITY = "quality"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolNow:
-    """A pool and what is left of it, the viewer's own runs counted.
-
-    `claims` are what it claims beside what was found of it, where that was asked for.
-    """
-
-    pool: Pool
-    left: tuple[FreeShape, ...]
-    silent: bool
-    claims: tuple[Comparison, ...] = ()
-
-
-Readings = Mapping[str, Mapping[tuple[str, str], float]]
-"""Values over one bucket of time: metric -> (subject, part) -> value. Unknown is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the indicators of a domain are computed from: every pool once, jobs, and readings.
-
-    `width_s` is how much time the readings cover.
-    """
-
-    pools: Sequence[PoolNow]
-    jobs: Mapping[str, int]
-    readings: Readings = field(default_factory=dict)
-    width_s: int = 10
-
-
-Value = int | float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """An indicator's value, and its parts where it has parts (by precision, model, state ...)."""
-
-    value: Value
-    by: Mapping[str, Value]
-
-
-Measure = Callable[[View], Measured]
-
-NOTHING = Measured(None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,33 +107,17 @@ def ratio(numerator: float, denominator: float) -> float | None:
     return None if denominator == 0 else 100.0 * numerator / denominator
 
 
-def plain(value: float) -> int | float:
-    """A whole number as an integer, where a double holds it exactly."""
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def subjects_of(view: View, metric: str) -> dict[tuple[str, str], float]:
-    """The readings of a metric that count: each subject once, by its identifier without the check.
-
-    By two spellings of one identifier a subject still counts once.
-    """
-    found = view.readings.get(metric, {})
-    count = counted({subject for subject, _ in found})
-    return {(body_of(s), part): value for (s, part), value in found.items() if s in count}
-
-
-def added(values: Iterable[float]) -> int | float:
-    """The exactly rounded sum."""
-    return plain(math.fsum(values))
-
-
 def sum_of(metric: str, scale: float = 1.0) -> Measure:
     """The sum of a metric over subjects; by part where it has parts."""
 
     def measure(view: View) -> Measured:
         parts: dict[str, list[float]] = {}
-        for (_, part), value in subjects_of(view, metric).items():
-            parts.setdefault(part, []).append(value)
+        if view.covered.get(metric):
+            for share in shares(view, metric):
+                parts.setdefault(share.part, []).append(over_time(share))
+        else:
+            for (_, part), value in subjects_of(view, metric).items():
+                parts.setdefault(part, []).append(value)
         if not parts:
             return NOTHING
         total = added(v for values in parts.values() for v in values)
@@ -160,20 +133,20 @@ def _scaled(value: int | float, scale: float) -> int | float:
 
 def energy_of(metric: str) -> Measure:
     """Energy in kWh within the time covered, from a metric in W."""
-
-    def measure(view: View) -> Measured:
-        watts = sum_of(metric)(view).value
-        return NOTHING if watts is None else Measured(watts * view.width_s / 3.6e6, {})
-
-    return measure
+    return _amount_of(metric, 3.6e6)
 
 
 def mass_of(metric: str) -> Measure:
     """Amount within the time covered, from a metric per hour."""
+    return _amount_of(metric, 3600)
 
+
+def _amount_of(metric: str, per: float) -> Measure:
     def measure(view: View) -> Measured:
-        rate = sum_of(metric)(view).value
-        return NOTHING if rate is None else Measured(rate * view.width_s / 3600, {})
+        found = shares(view, metric)
+        if not found:
+            return NOTHING
+        return Measured(math.fsum(s.value * s.seconds for s in found) / per, {})
 
     return measure
 
@@ -185,24 +158,31 @@ def ratio_of(top: str, bottom: str, scale: float = 1.0, by_site: bool = False) -
     """
 
     def measure(view: View) -> Measured:
-        tops, bottoms = _by_place(view, top, by_site), _by_place(view, bottom, by_site)
-        both = tops.keys() & bottoms.keys()
-        under = math.fsum(bottoms[s] for s in both)
-        if not under:
-            return NOTHING
-        return Measured(scale * math.fsum(tops[s] for s in both) / under, {})
+        return _ratio(
+            paired_places(view, top, bottom) if by_site else pairs_of(view, top, bottom), scale
+        )
 
     return measure
+
+
+def _ratio(found: Pairs, scale: float) -> Measured:
+    # Of equal times nothing is weighted: whole numbers stay whole.
+    most = max((p.weight for p in found.pairs), default=1.0)
+    weighted = [(p, 1.0 if p.weight == most else p.weight / most) for p in found.pairs]
+    under = math.fsum(p.bottom * weight for p, weight in weighted)
+    if not under:
+        return Measured(None, {}, why(found))
+    return Measured(scale * math.fsum(p.top * w for p, w in weighted) / under, {}, why(found))
 
 
 def ratio_less(top: str, bottom: str, less: str, scale: float) -> Measure:
     """Sum of `top` over the sum of `bottom` without `less`, of those that tell the first two.
 
-    A subject that says nothing of `less` has none of it.
+    They are amounts. A subject that says nothing of `less` has none of it.
     """
 
     def measure(view: View) -> Measured:
-        tops, bottoms, rest = (_by_place(view, m, False) for m in (top, bottom, less))
+        tops, bottoms, rest = (_by_subject(view, m) for m in (top, bottom, less))
         both = tops.keys() & bottoms.keys()
         under = math.fsum(bottoms[s] - rest.get(s, 0.0) for s in both)
         if not under:
@@ -222,10 +202,10 @@ def ratio_of_totals(top: str, bottom: str, scale: float) -> Measure:
     return measure
 
 
-def _by_place(view: View, metric: str, by_site: bool) -> dict[str, float]:
+def _by_subject(view: View, metric: str) -> dict[str, float]:
     places: dict[str, list[float]] = {}
     for (subject, _), value in subjects_of(view, metric).items():
-        places.setdefault(site_of(subject) if by_site else subject, []).append(value)
+        places.setdefault(subject, []).append(value)
     return {place: math.fsum(values) for place, values in places.items()}
 
 
@@ -233,27 +213,50 @@ def mean_of(metric: str, weight: str) -> Measure:
     """The mean of a metric, each subject weighted by another metric of it."""
 
     def measure(view: View) -> Measured:
-        values, weights = _by_place(view, metric, False), _by_place(view, weight, False)
-        both = values.keys() & weights.keys()
-        under = math.fsum(weights[s] for s in both)
+        pairs = pairs_of(view, metric, weight).pairs
+        under = math.fsum(p.bottom * p.weight for p in pairs)
         if not under:
             return NOTHING
-        return Measured(math.fsum(values[s] * weights[s] for s in both) / under, {})
+        return Measured(math.fsum(p.top * p.bottom * p.weight for p in pairs) / under, {})
 
     return measure
 
 
-def largest_of(metric: str, scale: float = 1.0) -> Measure:
-    """The largest of any subject, and every subject's: for links and temperatures."""
+def largest_of(metric: str, scale: float = 1.0, *, least_is_worst: bool = False) -> Measure:
+    """The largest of any subject; by name that of the worst links, and of each part."""
 
     def measure(view: View) -> Measured:
         found = subjects_of(view, metric)
         if not found:
             return NOTHING
-        by: dict[str, Value] = {}
-        if any(">" in subject for subject, _ in found):
-            by = {s: value * scale for (s, _), value in sorted(found.items())}
+        named: dict[str, float] = {}
+        for (subject, part), value in found.items():
+            if name := part or (subject if ">" in subject else ""):
+                named[name] = max(named.get(name, value), value)
+        by: dict[str, Value] = {n: v * scale for n, v in sorted(worst(named, least_is_worst))}
         return Measured(max(found.values()) * scale, by)
+
+    return measure
+
+
+def worst(named: dict[str, float], least: bool) -> Iterable[tuple[str, float]]:
+    """The `WORST` entries with the largest values, or the least ones; of equals by name."""
+    if len(named) <= WORST:
+        return named.items()
+    sign = 1 if least else -1
+    return heapq.nsmallest(WORST, named.items(), key=lambda n: (sign * n[1], n[0]))
+
+
+def by_bounds(metric: str, bounds: dict[str, float], beyond: str) -> Measure:
+    """How many subjects' values lie up to which bound, the least one that holds it."""
+
+    def measure(view: View) -> Measured:
+        found = subjects_of(view, metric)
+        by: dict[str, Value] = {}
+        for value in found.values():
+            name = next((n for n, most in bounds.items() if value <= most), beyond)
+            by[name] = (by.get(name) or 0) + 1
+        return Measured(len(found), by) if found else NOTHING
 
     return measure
 
@@ -265,6 +268,31 @@ def share_of_part(metric: str, part: str) -> Measure:
         by = sum_of(metric)(view).by
         total = math.fsum(v for v in by.values() if v is not None)
         return Measured(ratio(by.get(part) or 0, total), {})
+
+    return measure
+
+
+def by_model(metric: str) -> Measure:
+    """The sum of a metric of pools, by their device model and its part: `MODEL part`."""
+
+    def measure(view: View) -> Measured:
+        models = {} if view.placed is None else view.placed.models
+        parts: dict[str, list[float]] = {}
+        for share in shares(view, metric):
+            name = f"{models.get(share.subject, 'unknown')} {share.part}".strip()
+            parts.setdefault(name, []).append(over_time(share))
+        by: dict[str, Value] = {name: added(values) for name, values in sorted(parts.items())}
+        return Measured(added(v for v in by.values() if v is not None), by) if by else NOTHING
+
+    return measure
+
+
+def racks_of(metric: str) -> Measure:
+    """Power in W as standard racks of the domain's own measure."""
+
+    def measure(view: View) -> Measured:
+        watts = sum_of(metric)(view).value
+        return NOTHING if watts is None else Measured(watts / view.rack_w, {})
 
     return measure
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from weir.core.indicator_inventory import CIRCLES_MS
 from weir.core.indicator_laws import (
     Indicator,
     IndicatorKind,
     Law,
     Measure,
+    by_bounds,
+    by_model,
     energy_of,
     largest_of,
     mass_of,
     mean_of,
     percentiles_of,
+    racks_of,
     ratio_less,
     ratio_of,
     ratio_of_totals,
@@ -21,6 +25,8 @@ from weir.core.indicator_laws import (
 
 USE, ENERGY, NETWORK = IndicatorKind.USE, IndicatorKind.ENERGY, IndicatorKind.NETWORK
 JOBS, QUALITY, CAPACITY = IndicatorKind.JOBS, IndicatorKind.QUALITY, IndicatorKind.CAPACITY
+
+CIRCLES = {f"{ms} ms": ms / 1000 for ms in CIRCLES_MS}
 
 PUE_SOURCE = "ISO/IEC 30134-2"
 WUE_SOURCE = "ISO/IEC 30134-9:2022"
@@ -63,6 +69,9 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
     _of("devices_health", "Accelerators by health", "加速卡健康状态", "1", Law.SUM, CAPACITY,
         sum_of("devices_health"), "devices_health",
         "Accelerators as their exporters report them: healthy, unhealthy, unknown."),
+    _of("devices_health_by_model", "Accelerators by model and health", "加速卡型号与健康状态", "1",
+        Law.SUM, CAPACITY, by_model("devices_health"), "devices_health",
+        "Accelerators as their exporters report them, by the model of their pool and by health."),
     _of("devices_healthy", "Accelerators healthy", "加速卡健康率", "%", Law.RATIO, QUALITY,
         share_of_part("devices_health", "healthy"), "devices_health",
         "Healthy accelerators over all whose exporters report, the unknown among them."),
@@ -105,6 +114,10 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
     _of("racks", "Standard racks", "标准机架数", "1", Law.SUM, CAPACITY,
         sum_of("racks_total"), "racks_total",
         "Racks that can be used, normalized by the center to the network's standard power."),
+    _of("racks_by_power", "Standard racks, by their power", "按功率折算标准机架数", "1", Law.SUM,
+        CAPACITY, racks_of("rack_power_capacity"), "rack_power_capacity",
+        "IT power that racks are made for over that of a standard rack, which each domain sets "
+        "(2.5 kW if it doesn't).", "a standard rack's power is a parameter: no binding figure"),
     _of("racks_used", "Standard racks in use", "在用标准机架数", "1", Law.SUM, USE,
         sum_of("racks_used"), "racks_used", "Standard racks that equipment stands in."),
     _of("racks_occupancy", "Rack occupancy", "上架率", "%", Law.RATIO, USE,
@@ -116,19 +129,24 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
         sum_of("network_sent"), "network_sent", "Bytes sent over all ports of hosts that report."),
     _of("link_latency", "Slowest link", "链路时延", "ms", Law.MAX, NETWORK,
         largest_of("link_rtt", 1000), "link_rtt",
-        "Round trip between domains and sites: the largest, and each link's."),
+        "Round trip between domains and sites: the largest, and the 20 slowest by name."),
+    _of("links_by_latency", "Links by latency circle", "时延圈内链路数", "1", Law.SUM, NETWORK,
+        by_bounds("link_rtt", CIRCLES, "beyond"), "link_rtt",
+        "Links by the smallest circle, 1, 5 or 20 ms, that their round trip fits into.",
+        "circles of the national hubs: 1 ms city, 5 ms region, 20 ms across hubs"),
     _of("link_jitter", "Link jitter", "链路抖动", "ms", Law.MAX, NETWORK,
         largest_of("link_jitter", 1000), "link_jitter",
-        "Mean change from one round trip to the next: the largest, and each link's."),
+        "Mean change from one round trip to the next: the largest, and the 20 worst by name."),
     _of("link_loss", "Link loss", "链路丢包率", "%", Law.RATIO, NETWORK,
         ratio_of("link_lost", "link_sent", 100), "link_lost link_sent",
         "Small calls without an answer over all that were tried."),
     _of("link_bandwidth", "Link bandwidth", "链路带宽", "bit/s", Law.MAX, NETWORK,
-        largest_of("link_bandwidth"), "link_bandwidth",
-        "What a transfer achieved: the largest, and each link's."),
+        largest_of("link_bandwidth", least_is_worst=True), "link_bandwidth",
+        "What a transfer achieved: the largest, and the 20 narrowest by name."),
     _of("certificate_spent", "Certificate lifetime spent", "证书有效期已用", "%", Law.MAX, NETWORK,
         largest_of("link_certificate", 100), "link_certificate",
-        "How much of its TLS certificate's lifetime has passed: the largest, and each link's."),
+        "How much of its TLS certificate's lifetime has passed: the largest, and the 20 "
+        "most spent by name."),
     _of("it_power", "IT power", "信息设备功率", "W", Law.SUM, ENERGY, sum_of("it_power"),
         "it_power", "What IT equipment draws; a site's meter stands for the pools in it."),
     _of("facility_power", "Facility power", "总功率", "W", Law.SUM, ENERGY,
@@ -140,7 +158,8 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
         "it_power", "IT power over the time covered; time without samples is not filled up."),
     _of("pue", "PUE", "电能利用效率", "1", Law.RATIO, ENERGY,
         ratio_of("facility_power", "it_power", by_site=True), "facility_power it_power",
-        "Facility energy over IT energy of the centers that report both, over the same time.",
+        "Facility energy over IT energy of the centers that report both, over the same time, and "
+        "IT energy of all that the facility's meter covers.",
         PUE_SOURCE),
     _of("wue", "WUE", "水资源利用效率", "L/kWh", Law.RATIO, ENERGY,
         ratio_of("water_use", "it_power", 1000, by_site=True), "water_use it_power",
@@ -170,6 +189,11 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
         percentiles_of("job_waits"), "job_waits",
         "From submission to start, of jobs that started in the time covered: the median; 50, 90 "
         "and 99 % by part; each right to 2 %."),
+    _of("job_start_delay", "Start delay of jobs", "作业启动时延", "s", Law.SKETCH, JOBS,
+        percentiles_of("job_start_delays"), "job_start_delays",
+        "From when a job was given its place to its start there, of jobs that started in the time "
+        "covered: images, data, a cluster's own queue; the median; 50, 90 and 99 % by part; each "
+        "right to 2 %."),
     _of("demand_over_supply", "Demand over supply", "供需比", "%", Law.RATIO, JOBS,
         ratio_of_totals("demand_devices", "device_milli_total", 1e5),
         "demand_devices device_milli_total",
@@ -190,9 +214,12 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
         "Probes whose source answered over all probes that run."),
     _of("sources_age", "Age of the stalest source", "数据源时效", "s", Law.MAX, QUALITY,
         largest_of("probe_age"), "probe_age",
-        "How old the newest answer of any probe's source is: the largest."),
+        "How old the newest answer of any probe's source is: the largest, and by probe."),
     _of("values_left_out", "Measurements left out", "未采纳的测量值数", "1", Law.SUM, QUALITY,
         sum_of("probe_left_out"), "probe_left_out",
         "Values of sources that probes did not take: beyond what a look may give, or unreadable."),
 )
 # fmt: on
+
+OF_PLACES = frozenset({"pue", "wue", "cue", "carbon_intensity", "green_share"})
+"""Indicators that compare what a meter tells with what lies in all of it."""

@@ -108,10 +108,24 @@ _TABLE: tuple[Metric, ...] = (
     Metric("jobs_now", "1", "Jobs that have not ended, by state.", 1e9, parts="state"),
     Metric("jobs_ended", "1", "Ended jobs, by state.", 1e9, kind=MetricKind.DELTA, parts="state"),
     Metric("job_waits", "1", "Started jobs by wait.", 1e9, kind=MetricKind.DELTA, parts="bin of s"),
+    Metric(
+        "job_start_delays",
+        "1",
+        "Started jobs by time from their place.",
+        1e9,
+        kind=MetricKind.DELTA,
+        parts="bin of s",
+    ),
     Metric("demand_devices", "1", "Accelerators that waiting jobs ask for.", 1e12),
 )
 
 METRICS: Mapping[str, Metric] = {m.name: m for m in _TABLE}
+
+SKETCHED = frozenset({"job_waits", "job_start_delays"})
+"""Metrics whose parts are bins of a sketch (`core.sketch`)."""
+
+OF_ONE_COUNT = frozenset({"devices_health", "jobs_now", "network_ports"})
+"""Metrics whose parts are told together: what is not told beside others is 0."""
 
 PART = re.compile(r"[A-Za-z0-9_.:+/-]{0,63}")
 BIN = re.compile(r"-?[0-9]{1,6}")
@@ -127,8 +141,8 @@ def refusal(metric: str, part: str) -> str | None:
         return f"{metric} has no part {part[:63]!r}"
     if metric == "devices_health" and part not in HEALTHS:
         return f"a health is one of {', '.join(HEALTHS)}, not {part!r}"
-    if metric == "job_waits" and BIN.fullmatch(part) is None:
-        return f"a bin of job_waits is a whole number, not {part!r}"
+    if metric in SKETCHED and BIN.fullmatch(part) is None:
+        return f"a bin of {metric} is a whole number, not {part!r}"
     return None
 
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from weir.core.indicator_laws import Indicator, Law, Measured, View, plain
+from weir.core.indicator_laws import Indicator, Law
+from weir.core.indicator_view import RACK_W, Measured, Placed, View, plain
 from weir.core.metrics import METRICS, MetricKind
 from weir.core.series import Key
 
@@ -31,10 +32,13 @@ AMOUNTS = frozenset({"facility_energy", "it_energy", "emissions", "jobs_ended"})
 Reading = tuple[float, float]
 """A moment (the begin of its bucket, seconds since 1970) and the value there."""
 
+Noted = tuple[float, str, float, float]
+"""The begin of a bucket, the part ("": the whole), the value, and seconds of it that are known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """All samples of a series within a time, and how many seconds the buckets cover."""
+    """All samples of a series within a time, and for how many seconds they stand."""
 
     n: int
     total: float
@@ -53,7 +57,8 @@ class Gap:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """An indicator over a month. `taken` says how `value` was made of the time, `least`, `most` and
-    `last` are of its buckets; `coverage` is the share of the time that is known, 0 to 1.
+    `last` are of its buckets; `coverage` is the share of the time that is known, 0 to 1. `why` says
+    what the value leaves out, or why there is none.
     """
 
     name: str
@@ -73,17 +78,22 @@ class Figure:
     coverage: float
     gaps: tuple[Gap, ...]
     points: tuple[Reading, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFigure:
-    """An indicator of one site over a month, from its samples."""
+    """An indicator of one site over a month, from its samples or from what was noted of its pools.
+
+    `why` says what the value leaves out, or why there is none.
+    """
 
     name: str
     unit: str
     value: float | None
     by: Mapping[str, float]
     coverage: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,29 +199,36 @@ def by_metric(samples: Iterable[tuple[Key, Merged]]) -> Samples:
     return found
 
 
-def measured(indicator: Indicator, samples: Samples, span_s: int) -> Measured:
+def measured(
+    indicator: Indicator,
+    samples: Samples,
+    span_s: int,
+    placed: Placed | None = None,
+    rack_w: int = RACK_W,
+) -> Measured:
     """An indicator over the whole of a time, by its law, from all samples of it."""
-    readings: dict[str, dict[tuple[str, str], float]] = {}
-    for metric in indicator.metrics:
-        series = samples.get(metric, {})
-        known: dict[str, int] = defaultdict(int)
-        for (subject, _), merged in series.items():
-            known[subject] = max(known[subject], merged.seconds)
-        amount = indicator.name in AMOUNTS
-        readings[metric] = {
-            place: _value(indicator, metric, merged, span_s if amount else known[place[0]])
-            for place, merged in series.items()
-        }
-    return indicator.measure(View((), {}, readings, span_s))
+    view = view_over(indicator.metrics, samples, span_s, largest=indicator.law is Law.MAX)
+    return indicator.measure(replace(view, placed=placed, rack_w=rack_w))
 
 
-def _value(indicator: Indicator, metric: str, merged: Merged, of_s: int) -> float:
+def view_over(metrics: Iterable[str], samples: Samples, span_s: int, *, largest: bool) -> View:
+    """All samples of a time as readings, each with how much of it they cover."""
+    series = {metric: samples.get(metric, {}) for metric in metrics}
+    readings = {
+        metric: {place: _value(metric, merged, largest) for place, merged in of.items()}
+        for metric, of in series.items()
+    }
+    covered = {
+        metric: {place: merged.seconds for place, merged in of.items()}
+        for metric, of in series.items()
+    }
+    return View((), {}, readings, span_s, covered)
+
+
+def _value(metric: str, merged: Merged, largest: bool) -> float:
     if METRICS[metric].kind is MetricKind.DELTA:
         return merged.total
-    if indicator.law is Law.MAX:
-        return merged.most
-    mean = merged.total / merged.n
-    return mean * merged.seconds / of_s if indicator.law is Law.SUM else mean
+    return merged.most if largest else merged.total / merged.n
 
 
 def taken(indicator: Indicator) -> str:
@@ -228,14 +245,14 @@ def taken(indicator: Indicator) -> str:
 def figure(
     indicator: Indicator,
     whole: Measured,
-    history: Sequence[tuple[float, str, float]],
+    history: Sequence[Noted],
     begin: int,
     until: int,
     width: int,
 ) -> Figure:
-    """An indicator's line of the sheet. `history` has (begin of bucket, part, value), by time."""
-    points = tuple((at, value) for at, part, value in history if not part)
-    times = {at for at, _, _ in history}
+    """An indicator's line of the sheet, from its buckets by time."""
+    points = tuple((at, value) for at, part, value, _ in history if not part)
+    known = {at: seconds for at, _, _, seconds in history}
     value, by = whole.value, {k: float(v) for k, v in whole.by.items() if v is not None}
     if not indicator.metrics:
         value, by = _means(history)
@@ -255,28 +272,36 @@ def figure(
         most=max(values, default=None),
         last=values[-1] if values else None,
         by=by,
-        coverage=share_known(times, begin, until, width),
-        gaps=tuple(gaps(times, begin, until, width)),
+        coverage=share_known(known, begin, until, width),
+        gaps=tuple(gaps(known, begin, until, width)),
         points=points,
+        why=whole.why,
     )
 
 
-def _means(history: Sequence[tuple[float, str, float]]) -> tuple[float | None, dict[str, float]]:
+def _means(history: Sequence[Noted]) -> tuple[float | None, dict[str, float]]:
     """The means of what was noted: of the whole, and of each part over all times noted."""
     found: dict[str, list[float]] = defaultdict(list)
-    for _, part, value in history:
+    for _, part, value, _ in history:
         found[part].append(value)
-    times = len({at for at, _, _ in history})
+    times = len({at for at, *_ in history})
     by = {p: plain(math.fsum(v) / times) for p, v in sorted(found.items()) if p}
     whole = found.get("")
     return (plain(math.fsum(whole) / len(whole)) if whole else None), by
 
 
-def share_known(times: Iterable[float], begin: int, until: int, width: int) -> float:
-    """How much of [begin, until) the buckets that begin at these times cover, 0 to 1."""
+def share_known(known: Mapping[float, float], begin: int, until: int, width: int) -> float:
+    """How much of [begin, until) is known, 0 to 1, of buckets by their begin: seconds of each.
+
+    Of one that lies in it for a part the same share is taken to be known.
+    """
     if until <= begin:
         return 0.0
-    inside = sum(min(t + width, until) - max(t, begin) for t in set(times) if t < until)
+    inside = sum(
+        seconds * (min(t + width, until) - max(t, begin)) / width
+        for t, seconds in known.items()
+        if t < until
+    )
     return min(1.0, max(0.0, inside / (until - begin)))
 
 
@@ -293,19 +318,34 @@ def gaps(times: Iterable[float], begin: int, until: int, width: int) -> list[Gap
 
 
 def site_figures(
-    indicators: Sequence[Indicator], samples: Samples, span_s: int
+    indicators: Sequence[Indicator],
+    samples: Samples,
+    span_s: int,
+    placed: Placed | None = None,
+    rack_w: int = RACK_W,
+    noted: Mapping[str, tuple[Measured, float]] | None = None,
 ) -> tuple[SiteFigure, ...]:
-    """What is known of a site: a line for each indicator that has a value there."""
-    seconds = {m: max(s.seconds for s in series.values()) for m, series in samples.items()}
+    """What is known of a site: a line for each indicator that has a value there, or a reason.
+
+    `noted`: indicators of inventory over the time, and the share of it that they are known of.
+    """
     found = []
     for indicator in indicators:
-        if not indicator.metrics or not seconds.keys() & set(indicator.metrics):
-            continue
-        whole = measured(indicator, samples, span_s)
-        by = {k: float(v) for k, v in whole.by.items() if v is not None}
-        if whole.value is None and not by:
-            continue
-        least = min(seconds[m] for m in indicator.metrics if m in seconds)
-        coverage = min(1.0, least / span_s)
-        found.append(SiteFigure(indicator.name, indicator.unit, whole.value, by, coverage))
+        if not indicator.metrics:
+            if indicator.name in (noted or {}):
+                whole, coverage = (noted or {})[indicator.name]
+                found += _site_figure(indicator, whole, coverage)
+        elif samples.keys() & set(indicator.metrics):
+            whole = measured(indicator, samples, span_s, placed, rack_w)
+            told = [m for m in indicator.metrics if m in samples]
+            seconds = min(max(s.seconds for s in samples[m].values()) for m in told)
+            found += _site_figure(indicator, whole, min(1.0, seconds / span_s))
     return tuple(found)
+
+
+def _site_figure(indicator: Indicator, whole: Measured, coverage: float) -> list[SiteFigure]:
+    by = {k: float(v) for k, v in whole.by.items() if v is not None}
+    if whole.value is None and not by and not whole.why:
+        return []
+    name, unit = indicator.name, indicator.unit
+    return [SiteFigure(name, unit, whole.value, by, coverage, whole.why)]

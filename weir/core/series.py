@@ -1,8 +1,8 @@
 """Measured points over time: buckets, the law by which two of one bucket meet, and roll-up.
 
 A *series* is one metric of one subject (`Key`). Its points are kept in buckets of a tier's width;
-a bucket holds how many samples it has and their sum, least, most and last, so that buckets of a
-tier merge into a bucket of the next.
+a bucket holds how many samples it has, their sum, least, most and last, and how much of its time
+they cover, so that buckets of a tier merge into a bucket of the next.
 
 Laws:
 - Of two versions of one bucket the one with more samples stands (`better`). That is a total order,
@@ -11,6 +11,10 @@ Laws:
 - A bucket of a wider tier is what the narrower ones give (`merged`): worked out again when one of
   them changes, never added to. What was thrown away below keeps the wider bucket as it is, because
   fewer samples never replace more.
+- A sample stands for its bucket's time, or for as long as its source says: until it is looked at
+  again. What wider buckets cover is added up from these. A sample that stands for k times
+  ten seconds counts as k samples, so that a mean is one over time, and an amount (mean times time
+  covered) the same at every width.
 - A subject counts in a total unless something above it, up to its site, tells the same metric: a
   pool's figure is not added to those of its hosts (`counted`).
 """
@@ -48,13 +52,21 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Samples of one series within one bucket of time, in the metric's unit."""
+    """Samples of one series within one bucket of time, in the metric's unit.
+
+    `covered_s` is for how many seconds they stand; None: for all of the bucket.
+    """
 
     n: int
     total: float
     least: float
     most: float
     last: float
+    covered_s: int | None = None
+
+    def seconds(self, width: int) -> int:
+        """For how many seconds its samples stand, as a bucket of this width."""
+        return width if self.covered_s is None else self.covered_s
 
     @property
     def mean(self) -> float:
@@ -65,6 +77,14 @@ class Bucket:
 def single(value: float) -> Bucket:
     """The bucket of one sample."""
     return Bucket(1, value, value, value, value)
+
+
+def lasting(value: float, seconds: int) -> Bucket:
+    """The narrowest bucket of one look at something that stands, until the next look."""
+    times = max(1, seconds // WIDTHS[0])
+    if times == 1:
+        return single(value)
+    return Bucket(times, times * value, value, value, value, times * WIDTHS[0])
 
 
 def start_of(at: float, width: int) -> int:
@@ -87,23 +107,27 @@ def _rank(bucket: Bucket) -> tuple[int, float, float]:
     return bucket.n, bucket.last, bucket.total
 
 
-def merged(buckets: Sequence[Bucket]) -> Bucket:
-    """The bucket of all of these, which are in the order of time and at least one."""
+def merged(buckets: Sequence[Bucket], each_s: int = WIDTHS[0]) -> Bucket:
+    """The bucket of all of these, which are in the order of time and at least one.
+
+    `each_s` is their width: so much is covered by one that stands for all of its time.
+    """
     return Bucket(
         n=sum(b.n for b in buckets),
         total=sum(b.total for b in buckets),
         least=min(b.least for b in buckets),
         most=max(b.most for b in buckets),
         last=buckets[-1].last,
+        covered_s=sum(b.seconds(each_s) for b in buckets),
     )
 
 
-def rolled(points: Mapping[int, Bucket], width: int) -> dict[int, Bucket]:
-    """Buckets of a narrower tier by their start, as buckets of `width`."""
+def rolled(points: Mapping[int, Bucket], width: int, each_s: int = WIDTHS[0]) -> dict[int, Bucket]:
+    """Buckets of a narrower tier, which is `each_s` wide, by their start, as buckets of `width`."""
     groups: dict[int, list[Bucket]] = {}
     for at in sorted(points):
         groups.setdefault(start_of(at, width), []).append(points[at])
-    return {at: merged(group) for at, group in groups.items()}
+    return {at: merged(group, each_s) for at, group in groups.items()}
 
 
 def tier_for(step_s: float, span_s: float, age_s: float, kept: Mapping[int, int]) -> int:
@@ -160,7 +184,9 @@ def is_host(subject: str) -> bool:
 
 
 def lies_under(subject: str, root: str) -> bool:
-    """Whether a subject is `root`, or lies in it; a link lies where it begins."""
+    """Whether a subject is `root`, or lies in it; a link lies where it begins, or is the root."""
+    if ">" in root:
+        return body_of(subject) == body_of(root)
     body, top = body_of(subject.partition(">")[0]), body_of(root)
     return body == top or body.startswith((top + ".", top + "/"))
 

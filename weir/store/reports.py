@@ -17,26 +17,30 @@ def merged_over(tx: Connection, width: int, begin: int, end: int) -> dict[int, M
     """All buckets of a width that begin in [begin, end), as one for each series."""
     c = sample.c
     query = select(
-        c.series, func.sum(c.n), func.sum(c.total), func.max(c.most), func.count()
+        c.series,
+        func.sum(c.n),
+        func.sum(c.total),
+        func.max(c.most),
+        func.sum(func.coalesce(c.covered_s, c.width)),
     ).where(c.width == width, c.at >= begin, c.at < end)
     return {
-        int(r[0]): Merged(int(r[1]), float(r[2]), float(r[3]), int(r[4]) * width)
+        int(r[0]): Merged(int(r[1]), float(r[2]), float(r[3]), int(r[4]))
         for r in tx.execute(query.group_by(c.series))
     }
 
 
 def wholes_over(
     tx: Connection, width: int, begin: int, end: int, parted: Iterable[str]
-) -> list[tuple[int, str, str, float]]:
-    """at, indicator, part, value of totals in [begin, end), by time: of the indicators `parted`
-    every part, of the others the whole alone.
+) -> list[tuple[int, str, str, float, int]]:
+    """at, indicator, part, value and seconds known of totals in [begin, end), by time: of the
+    indicators `parted` every part, of the others the whole alone.
     """
     c = indicator_total.c
-    query = select(c.at, c.indicator, c.part, c.value)
+    query = select(c.at, c.indicator, c.part, c.value, func.coalesce(c.covered_s, c.width))
     query = query.where(c.width == width, c.at >= begin, c.at < end)
     query = query.where((c.part == "") | c.indicator.in_(sorted(parted)))
     rows = tx.execute(query.order_by(c.at, c.indicator, c.part))
-    return [(int(r[0]), str(r[1]), str(r[2]), float(r[3])) for r in rows]
+    return [(int(r[0]), str(r[1]), str(r[2]), float(r[3]), int(r[4])) for r in rows]
 
 
 class HeldRow(NamedTuple):

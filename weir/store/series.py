@@ -20,26 +20,35 @@ from weir.store.tables_monitoring import rollup_due, sample, sample_gap, series
 Row = tuple[int, int, int, int, float, float, float, float]
 """width, at, series, n, total, least, most, last"""
 
+Covered = int | None
+"""For how many seconds a bucket's samples stand; None: for all of its width."""
+
 _STANDS = "(excluded.n, excluded.last, excluded.total) > (sample.n, sample.last, sample.total)"
 _SET = (
     "DO UPDATE SET n = excluded.n, total = excluded.total, least = excluded.least, "
-    f"most = excluded.most, last = excluded.last WHERE {_STANDS}"
+    "most = excluded.most, last = excluded.last, covered_s = excluded.covered_s "
+    f"WHERE {_STANDS}"
 )
 _NAMES = "width, at, series, n, total, least, most, last"
 _PUT_SQLITE = (
     f"INSERT INTO sample ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
     f"ON CONFLICT (width, at, series) {_SET}"
 )
+_PUT_SQLITE_COVERED = (
+    f"INSERT INTO sample ({_NAMES}, covered_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    f"ON CONFLICT (width, at, series) {_SET}"
+)
 _PUT_POSTGRESQL = (
-    f"INSERT INTO sample ({_NAMES}) SELECT * FROM unnest(%s::int[], %s::bigint[], %s::int[], "
-    "%s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[]) "
+    f"INSERT INTO sample ({_NAMES}, covered_s) SELECT * FROM unnest(%s::int[], %s::bigint[], "
+    "%s::int[], %s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::int[]) "
     f"ON CONFLICT (width, at, series) {_SET}"
 )
 _ROLL = text(
-    f"INSERT INTO sample ({_NAMES}) "
-    "SELECT :wide, :at, a.series, a.n, a.total, a.least, a.most, s.last FROM ("
+    f"INSERT INTO sample ({_NAMES}, covered_s) "
+    "SELECT :wide, :at, a.series, a.n, a.total, a.least, a.most, s.last, a.covered_s FROM ("
     "SELECT series, sum(n) AS n, sum(total) AS total, min(least) AS least, max(most) AS most, "
-    "max(at) AS latest FROM sample WHERE width = :width AND at >= :at AND at < :until "
+    "max(at) AS latest, sum(coalesce(covered_s, width)) AS covered_s FROM sample "
+    "WHERE width = :width AND at >= :at AND at < :until "
     "GROUP BY series) AS a "
     "JOIN sample AS s ON s.width = :width AND s.at = a.latest AND s.series = a.series "
     # SQLite can't tell ON CONFLICT from a join's ON without a condition between them.
@@ -100,7 +109,10 @@ def listed(
     query = select(c.id, c.subject, c.metric, c.part, c.cluster)
     if metrics is not None:
         query = query.where(c.metric.in_(list(metrics)))
-    if under is not None:
+    if under is not None and ">" in under:
+        body = body_of(under.partition(">")[0])
+        query = query.where(c.subject.startswith(body, autoescape=True))
+    elif under is not None:
         body = body_of(under)
         inside = [c.subject.startswith(body + mark, autoescape=True) for mark in "-./"]
         query = query.where(or_(c.subject == under, *inside))
@@ -112,27 +124,37 @@ def listed(
 # -- buckets ---------------------------------------------------------------------------------------
 
 
-def put(tx: Connection, rows: Sequence[Row]) -> None:
-    """Write buckets, and note which wider ones are due."""
+def put(tx: Connection, rows: Sequence[Row], covered: Sequence[Covered] | None = None) -> None:
+    """Write buckets, and note which wider ones are due.
+
+    `covered` says for each for how many seconds it stands; without it they cover their widths.
+    """
     if not rows:
         return
     if tx.dialect.name == "postgresql":
-        columns = [list(column) for column in zip(*_distinct(rows), strict=True)]
+        distinct = _distinct(rows, covered or [None] * len(rows))
+        columns = [list(column) for column in zip(*distinct, strict=True)]
         tx.exec_driver_sql(_PUT_POSTGRESQL, tuple(columns))
+    elif covered is not None:
+        both = zip(rows, covered, strict=True)
+        tx.exec_driver_sql(_PUT_SQLITE_COVERED, [(*row, seconds) for row, seconds in both])
     else:
         tx.exec_driver_sql(_PUT_SQLITE, rows if isinstance(rows, list) else list(rows))
     mark_due(tx, {(row[0], row[1]) for row in rows})
 
 
-def _distinct(rows: Sequence[Row]) -> list[Row]:
+def _distinct(
+    rows: Sequence[Row], covered: Sequence[Covered]
+) -> list[tuple[int | float | None, ...]]:
     """Each bucket once: PostgreSQL takes no row twice in one statement."""
-    kept: dict[tuple[int, int, int], Row] = {}
-    for row in rows:
-        place = row[:3]
+    kept: dict[tuple[int, int, int], Bucket] = {}
+    for row, seconds in zip(rows, covered, strict=True):
+        place, bucket = row[:3], Bucket(*row[3:], seconds)
         other = kept.get(place)
-        if other is None or better(Bucket(*row[3:]), Bucket(*other[3:])) != Bucket(*other[3:]):
-            kept[place] = row
-    return list(kept.values())
+        kept[place] = bucket if other is None else better(other, bucket)
+    return [
+        (*place, b.n, b.total, b.least, b.most, b.last, b.covered_s) for place, b in kept.items()
+    ]
 
 
 def mark_due(tx: Connection, places: Collection[tuple[int, int]], *, itself: bool = True) -> None:
@@ -184,7 +206,7 @@ def roll(tx: Connection, narrow: int, wide: int, at: int) -> None:
 def at_once(tx: Connection, width: int, at: int) -> Iterable[tuple[int, Bucket]]:
     """Every series' bucket at one time."""
     c = sample.c
-    query = select(c.series, c.n, c.total, c.least, c.most, c.last)
+    query = select(c.series, c.n, c.total, c.least, c.most, c.last, c.covered_s)
     rows = tx.execute(query.where(c.width == width, c.at == at).order_by(c.series))
     return ((row[0], Bucket(*row[1:])) for row in rows)
 
@@ -221,7 +243,7 @@ def read(
     times = list(range(start_of(begin + width - 1, width), end, width))
     # The buckets lie by time: of few series it is quicker to look at each time for each of them.
     for place in range(0, len(ids), 400):
-        query = select(c.series, c.at, c.n, c.total, c.least, c.most, c.last)
+        query = select(c.series, c.at, c.n, c.total, c.least, c.most, c.last, c.covered_s)
         query = query.where(c.width == width, c.series.in_(ids[place : place + 400]))
         for first in range(0, len(times), 400):
             some = times[first : first + 400]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from weir.store.tables import job
+from weir.store.tables import job, run
 
 
 def ended_within(tx: Connection, begin: float, end: float) -> dict[str, int]:
@@ -25,3 +25,16 @@ def waits_within(tx: Connection, begin: float, end: float) -> list[float]:
         c.started_at >= begin, c.started_at < end, c.origin_cluster.is_(None)
     )
     return [max(0.0, float(wait)) for wait in tx.execute(query).scalars()]
+
+
+def delays_within(tx: Connection, begin: float, end: float) -> list[float]:
+    """How long after they were given their place the jobs submitted here started that started in
+    [begin, end), in seconds.
+    """
+    j, r = job.c, run.c
+    query = (
+        select(j.started_at - r.assigned_at)
+        .join(run, (r.job == j.id) & (r.started_at == j.started_at))
+        .where(j.started_at >= begin, j.started_at < end, j.origin_cluster.is_(None))
+    )
+    return [max(0.0, float(delay)) for delay in tx.execute(query).scalars()]

@@ -26,7 +26,7 @@ class SqlSeries:
                 for p in points
                 for b in (p.bucket,)
             ]
-            rows_of.put(tx, rows)
+            rows_of.put(tx, rows, [p.bucket.covered_s for p in points])
 
     def read(self, width: int, metrics: Iterable[str], begin: int, end: int) -> Readings:
         """The values of these metrics' buckets that begin in [begin, end)."""

@@ -6,18 +6,25 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, insert, select
 
-from weir.core.indicator_readings import Total
+from weir.core.indicator_readings import Bare, Total
 from weir.store.domains import count, raise_count
 from weir.store.rows import upsert
 from weir.store.tables import counter
 from weir.store.tables_monitoring import indicator_total, sample_news
 
 
-def put_totals(tx: Connection, width: int, at: int, totals: Iterable[Total]) -> None:
+def put_totals(tx: Connection, width: int, at: int, totals: Iterable[Total | Bare]) -> None:
     """Write the totals of a bucket in place of those it had of the same indicators."""
     rows = [
-        {"width": width, "at": at, "indicator": name, "part": part[:120], "value": float(value)}
-        for name, part, value in totals
+        {
+            "width": width,
+            "at": at,
+            "indicator": total[0],
+            "part": total[1][:120],
+            "value": float(total[2]),
+            "covered_s": total[3] if len(total) == 4 else None,
+        }
+        for total in totals
     ]
     names = {str(row["indicator"]) for row in rows}
     c = indicator_total.c
@@ -34,13 +41,20 @@ def read_totals(
     tx: Connection, width: int, begin: int, end: int, names: Sequence[str] | None = None
 ) -> list[tuple[int, str, str, float]]:
     """at, indicator, part and value of totals that begin in [begin, end), by time."""
+    return [row[:4] for row in read_covered(tx, width, begin, end, names)]
+
+
+def read_covered(
+    tx: Connection, width: int, begin: int, end: int, names: Sequence[str] | None = None
+) -> list[tuple[int, str, str, float, int | None]]:
+    """The same, each with the seconds of which it is known; None: all of its time."""
     c = indicator_total.c
-    query = select(c.at, c.indicator, c.part, c.value)
+    query = select(c.at, c.indicator, c.part, c.value, c.covered_s)
     query = query.where(c.width == width, c.at >= begin, c.at < end)
     if names is not None:
         query = query.where(c.indicator.in_(names))
     rows = tx.execute(query.order_by(c.at, c.indicator, c.part))
-    return [(int(r[0]), str(r[1]), str(r[2]), float(r[3])) for r in rows]
+    return [(int(r[0]), str(r[1]), str(r[2]), float(r[3]), r[4]) for r in rows]
 
 
 def forget_totals_before(tx: Connection, width: int, at: int) -> None:

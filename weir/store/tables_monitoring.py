@@ -43,6 +43,7 @@ sample = Table(
     Column("least", Double, nullable=False),
     Column("most", Double, nullable=False),
     Column("last", Double, nullable=False),
+    Column("covered_s", Integer),  # seconds for which its samples stand; null: all of the width
     sqlite_with_rowid=False,
 )
 
@@ -54,7 +55,19 @@ indicator_total = Table(
     Column("indicator", String(63), primary_key=True),
     Column("part", String(120), primary_key=True),  # "": the whole
     Column("value", Double, nullable=False),
+    Column("covered_s", Integer),  # how much of the time it is known of; null: all of the width
     sqlite_with_rowid=False,
+)
+
+pool_past = Table(
+    "pool_past",
+    metadata,
+    # A row where a pool was another than before: what it was from `at` on, a quarter of an hour's
+    # begin. Inventory is not measured, so it has no samples.
+    Column("pool", String(120), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("hosts", BigInteger, nullable=False),  # 0: it was gone
+    Column("record", JSON, nullable=False),  # a core.inventory_past record
 )
 
 rollup_due = Table(

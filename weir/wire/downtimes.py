@@ -13,13 +13,15 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 class DowntimeRequest(Wire):
     """That a site will be down. `site` is its identifier or its name; without `begins_at` it begins
-    now.
+    now. `excuse`: that it was down, or has been since then; what its availability was is worked
+    out anew.
     """
 
     site: Annotated[str, Field(min_length=1, max_length=120)]
     begins_at: float | None = None
     ends_at: float
     reason: Text
+    excuse: bool = False
 
 
 class DowntimeAnswer(Answer):

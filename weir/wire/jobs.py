@@ -294,13 +294,16 @@ Scope = Literal["domain", "network"]
 
 
 class IndicatorAnswer(Answer):
-    """A defined quantity: value (null: unknown), unit, and how it adds up."""
+    """A defined quantity: value (null: unknown), unit, and how it adds up. `why` says what the
+    value leaves out, or why there is none.
+    """
 
     name: str
     label: str
     label_zh: str
     unit: str
     kind: str = ""
+    why: str = ""
     source: str = ""
     law: str
     value: float | int | None

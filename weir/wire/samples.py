@@ -4,6 +4,9 @@ A block's `data` is base64 of zlib of: the length of the names as four bytes, th
 `subject TAB metric TAB part`, and then a column each of the series' number and the bucket's place
 (32-bit unsigned), and of the last value (64-bit float), all little-endian. If any bucket has more
 than one sample, columns follow of the number of samples (32-bit) and of total, least and most.
+Where a bucket does not stand for all of its time, a second zlib stream follows the first one: for
+how many seconds each does (32-bit unsigned). Readers from before there was one stop at the end of
+the first, and take each bucket for covered.
 
 Laws:
 - A block says nothing about order: its buckets may come again, late, and by another way.
@@ -18,6 +21,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -31,6 +35,9 @@ MAX_POINTS = 50_000
 
 MAX_NAMES_BYTES = 8 * 2**20
 MAX_TEXT = 16 * 2**20
+MAX_STANDS_S = 3600
+"""Longest that one sample stands for, in seconds: a source that looks less often has gaps."""
+
 MAX_RAW_BYTES = MAX_NAMES_BYTES + 4 + MAX_POINTS * 44
 
 
@@ -80,6 +87,8 @@ class Columns(NamedTuple):
     least: Sequence[float]
     most: Sequence[float]
     last: Sequence[float]
+    covered: Sequence[int] | None = None
+    """Seconds that each stands for; None: all of its bucket."""
 
 
 def pack(width: int, points: Iterable[Point]) -> SampleBlock:
@@ -101,7 +110,11 @@ def pack(width: int, points: Iterable[Point]) -> SampleBlock:
         columns.append(array("d", (p.bucket.most for p in rows)))
     names = "\n".join(f"{k.subject}\t{k.metric}\t{k.part}" for k in numbers).encode()
     raw = struct.pack("<I", len(names)) + names + b"".join(map(_bytes, columns))
-    data = base64.b64encode(zlib.compress(raw, 3)).decode()
+    packed = zlib.compress(raw, 3)
+    covered = array("I", (p.bucket.seconds(width) for p in rows))
+    if any(seconds != width for seconds in covered):
+        packed += zlib.compress(_bytes(covered), 3)
+    data = base64.b64encode(packed).decode()
     return SampleBlock(width=width, begin=begin, rows=len(rows), data=data)
 
 
@@ -111,7 +124,7 @@ def unpack(block: SampleBlock) -> Columns:
         raise BadInput(
             f"samples have a width of {', '.join(map(str, WIDTHS))} s, not {block.width}"
         )
-    raw = _raw(block)
+    raw, beside = _raw(block)
     (length,) = struct.unpack_from("<I", raw) if len(raw) >= 4 else (MAX_RAW_BYTES,)
     if length > min(MAX_NAMES_BYTES, len(raw) - 4):
         raise BadInput("a block of samples is shorter than it says")
@@ -125,33 +138,59 @@ def unpack(block: SampleBlock) -> Columns:
     last = _floats(rest[rows * 8 : rows * 16])
     if series and max(series) >= len(keys):
         raise BadInput("a block of samples has rows of a series that it doesn't name")
+    covered = _covered(block, beside) if beside else None
     if len(rest) == rows * 16:
-        return Columns(
-            block.width, keys, series, at, array("I", [1]) * rows, last, last, last, last
-        )
+        ones = array("I", [1]) * rows
+        return Columns(block.width, keys, series, at, ones, last, last, last, last, covered)
     n = _ints(rest[rows * 16 : rows * 20])
     total, least, most = (
         _floats(rest[rows * (20 + 8 * k) : rows * (28 + 8 * k)]) for k in range(3)
     )
-    return Columns(block.width, keys, series, at, n, total, least, most, last)
+    return Columns(block.width, keys, series, at, n, total, least, most, last, covered)
+
+
+def _covered(block: SampleBlock, packed: bytes) -> Sequence[int]:
+    raw, beyond = _inflated(packed, block.rows * 4)
+    if len(raw) != block.rows * 4 or beyond:
+        raise BadInput(f"a block of {block.rows} samples says of others for how long they stand")
+    seconds = _ints(raw)
+    if seconds and not 1 <= min(seconds) <= max(seconds) <= block.width + MAX_STANDS_S:
+        raise BadInput(
+            f"a bucket of {block.width} s can't stand for {min(seconds)} to {max(seconds)} s"
+        )
+    return seconds
 
 
 def points_of(block: SampleBlock) -> list[Point]:
     """The buckets of a block one by one."""
     c = unpack(block)
-    rows = zip(c.series, c.at, c.n, c.total, c.least, c.most, c.last, strict=True)
+    covered = repeat(None, block.rows) if c.covered is None else c.covered
+    rows = zip(c.series, c.at, c.n, c.total, c.least, c.most, c.last, covered, strict=True)
     return [Point(c.keys[s], at, Bucket(*values)) for s, at, *values in rows]
 
 
-def _raw(block: SampleBlock) -> bytes:
+def _raw(block: SampleBlock) -> tuple[bytes, bytes]:
+    """The first stream unpacked, and what follows it."""
     try:
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(base64.b64decode(block.data, validate=True), MAX_RAW_BYTES)
-    except (ValueError, zlib.error):
+        packed = base64.b64decode(block.data, validate=True)
+    except ValueError:
+        raise BadInput("a block of samples is not base64 of zlib") from None
+    return _inflated(packed, MAX_RAW_BYTES)
+
+
+def _inflated(packed: bytes, most: int) -> tuple[bytes, bytes]:
+    """A stream of zlib, which has so many bytes at most, and what follows it."""
+    unpacker = zlib.decompressobj()
+    try:
+        raw = unpacker.decompress(packed, most) if most else unpacker.decompress(packed)
+    except zlib.error:
         raise BadInput("a block of samples is not base64 of zlib") from None
     if not unpacker.eof:
-        raise BadInput(f"a block of samples unpacks to more than {MAX_RAW_BYTES} bytes")
-    return raw
+        # All bytes may be out and the end of the stream not read yet.
+        raw += unpacker.decompress(unpacker.unconsumed_tail, 1)
+    if not unpacker.eof:
+        raise BadInput(f"a block of samples unpacks to more than {most} bytes")
+    return raw, unpacker.unused_data
 
 
 def _keys(names: bytes) -> list[Key]:

@@ -20,7 +20,8 @@ class GapAnswer(Answer):
 class HistoryOfIndicator(Answer):
     """An indicator over time. Where nothing is known there is no point.
 
-    `step_s` is the width of the buckets that it was answered from. `by` has its parts.
+    `step_s` is the width of the buckets that it was answered from. `by` has its parts. `coverage`
+    is the share of the time asked for, up to now, that samples cover; 0 to 1.
     """
 
     name: str
@@ -32,6 +33,7 @@ class HistoryOfIndicator(Answer):
     step_s: int
     points: tuple[Reading, ...]
     by: dict[str, tuple[Reading, ...]]
+    coverage: float | None = None
 
 
 class IndicatorsAnswer(Answer):
@@ -46,7 +48,9 @@ class IndicatorsAnswer(Answer):
 
 
 class SeriesAnswer(Answer):
-    """One series: points of (begin of the bucket, value, least, most, samples)."""
+    """One series: points of (begin of the bucket, value, least, most, samples); of each in
+    `covered_s` for how many seconds its samples stand.
+    """
 
     subject: str
     metric: str
@@ -54,3 +58,4 @@ class SeriesAnswer(Answer):
     unit: str
     step_s: int
     points: tuple[tuple[float, float, float, float, int], ...]
+    covered_s: tuple[int, ...] = ()
