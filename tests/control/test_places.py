@@ -8,6 +8,8 @@ from tests.builders import H100, Cluster, Domain, MakeDomain, foreign, pool
 from weir.control.indicators import history, series_over_time
 from weir.control.measure import measure
 from weir.control.reports import month_report
+from weir.control.reports_text import as_csv, markdown
+from weir.control.reports_words import words_of
 from weir.control.series_offers import samples_after
 from weir.control.series_roll import forget_old, note_jobs, roll_up, write_down
 from weir.core.errors import NotFound
@@ -248,3 +250,21 @@ def test_the_sheet_of_a_site_has_its_inventory(domain: Domain) -> None:
     assert figures["performance_nominal"].by["fp16"] == pytest.approx(
         sheets["suzhou"]["performance_nominal"].by["fp16"]
     )
+
+
+def test_the_sheet_says_what_it_leaves_out(domain: Domain) -> None:
+    domain.clock.now = 1_696_118_400.0  # October 2023 begins
+    begin = int(domain.clock())
+    site = domain.site("suzhou", *[pool(f"p{n}") for n in range(3)])
+    write_down(domain.ctx)
+    told = ((site.identifier, "facility_power", 1e5), (site.named["p0"], "it_power", 1e4))
+    points = [Point(Key(s, m), begin, single(v)) for s, m, v in told]
+    site.exchange(samples=(pack(10, points),), want=False)
+    domain.clock.turn(32 * DAY_S)
+    rolled(domain)
+    report = month_report(domain.ctx, "2023-10")
+    [pue] = [f for f in report.figures if f.name == "pue"]
+    assert pue.value is None and "1 of 3 pools" in pue.why
+    text, table = markdown(report, words_of("en", {})), as_csv(report, words_of("en", {}))
+    assert "1 of 3 pools" in text and "1 of 3 pools" in table
+    assert "Nominal performance · fp16" in text, "what has no total is told by its parts"

@@ -237,6 +237,7 @@ def test_a_gap_is_told(domain: Domain, site: Cluster) -> None:
 def test_jobs_are_samples_of_the_domain(domain: Domain, site: Cluster) -> None:
     domain.clock.now = start_of(domain.clock(), 60) + 5.0
     domain.submit()
+    domain.clock.turn(10)
     domain.round()
     domain.clock.turn(8)
     site.run("accepted", "started", "succeeded")
@@ -245,7 +246,8 @@ def test_jobs_are_samples_of_the_domain(domain: Domain, site: Cluster) -> None:
     note_jobs(domain.ctx)
     rows = kept(domain, 60)
     assert sum(b.total for b in rows[(domain.id, "jobs_ended")].values()) == 1
-    assert value(domain, "job_wait") == pytest.approx(8.0, rel=0.0201)
+    assert value(domain, "job_wait") == pytest.approx(18.0, rel=0.0201)
+    assert value(domain, "job_start_delay") == pytest.approx(8.0, rel=0.0201)
     assert value(domain, "job_success") == 100.0
 
 

@@ -34,7 +34,8 @@ def all_of(told: Told, width: int, name: str) -> list[Measured]:
 
 
 def at_every_width(narrow: Told) -> list[tuple[int, Told]]:
-    found, told, before = [], narrow, WIDTHS[0]
+    found: list[tuple[int, Told]] = []
+    told, before = narrow, WIDTHS[0]
     for width in WIDTHS[1:]:
         told = {key: rolled(of, width, before) for key, of in told.items()}
         found.append((width, told))
@@ -139,7 +140,7 @@ def power(pool: str) -> Told:
 
 def test_pue_is_not_told_where_one_of_ten_pools_is_known() -> None:
     placed = Placed({"CN.S1": POOLS})
-    one = METER | power("CN.S1.C1.P1")
+    one: Told = {**METER, **power("CN.S1.C1.P1")}
     found = BY_NAME["pue"].measure(view(one, 0, 10, placed))
     assert found.value is None
     assert "it_power of CN.S1: 1 of 10 pools" in found.why

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
+from weir.core.indicator_view import Placed
 from weir.core.indicators import INDICATORS, Measured, Readings, View
 from weir.core.metrics import METRICS, out_of_bounds, refusal
-from weir.core.series import Bucket, single
+from weir.core.series import Bucket, body_of, single
 from weir.core.sketch import sketch
 
 A, B = "CN.S1.C1.P1-A", "CN.S2.C1.P1-A"
@@ -131,3 +132,38 @@ def test_series_that_are_none_are_refused(metric: str, part: str, why: str) -> N
 def test_values_that_are_no_measurement_are_refused(bucket: Bucket) -> None:
     assert out_of_bounds(METRICS["it_power"], bucket) is not None
     assert out_of_bounds(METRICS["it_power"], single(5.0)) is None
+
+
+def test_of_a_thousand_links_the_worst_are_named_and_all_are_counted() -> None:
+    rtt = {(f"CN.S{n}.C1-A>CN-F", ""): n / 10_000 for n in range(1, 1001)}
+    found = measured("link_latency", {"link_rtt": rtt})
+    assert found.value == 100.0 and len(found.by) == 20
+    assert min(v for v in found.by.values() if v is not None) == pytest.approx(98.1)
+    circles = measured("links_by_latency", {"link_rtt": rtt})
+    assert circles == Measured(1000, {"1 ms": 10, "5 ms": 40, "20 ms": 150, "beyond": 800})
+    narrow = measured("link_bandwidth", {"link_bandwidth": rtt})
+    assert narrow.value == 0.1 and max(v or 0 for v in narrow.by.values()) == 0.002
+
+
+def test_sources_are_as_old_as_the_oldest_of_each_probe() -> None:
+    ages = {(A, "dcgm"): 5.0, (B, "dcgm"): 40.0, (B, "racks"): 7.0}
+    assert measured("sources_age", {"probe_age": ages}) == Measured(40, {"dcgm": 40, "racks": 7})
+
+
+def test_devices_are_told_by_model_and_health() -> None:
+    view = View(
+        (),
+        {},
+        {"devices_health": {(A, "healthy"): 7.0, (A, "unhealthy"): 1.0, (B, "healthy"): 8.0}},
+        placed=Placed(models={body_of(A): "h100", body_of(B): "910b"}),
+    )
+    [indicator] = [i for i in INDICATORS if i.name == "devices_health_by_model"]
+    found = {"910b healthy": 8, "h100 healthy": 7, "h100 unhealthy": 1}
+    assert indicator.measure(view) == Measured(16, found)
+
+
+def test_a_standard_rack_is_what_the_domain_says() -> None:
+    watts = {"rack_power_capacity": {("CN.S1-A", ""): 60_000.0, ("CN.S2-A", ""): 15_000.0}}
+    [indicator] = [i for i in INDICATORS if i.name == "racks_by_power"]
+    assert indicator.measure(View((), {}, watts)).value == 30
+    assert indicator.measure(View((), {}, watts, rack_w=6000)).value == 12.5

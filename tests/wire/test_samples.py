@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.core.errors import BadInput
-from weir.core.series import Bucket, Key, single
+from weir.core.series import Bucket, Key, lasting, single
 from weir.wire.samples import Point, SampleBlock, pack, points_of, unpack
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -59,3 +60,51 @@ NAMED = b"\x03\0\0\0a\tb"
 def test_what_is_no_block_is_refused(bad: SampleBlock) -> None:
     with pytest.raises(BadInput):
         unpack(bad)
+
+
+# -- for how long buckets stand --------------------------------------------------------------------
+
+
+def streams(block: SampleBlock) -> tuple[bytes, bytes]:
+    """The first stream of a block, packed, and what follows it."""
+    packed = base64.b64decode(block.data)
+    reader = zlib.decompressobj()
+    reader.decompress(packed)
+    return packed[: len(packed) - len(reader.unused_data)], reader.unused_data
+
+
+def with_data(block: SampleBlock, packed: bytes) -> SampleBlock:
+    return block.model_copy(update={"data": base64.b64encode(packed).decode()})
+
+
+def test_what_stands_for_all_of_its_time_says_nothing_of_it() -> None:
+    block = pack(10, [Point(Key("CN.S1-A", "it_power"), 600, single(1.0))])
+    assert streams(block)[1] == b""
+    assert unpack(block).covered is None
+
+
+def test_a_reader_from_before_takes_the_first_stream() -> None:
+    points = [Point(Key("CN.S1-A", "it_power"), 600, lasting(5.0, 30))]
+    block = pack(60, points)
+    first, second = streams(block)
+    assert second and points_of(block) == points
+    [before] = points_of(with_data(block, first))
+    assert before == points[0]._replace(bucket=replace(points[0].bucket, covered_s=None))
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (b"nonsense", "not base64 of zlib"),
+        (zlib.compress(b"\x0a\0\0\0" * 2), "unpacks to more than 4"),
+        (zlib.compress(b"\x0a\0"), "says of others"),
+        (zlib.compress(b"\x0a\0\0\0") + b"more", "says of others"),
+        (zlib.compress(b"\0\0\0\0"), "can't stand for 0"),
+        (zlib.compress(b"\xff\xff\xff\xff"), "can't stand for 4294967295"),
+    ],
+)
+def test_a_second_stream_that_is_none_is_refused(second: bytes, why: str) -> None:
+    block = pack(60, [Point(Key("CN.S1-A", "it_power"), 600, lasting(5.0, 30))])
+    first, _ = streams(block)
+    with pytest.raises(BadInput, match=why):
+        unpack(with_data(block, first + second))

@@ -25,6 +25,11 @@ def downtime() -> None:
 @click.option("--until", "end", metavar="TIME", help="When it ends.")
 @click.option("--for", "length", metavar="DURATION", help="Instead of --until: 4h, 2d ...")
 @click.option("--why", required=True, help="What for.")
+@click.option(
+    "--excuse",
+    is_flag=True,
+    help="It has begun, or is over: availability is worked out anew, and says so.",
+)
 @prints
 def declare(
     session: Session,
@@ -33,9 +38,10 @@ def declare(
     end: str | None,
     length: str | None,
     why: str,
+    excuse: bool,
     as_json: bool,
 ) -> None:
-    """Declare that SITE (its identifier or its name) will be down. It can't begin in the past."""
+    """Declare that SITE (its identifier or its name) will be down; that it was, with --excuse."""
     if (end is None) == (length is None):
         raise click.UsageError("say --until, or --for how long")
     begins = None if begin is None else _moment("--from", begin)
@@ -43,16 +49,20 @@ def declare(
         ends = _moment("--until", end)
     else:
         ends = (session.clock() if begins is None else begins) + _duration("--for", str(length))
-    asked = {"site": site, "begins_at": begins, "ends_at": ends, "reason": why}
+    asked: dict[str, object] = {"site": site, "begins_at": begins, "ends_at": ends, "reason": why}
+    if excuse:
+        asked["excuse"] = True
     with session.client() as client:
         answer = client.declare_downtime(validated(DowntimeRequest, asked, "the request"))
     if as_json:
         print_json(answer)
         return
-    say(
-        f"{answer.site_name or answer.site} is declared down from {stamp(answer.begins_at)} "
-        f"to {stamp(answer.ends_at)}; end it with `weir downtime end {answer.id}`"
-    )
+    name, times = answer.site_name or answer.site, (answer.begins_at, answer.ends_at)
+    said = f"{name} is declared down from {stamp(times[0])} to {stamp(times[1])}"
+    if answer.ends_at <= answer.declared_at:
+        say(f"{said}, afterwards; its availability is worked out anew within a minute")
+    else:
+        say(f"{said}; end it with `weir downtime end {answer.id}`")
 
 
 @downtime.command("list")

@@ -95,19 +95,20 @@ INDICATORS: Mapping[str, str] = {
     ),
     "Ports that are up, by speed in Gbit/s.": "在线端口数，按速率（Gbit/s）分列。",
     "Bytes sent over all ports of hosts that report.": "有上报主机全部端口发送的字节。",
-    "Round trip between domains and sites: the largest, and each link's.": (
-        "节点与算力中心之间的往返时延：最大值及各链路值。"
+    "Round trip between domains and sites: the largest, and the 20 slowest by name.": (
+        "节点与算力中心之间的往返时延：最大值，以及最慢的 20 条链路。"
     ),
-    "Mean change from one round trip to the next: the largest, and each link's.": (
-        "相邻两次往返时延的平均变化：最大值及各链路值。"
+    "Mean change from one round trip to the next: the largest, and the 20 worst by name.": (
+        "相邻两次往返时延的平均变化：最大值，以及最差的 20 条链路。"
     ),
     "Small calls without an answer over all that were tried.": "未得到应答的小请求占全部尝试之比。",
-    "What a transfer achieved: the largest, and each link's.": (
-        "传输实际达到的带宽：最大值及各链路值。"
+    "What a transfer achieved: the largest, and the 20 narrowest by name.": (
+        "传输实际达到的带宽：最大值，以及最窄的 20 条链路。"
     ),
-    "How much of its TLS certificate's lifetime has passed: the largest, and each link's.": (
-        "TLS 证书有效期已过去的比例：最大值及各链路值。"
-    ),
+    (
+        "How much of its TLS certificate's lifetime has passed: the largest, and the 20 most spen"
+        "t by name."
+    ): ("TLS 证书有效期已过去的比例：最大值，以及比例最高的 20 条链路。"),
     "What IT equipment draws; a site's meter stands for the pools in it.": (
         "IT 设备功率；以算力中心的电表代表其资源池。"
     ),
@@ -118,8 +119,12 @@ INDICATORS: Mapping[str, str] = {
     "IT power over the time covered; time without samples is not filled up.": (
         "所覆盖时间内 IT 功率的积分；无样本的时间不作填补。"
     ),
-    "Facility energy over IT energy of the centers that report both, over the same time.": (
-        "同一时段内，设施总能耗与 IT 能耗之比，仅计两者均上报的中心。"
+    (
+        "Facility energy over IT energy of the centers that report both, over the same time, and "
+        "IT energy of all that the facility's meter covers."
+    ): (
+        "同一时段内，设施总能耗与 IT 能耗之比；仅计两者均上报、且设施电表所覆盖的 IT 能耗全部已知"
+        "的中心。"
     ),
     "Liters of water over kWh of IT energy, of the centers that report both.": (
         "每千瓦时 IT 能耗的用水升数，仅计两者均上报的中心。"
@@ -164,7 +169,25 @@ INDICATORS: Mapping[str, str] = {
     "Values of sources that probes did not take: beyond what a look may give, or unreadable.": (
         "探针未采纳的数据源数值个数：超出单次上限，或无法读取。"
     ),
-    "How old the newest answer of any probe's source is: the largest.": (
-        "各探针来源最近一次应答的时间：取最久者。"
+    "How old the newest answer of any probe's source is: the largest, and by probe.": (
+        "各探针来源最近一次应答的时间：取最久者，并按探针分列。"
+    ),
+    "Accelerators as their exporters report them, by the model of their pool and by health.": (
+        "加速卡数，以其导出程序上报为准，按所在资源池的型号与健康状态分列。"
+    ),
+    (
+        "IT power that racks are made for over that of a standard rack, which each domain sets (2"
+        ".5 kW if it doesn't)."
+    ): ("机架设计 IT 功率除以标准机架功率；标准机架功率由各节点设定（未设定时为 2.5 kW）。"),
+    "Links by the smallest circle, 1, 5 or 20 ms, that their round trip fits into.": (
+        "链路数，按其往返时延所落入的最小时延圈（1、5 或 20 毫秒）分列。"
+    ),
+    (
+        "From when a job was given its place to its start there, of jobs that started in the time"
+        " covered: images, data, a cluster's own queue; the median; 50, 90 and 99 % by part; each"
+        " right to 2 %."
+    ): (
+        "所涵盖时段内启动的作业，从分配到资源池至在那里启动的时间（镜像、数据、集群自身排队）：中"
+        "位数；分项为 50、90、99 分位；误差不超过 2 %。"
     ),
 }

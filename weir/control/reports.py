@@ -104,7 +104,7 @@ def month_report(
         sites=tuple(_sites(pools, samples, over)),
         delivered=tuple(delivered),
         downtimes=tuple(
-            DowntimeNote(d.site, d.begins_at, d.ends_at, d.reason)
+            DowntimeNote(d.site, d.begins_at, d.ends_at, d.reason, d.declared_at > d.begins_at)
             for d in down
             if under is None or lies_under(d.site, under)
         ),

@@ -5,14 +5,14 @@ The same blocks become Markdown and HTML. Numbers are rounded for reading; the C
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from weir.control.reports_shown import UNKNOWN, hours, number, percent, shown
 from weir.control.reports_words import Words
-from weir.core.indicator_laws import IndicatorKind
-from weir.core.report import Delivered, Figure, MonthReport, SiteSheet
+from weir.core.indicators import INDICATORS, Indicator, IndicatorKind
+from weir.core.report import Delivered, Figure, MonthReport, SiteFigure, SiteSheet
 
 KINDS = {
     IndicatorKind.CAPACITY: "Capacity",
@@ -23,6 +23,7 @@ KINDS = {
     IndicatorKind.QUALITY: "Quality",
 }
 OVERVIEW = (
+    "devices",
     "devices_busy",
     "devices_held",
     "cpu_busy",
@@ -96,7 +97,7 @@ def zone_name(zone_s: int) -> str:
     return f"UTC{sign}{abs(zone_s) // 3600:02}:00"
 
 
-def label(figure: Figure, say: Words) -> str:
+def label(figure: Figure | Indicator, say: Words) -> str:
     """What an indicator is called in the sheet's language."""
     return figure.label_zh if say.language == "zh" else figure.label
 
@@ -154,7 +155,7 @@ def _sites(report: MonthReport, say: Words) -> Iterator[Block]:
     if not report.sites:
         return
     yield Heading(say("Sites"))
-    labels = {f.name: label(f, say) for f in report.figures}
+    labels = {i.name: label(i, say) for i in INDICATORS}
     told = {f.name for sheet in report.sites for f in sheet.figures}
     columns = [name for name in OVERVIEW if name in told]
     heads = (say("Site"), *(labels.get(name, name) for name in columns), say("Known"))
@@ -163,14 +164,22 @@ def _sites(report: MonthReport, say: Words) -> Iterator[Block]:
         yield Table(heads, tuple(rows[:MOST_ROWS]))
     for sheet in report.sites[:MOST_SITES]:
         yield Heading(f"{sheet.name} ({sheet.site})", level=3)
-        lines = tuple(
-            (labels.get(f.name, f.name), shown(f.value, f.unit), percent(f.coverage))
-            for f in sheet.figures
-            if f.value is not None
-        )
+        lines = tuple(line for f in sheet.figures for line in _site_rows(f, labels, say))
         yield Table((say("Indicator"), say("Month"), say("Known")), lines)
     if len(report.sites) > MOST_SITES:
         yield Paragraph(f"{say('more, in the CSV')}: {len(report.sites) - MOST_SITES}")
+
+
+def _site_rows(
+    figure: SiteFigure, labels: Mapping[str, str], say: Words
+) -> Iterator[tuple[str, ...]]:
+    """A site's line; what has no total (performance) is nothing without its parts."""
+    name, known = labels.get(figure.name, figure.name), percent(figure.coverage)
+    if figure.value is not None:
+        yield name, shown(figure.value, figure.unit), known
+        return
+    for part, value in sorted(figure.by.items())[:MOST_PARTS]:
+        yield f"{name} · {say(part)}", shown(value, figure.unit, part), known
 
 
 def _overview(sheet: SiteSheet, columns: Sequence[str]) -> tuple[str, ...]:
@@ -214,7 +223,7 @@ def _downtimes(report: MonthReport, say: Words) -> Iterator[Block]:
             names.get(d.site, d.site),
             moment(d.begin, report.zone_s),
             moment(d.end, report.zone_s),
-            d.reason,
+            f"{d.reason} ({say('declared afterwards')})" if d.afterwards else d.reason,
         )
         for d in report.downtimes
     ]
@@ -247,6 +256,16 @@ def _coverage(report: MonthReport, say: Words) -> Iterator[Block]:
         )
         yield Paragraph(say("Samples that were thrown away before they came here:"))
         yield Table(tuple(map(say, ("Cluster", "From", "Until", "Why"))), lost, left=4)
+    left_out = [(label(f, say), "", f.why) for f in report.figures if f.why]
+    labels = {i.name: label(i, say) for i in INDICATORS}
+    left_out += [
+        (labels.get(f.name, f.name), sheet.name, f.why)
+        for sheet in report.sites
+        for f in sheet.figures
+        if f.why
+    ]
+    if left_out:
+        yield Table(tuple(map(say, ("Indicator", "Site", "Why"))), tuple(left_out[:MOST_ROWS]), 3)
     if report.unknown:
         yield Paragraph(f"{say('Nothing is known of')}: {', '.join(report.unknown)}.")
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from weir.control.reports_blocks import Heading, Paragraph, Table, blocks, label, title
 from weir.control.reports_words import Words
+from weir.core.indicators import INDICATORS
 from weir.core.report import MonthReport
 
 Row = dict[str, object]
@@ -91,6 +92,7 @@ def _figures(report: MonthReport, say: Words) -> Iterator[Row]:
         }
         yield row | {
             "value": figure.value,
+            "reason": figure.why,
             "least": figure.least,
             "most": figure.most,
             "last": figure.last,
@@ -104,7 +106,7 @@ def _figures(report: MonthReport, say: Words) -> Iterator[Row]:
 
 
 def _sites(report: MonthReport, say: Words) -> Iterator[Row]:
-    labels = {f.name: label(f, say) for f in report.figures}
+    labels = {i.name: label(i, say) for i in INDICATORS}
     for sheet in report.sites:
         for of in sheet.figures:
             row: Row = {
@@ -116,7 +118,9 @@ def _sites(report: MonthReport, say: Words) -> Iterator[Row]:
                 "unit": of.unit,
                 "coverage": of.coverage,
             }
-            if of.value is not None:
+            if of.why:
+                row["reason"] = of.why
+            if of.value is not None or of.why:
                 yield row | {"value": of.value}
             for part, value in of.by.items():
                 yield row | {"part": part, "value": value}

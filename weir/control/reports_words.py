@@ -105,6 +105,7 @@ ZH: Mapping[str, str] = {
     "mean by capacity": "按容量加权平均",
     "largest": "取最大",
     "percentiles of merged bins": "合并分箱的分位数",
+    "declared afterwards": "事后申报",
     "healthy": "健康",
     "unhealthy": "异常",
     "unknown": "未知",

@@ -117,7 +117,7 @@ FROM_SAMPLES: tuple[Indicator, ...] = (
     _of("racks_by_power", "Standard racks, by their power", "按功率折算标准机架数", "1", Law.SUM,
         CAPACITY, racks_of("rack_power_capacity"), "rack_power_capacity",
         "IT power that racks are made for over that of a standard rack, which each domain sets "
-        "(2.5 kW if it doesn't).", "a standard rack's power is a parameter: no binding figure"),
+        "(2.5 kW if it doesn't)."),
     _of("racks_used", "Standard racks in use", "在用标准机架数", "1", Law.SUM, USE,
         sum_of("racks_used"), "racks_used", "Standard racks that equipment stands in."),
     _of("racks_occupancy", "Rack occupancy", "上架率", "%", Law.RATIO, USE,

@@ -128,12 +128,13 @@ class NotedGap:
 
 @dataclass(frozen=True, slots=True)
 class DowntimeNote:
-    """A time for which a center was declared to be down."""
+    """A time for which a center was declared to be down; `afterwards`: once it had begun."""
 
     site: str
     begin: float
     end: float
     reason: str
+    afterwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
