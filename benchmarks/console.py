@@ -31,6 +31,7 @@ from tests.builders import Cluster, Domain, foreign, spec
 from weir.api.app import make_app
 from weir.api.wakeups import Wakeups
 from weir.bootstrap.garbage import collect_seldom
+from weir.bootstrap.turns import take_short_turns
 from weir.console import app as console
 from weir.control.network import load_network
 from weir.control.sessions import sign_in
@@ -137,7 +138,8 @@ def serving(domain: Domain, wakeups: Wakeups) -> Iterator[str]:
     """The server without its scheduling rounds, which would be measured along."""
     app = make_app(domain.ctx, wakeups)
     console.install(app)
-    collect_seldom()  # as `weir serve` does
+    collect_seldom()  # both as `weir serve` does
+    take_short_turns()
     config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

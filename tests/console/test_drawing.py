@@ -144,9 +144,26 @@ def test_a_map_and_a_tree_show_every_site_inside_the_frame(count: int, by: str) 
 
 def test_a_tree_of_very_many_sites_shows_their_domains() -> None:
     pools = [shown(f"p{n}", site=n + 1, domains=(f"CN.R{n % 4}-K",)) for n in range(200)]
-    drawing = network.draw_tree(sites_of(pools), HERE, "devices")
+    sites = sites_of(pools)
+    drawing = network.draw_tree(sites, HERE, "devices")
     assert drawing.folded
     assert len(drawing.marks) == 5
+    opened = network.draw_tree(sites, HERE, "devices", "CN.R1-K")
+    shown_ = [m for m in opened.marks if m.kind == "site"]
+    assert len(shown_) == network.MOST_OPENED and opened.left_out == 50 - network.MOST_OPENED
+    assert all(network.way_to(m.sites[0]) == ("CN.R1-K",) for m in shown_)
+    assert network.draw_tree(sites, HERE, "devices", "CN.R9-X").opened == "", "nobody is called so"
+    assert all(0 <= m.y <= opened.height and 0 <= m.x <= opened.width for m in opened.marks)
+
+
+def test_lines_of_one_look_are_one_path() -> None:
+    here = Place(latitude=30.0, longitude=100.0)
+    sites = sites_of([shown(f"p{n}", site=n + 1, location=here) for n in range(200)])
+    drawing = network.draw_map(sites, HERE, "devices")
+    assert len(drawing.links) == 200 and len(drawing.strokes) == 1
+    [(look, line)] = drawing.strokes
+    assert (look, line.count("M")) == ("f0", 200)
+    assert drawing.many and not drawing.moves
 
 
 def job(number: int, submitted: float, started: float | None, ended: float | None) -> JobAnswer:

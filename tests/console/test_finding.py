@@ -6,6 +6,7 @@ import re
 
 import yaml
 
+from tests.builders import pool, spec
 from tests.console.conftest import Browser, House
 from weir.core.lifecycle import JobState
 
@@ -50,6 +51,39 @@ def test_mistakes_are_told_all_at_once_with_line_and_field(house: House) -> None
     assert "/find/submit" not in answer
     assert "is not YAML" not in answer
     assert "line 1" in part(house.browser(), "yaml", "{")
+
+
+def no_queues(house: House) -> None:
+    """The domain's policy without its queues: then it is by turn."""
+    operator = house.browser("root", "operator")
+    assert operator.post("/operations/queues", yaml="queues: []").status_code == 303
+
+
+def test_the_start_is_told_with_those_who_wait_ahead(house: House) -> None:
+    """One host of eight accelerators: one job runs for an hour, another of two hours waits."""
+    no_queues(house)
+    site = house.domain.site("shanghai", pool("gpu", hosts=1))
+    hour = spec("runs", devices=8, walltime="1h")
+    house.domain.submit(hour)
+    house.domain.round()
+    site.run("accepted", "started")
+    browser = house.browser()
+    assert "in 1 h" in part(browser, "yaml", JOB), "it would be the next"
+    house.domain.submit(spec("ahead", devices=8, walltime="2h"))
+    behind = part(browser, "yaml", JOB)
+    assert "It would have to wait" in behind and "with one job ahead of it" in behind
+    assert re.search(r"It should start in \S+ h to \S+ h\.", behind), behind
+    assert "within 1 h if next" in behind
+    less = part(browser, "yaml", JOB.replace("count: 8", "count: 9"))
+    assert "No pool can take it" in less and "It should start" not in less
+
+
+def test_who_goes_first_is_told_though_there_is_room(house: House) -> None:
+    no_queues(house)
+    house.domain.site("shanghai", pool("gpu", hosts=1))
+    house.domain.submit(spec("ahead", devices=8, walltime="2h"))
+    there = part(house.browser(), "yaml", JOB)
+    assert "There is room, but others go first" in there
 
 
 def test_a_file_of_the_server_is_never_read(house: House) -> None:

@@ -20,9 +20,11 @@ from weir.control.policies import now_in_force
 from weir.control.queues import list_queues
 from weir.control.replay import work_off
 from weir.control.show import list_clusters
+from weir.sim.replay import replay as play_again
 from weir.wire.replays import LeftOut, ReplayColumn, ReplayMeasure, ReplayResult
 
 FAIR: dict[str, Any] = {"policy-fair": "yes"}
+OPTIMAL: dict[str, Any] = {"policy-optimal": "yes"}
 RESULT = ReplayResult(
     jobs=2,
     pools=2,
@@ -155,6 +157,22 @@ def test_a_replay_is_asked_for_watched_and_applied(furnished: tuple[House, dict[
     browser.post("/operations/queues", yaml="queues: []")
     assert 'value="sjf"' in browser.get(at).text
     assert at in browser.get("/operations?tab=policies").text
+
+
+def test_optimal_is_replayed_by_the_simulator_itself(
+    furnished: tuple[House, dict[str, str]],
+) -> None:
+    """Not a double: the jobs that have ended, played again by the program that plans rounds."""
+    house, _ = furnished
+    ctx = replace(house.domain.ctx, simulate=play_again)
+    browser = operator(house, ctx)
+    asked = browser.post("/operations/replays", **OPTIMAL)
+    assert asked.status_code == 303, asked.text
+    assert work_off(ctx)
+    for lang in ("en", "zh-CN"):
+        done = browser.get(asked.headers["location"], **{"Accept-Language": lang})
+        check(done.text, lang)
+        assert 'class="right">optimal' in done.text and "<progress" not in done.text
 
 
 def test_what_can_not_be_replayed_is_said(house: House) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from weir.bootstrap.garbage import collect_seldom
 from weir.bootstrap.server import ServerSettings, make_server
+from weir.bootstrap.turns import take_short_turns
 from weir.cli.output import say
 from weir.cli.policies import no_queues, policy_for
 from weir.control.alerts import shipped_rules
@@ -178,6 +179,7 @@ def serve(
     # Written once per domain, so a token that is new was made by this start.
     token = home / "operator.token" if first else None
     collect_seldom()
+    take_short_turns()
     _Server(
         _listening(app, host, port), lambda address: _introduce(name, kind, url or address, token)
     ).run()

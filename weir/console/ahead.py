@@ -1,8 +1,8 @@
 """Ahead: what the first page of a large network asks for, worked out before anybody asks.
 
 With ten thousand pools the first answer after a start, or after nobody looked for a while, would
-take seconds. So a domain that has `LARGE` pools or more works it out when its server starts and
-every `EVERY_S` from then on, in a thread of its own: a few hundredths of a core. A smaller domain
+take seconds. So a domain that has `LARGE` pools or more works it out before its server takes calls,
+and every `EVERY_S` from then on in a thread of its own: two hundredths of a core. A smaller domain
 works out each page as it is asked for, and has no such thread.
 """
 
@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from weir.console import asking, render
 from weir.console.recent import FRESH_S, Recent
@@ -29,13 +29,19 @@ EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Anew:
-    """Asks like a page does, and has everything made anew."""
+    """Asks like a page does, and has everything made anew, once: what one thing is made of, another
+    may be made of too.
+    """
 
     ctx: Context
     kept: Recent
+    made: dict[Hashable, Any] = field(default_factory=dict)
 
     def recent(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
-        return self.kept.renew(key, make)
+        if key not in self.made:
+            self.made[key] = self.kept.renew(key, make)
+        value: T = self.made[key]
+        return value
 
 
 @dataclass
@@ -51,6 +57,7 @@ class Ahead:
     once: Callable[[], object] = lambda: None
     guard: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread | None = None
+    done_once: bool = False
 
     def begin_if_large(self, pools: int | None = None) -> None:
         """Begin, unless the domain is small or it has begun; `pools` where the number is known."""
@@ -63,6 +70,12 @@ class Ahead:
                 self.thread = threading.Thread(target=self._run, daemon=True, name="console-ahead")
                 self.thread.start()
 
+    def first_if_large(self) -> None:
+        """Work it out once before anybody can ask, unless the domain is small; then begin."""
+        if (pools := self._pools()) >= LARGE:
+            self._round()
+            self.begin_if_large(pools)
+
     def work(self) -> None:
         """Work out once what pages ask for."""
         asker = _Anew(self.ctx, self.kept)
@@ -73,16 +86,20 @@ class Ahead:
         with self.ctx.store.read() as tx:
             return sum(not head.gone for head in clusters.pool_heads(tx))
 
+    def _round(self) -> None:
+        try:
+            self.work()
+            if not self.done_once:
+                self.once()
+                self.done_once = True
+        except Exception:
+            # A page that is asked for meets the same fault and tells it; this goes on trying.
+            log.exception("the first page could not be worked out ahead")
+
     def _run(self) -> None:
         pause = threading.Event()
-        first = True
+        if self.done_once:
+            pause.wait(EVERY_S)
         while not self.ended():
-            try:
-                self.work()
-                if first:
-                    self.once()
-                    first = False
-            except Exception:
-                # A page that is asked for meets the same fault and tells it; this goes on trying.
-                log.exception("the first page could not be worked out ahead")
+            self._round()
             pause.wait(EVERY_S)

@@ -145,7 +145,7 @@ def install(app: FastAPI) -> None:
     pages.state.recent = Recent()
     wakeups = app.state.wakeups
     pages.state.ahead = Ahead(ctx, pages.state.recent, lambda: bool(wakeups.closing), app.openapi)
-    pages.state.ahead.begin_if_large()
+    pages.state.ahead.first_if_large()
     app.add_middleware(Console, pages=pages)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from markupsafe import Markup
+
+from weir.console import render
 from weir.console.directory import Site, sites_of
 from weir.console.drawing.network import Domains, Drawing, draw_map, draw_tree
 from weir.console.facets import Index, SiteFigures, indexed
 from weir.console.history import Step
 from weir.console.history import ways as ways_of
 from weir.console.recent import FRESH_S
+from weir.console.words import LANGUAGES
 from weir.control import balance as balancing
 from weir.control import find as finding
 from weir.control import measure as measuring
@@ -18,6 +23,7 @@ from weir.control import show as reading
 from weir.control.context import Context
 from weir.control.domain_names import known_names
 from weir.control.energy import read_energy
+from weir.control.network import Network, load_network
 from weir.core.series import body_of
 from weir.wire.balance import BalanceAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope, WhyAnswer
@@ -31,6 +37,16 @@ domain `weir.console.ahead` does it in time.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the network is drawn."""
+
+    view: str = "map"
+    by: str = "devices"
+    color: str = "use"
+    opened: str = ""
+
+
 class Asker(Protocol):
     """Who asks: a visit, or what works pages out ahead (`weir.console.ahead`)."""
 
@@ -40,9 +56,19 @@ class Asker(Protocol):
     def recent(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T: ...
 
 
+def network(visit: Asker) -> Network:
+    """The network as it was read last: what follows from it is not read four times."""
+
+    def make() -> Network:
+        with visit.ctx.store.read() as tx:
+            return load_network(visit.ctx, tx, visit.ctx.now())
+
+    return visit.recent("network", make)
+
+
 def pools(visit: Asker) -> Sequence[PoolAnswer]:
     """Every pool of the network, once."""
-    return visit.recent("pools", lambda: reading.list_pools(visit.ctx))
+    return visit.recent("pools", lambda: reading.list_pools(visit.ctx, network(visit)))
 
 
 def sites(visit: Asker) -> Sequence[Site]:
@@ -90,7 +116,9 @@ def clusters(visit: Asker) -> Sequence[ClusterAnswer]:
 
 def indicators(visit: Asker, scope: Scope = "domain") -> Sequence[IndicatorAnswer]:
     """Every indicator as it is now."""
-    return visit.recent(("indicators", scope), lambda: measuring.measure(visit.ctx, scope))
+    return visit.recent(
+        ("indicators", scope), lambda: measuring.measure(visit.ctx, scope, network=network(visit))
+    )
 
 
 def job_counts(visit: Asker) -> Mapping[str, int]:
@@ -100,7 +128,7 @@ def job_counts(visit: Asker) -> Mapping[str, int]:
 
 def balance(visit: Asker) -> BalanceAnswer:
     """Supply and demand."""
-    return visit.recent("balance", lambda: balancing.balance(visit.ctx))
+    return visit.recent("balance", lambda: balancing.balance(visit.ctx, network(visit)))
 
 
 def why(visit: Asker, job: str) -> WhyAnswer:
@@ -111,7 +139,9 @@ def why(visit: Asker, job: str) -> WhyAnswer:
 def seen(visit: Asker, policy: str) -> finding.Seen:
     """The network as places are looked for in it, ranked by a policy or, empty, by the domain's."""
     key = ("seen", policy)
-    return visit.recent(key, lambda: finding.seen_now(visit.ctx, policy or None), LONG_FRESH_S)
+    return visit.recent(
+        key, lambda: finding.seen_now(visit.ctx, policy or None, network(visit)), LONG_FRESH_S
+    )
 
 
 def domain_names(visit: Asker) -> dict[str, str]:
@@ -119,21 +149,36 @@ def domain_names(visit: Asker) -> dict[str, str]:
     return visit.recent("domains", lambda: known_names(visit.ctx))
 
 
-def drawing(visit: Asker, view: str, by: str) -> Drawing:
-    """The network drawn: `view` is map or tree, `by` what the sizes of sites stand for."""
-    draw = draw_tree if view == "tree" else draw_map
+def drawing(visit: Asker, view: str, by: str, opened: str = "") -> Drawing:
+    """The network drawn: `view` is map or tree, `by` what the sizes of sites stand for, `opened`
+    the domain of a large tree whose sites are drawn.
+    """
 
     def make() -> Drawing:
         row = visit.ctx.domain()
         here = Domains(row.id or row.name, row.name, domain_names(visit))
-        return draw(sites(visit), here, by)
+        if view == "tree":
+            return draw_tree(sites(visit), here, by, opened)
+        return draw_map(sites(visit), here, by)
 
-    return visit.recent(("drawing", view, by), make)
+    return visit.recent(("drawing", view, by, opened), make)
+
+
+def drawn(visit: Asker, look: Look, language: str) -> Markup:
+    """The same, written."""
+
+    def make() -> Markup:
+        found = drawing(visit, look.view, look.by, look.opened)
+        return render.part("parts.html", "network", language, found, look.color)
+
+    return visit.recent(("drawn", look, language), make)
 
 
 def first_page(visit: Asker) -> None:
     """Ask for all that the overview and the directory show as they are opened."""
-    drawing(visit, "map", "devices")
+    for language in LANGUAGES:
+        drawn(visit, Look(), language)
+        drawn(visit, Look("tree"), language)
     index(visit)
     indicators(visit, "network")
     balance(visit)

@@ -114,7 +114,7 @@ def _one(value: str | None) -> Iterable[str]:
 @dataclass(frozen=True, slots=True)
 class Facet:
     """One way to tell pools apart. `translated`: its values are words, not names. `ranked`: they
-    are classes, shown in the order in which `of` tells them.
+    are classes, shown in the order in which `of` tells them. `domains`: they are domains.
     """
 
     name: str
@@ -122,6 +122,7 @@ class Facet:
     of: Callable[[PoolAnswer, SiteFigures], Iterable[str]]
     translated: bool = False
     ranked: tuple[str, ...] = ()
+    domains: bool = False
 
 
 FACETS: tuple[Facet, ...] = (
@@ -145,6 +146,7 @@ FACETS: tuple[Facet, ...] = (
         _core_price,
         ranked=tuple(f"<= {n:g} CNY" for n in CORE_PRICES),
     ),
+    Facet("domain", "Domain", lambda p, _: p.domains, domains=True),
     Facet("region", "Region", lambda p, _: _one(p.location.region)),
     Facet("industry", "Industry", lambda p, _: p.industries),
     Facet("stack", "Software", lambda p, _: p.traits),

@@ -1,9 +1,9 @@
 """Recent: what many pages ask for, not worked out again for each where that takes long.
 
 What is cheap is worked out every time, so a small network is always shown as it is. What is dear is
-kept for ten times as long as it took, at most `FRESH_S`; after that who comes gets what was kept,
+kept for fifty times as long as it took, at most `FRESH_S`; after that who comes gets what was kept,
 up to `STALE_S` old, while one thread makes it anew. So a page of a network of ten thousand pools
-comes at once, and looking at pages takes no more than a tenth of a core.
+comes at once, and keeping one answer new takes no more than a fiftieth of a core.
 
 Only what every reader may see is kept here, under a key that says what it is.
 """
@@ -20,7 +20,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-DEAR_S = 0.03
+DEAR_S, DEAR_CPU_S = 0.03, 0.012
+"""What takes so long, or so much of a core, is dear. The core counts by itself: how long something
+cheap takes on a busy machine tells little.
+"""
+
+TIMES = 50
 FRESH_S, STALE_S = 15.0, 120.0
 LONGEST_S = 30.0
 """Who waits for an answer that another thread works out waits no longer than this."""
@@ -34,6 +39,7 @@ class _Kept:
     value: Any
     made_at: float
     took_s: float
+    dear: bool
 
 
 @dataclass
@@ -41,6 +47,7 @@ class Recent:
     """The answers that are kept for one server's pages."""
 
     clock: Callable[[], float] = time.monotonic
+    busy: Callable[[], float] = time.thread_time
     kept: dict[Hashable, _Kept] = field(default_factory=dict)
     making: set[Hashable] = field(default_factory=set)
     begun: dict[Hashable, threading.Event] = field(default_factory=dict)
@@ -51,11 +58,11 @@ class Recent:
         at the latest.
         """
         found = self.kept.get(key)
-        if found is not None and found.took_s < DEAR_S:
+        if found is not None and not found.dear:
             return self._make(key, make)
         if found is None or (age := self.clock() - found.made_at) > STALE_S:
             return self._made_once(key, make)
-        if age > min(fresh_s, 10 * found.took_s):
+        if age > min(fresh_s, TIMES * found.took_s):
             self._renew(key, make)
         value: T = found.value
         return value
@@ -86,11 +93,12 @@ class Recent:
             begun.set()
 
     def _make(self, key: Hashable, make: Callable[[], T]) -> T:
-        begun = self.clock()
+        begun, worked = self.clock(), self.busy()
         value = make()
-        ended = self.clock()
+        ended, spent_s = self.clock(), self.busy() - worked
+        dear = ended - begun >= DEAR_S or spent_s >= DEAR_CPU_S
         with self.guard:
-            self.kept[key] = _Kept(value, ended, ended - begun)
+            self.kept[key] = _Kept(value, ended, ended - begun, dear)
             while len(self.kept) > MOST:
                 del self.kept[min(self.kept, key=lambda k: self.kept[k].made_at)]
         return value

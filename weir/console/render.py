@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
 
 from weir.console import figures
 from weir.console.visit import Visit
-from weir.console.words import LANGUAGES
+from weir.console.words import LANGUAGES, words
 from weir.control.context import Context
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,13 @@ def page(visit: Visit, template: str, status: int = 200, /, **values: Any) -> Re
     """A page, or the part of it that htmx asks for."""
     body = text(visit, template, **values)
     return Response(body, status, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def part(template: str, macro: str, language: str, /, *values: Any) -> Markup:
+    """What a macro writes for everybody who reads this language."""
+    module = environment().get_template(template).make_module({"t": words(language)})
+    written: Markup = getattr(module, macro)(*values)
+    return written
 
 
 def domain_of(ctx: Context) -> Mapping[str, str | None]:

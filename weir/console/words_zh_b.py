@@ -44,7 +44,7 @@ PAGES_B: Mapping[str, str] = {
     "of them emulated": "为模拟",
     "of {n}": "/ {n}",
     "of {n} cores": "/ {n} 核",
-    "of {n} pools": "（共 {n} 个）",
+    "pools in all: {n}": "资源池共 {n} 个",
     "Older jobs": "更早的作业",
     "Older tokens": "更早的令牌",
     "Operations": "运营",
@@ -109,8 +109,8 @@ PAGES_B: Mapping[str, str] = {
     "Size": "大小",
     "Size by": "大小表示",
     "Skip to the content": "跳到正文",
-    "So many sites are drawn as their domains; the directory lists them.": (
-        "算力中心较多，仅绘出其所属节点；目录中列有全部。"
+    "So many sites are drawn as their domains: choose one to see its sites.": (
+        "算力中心较多，仅绘出其所属节点：点选节点可查看其下的算力中心。"
     ),
     "Software": "软件栈",
     "Source": "来源",

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 PAGES_C: Mapping[str, str] = {
     "1 year": "1 年",
     "At present": "当前",
-    "At the latest: sooner if what runs there ends before its time.": (
-        "最迟时间：若那里运行的作业提前结束，则会更早。"
-    ),
+    "Chosen on other pages": "在其他页选中的",
     "Carbon intensity": "碳强度",
     "carbon intensity {amount}": "碳强度 {amount}",
+    "Domain": "节点",
+    "If it goes next and all that runs there takes the time that it asked for: sooner if something "
+    "ends before, later if others go first.": (
+        "假设下一个轮到它，且那里运行的作业都用满所申请的时间：有作业提前结束则更早，有作业排在前面则更晚。"
+    ),
+    "Newer jobs": "更新的作业",
+    "There is room, but others go first": "有空位，但前面还有其他作业",
     "Further down": "逐级下钻",
     "How to change it": "如何修改",
     "Nothing was measured here in this time. What agents measure comes minute by minute; choose a "
@@ -57,7 +62,7 @@ PAGES_C: Mapping[str, str] = {
     "claimed": "标称",
     "measured": "实测",
     "estimated": "估计",
-    "within {time}": "{time} 内",
+    "within {time} if next": "若轮到它，{time} 内",
     "use of its site with it": "加上它后的中心使用率",
     "use of its site of late": "中心近期使用率",
     "accelerators beyond what it asks for": "超出所需的加速卡",
@@ -80,6 +85,10 @@ PAGES_C: Mapping[str, str] = {
     "Samples by 1h are kept for": "1 小时样本保留",
     "Samples by 1d are kept for": "1 天样本保留",
     "Silent after": "多久无消息视为失联",
+    "The directory lists all of them": "目录中列有全部",
+    "The largest of its sites are drawn; there are {n} more.": (
+        "仅绘出其规模最大的算力中心，另有 {n} 个。"
+    ),
     "this database": "本数据库",
     "Waiting jobs that a round looks at": "每轮考察的等待作业数",
     "Who joins waits for approval": "接入须经批准",

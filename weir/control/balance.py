@@ -12,10 +12,9 @@ from collections import defaultdict
 
 from weir.control.context import Context
 from weir.control.line import demands_of
-from weir.control.network import load_network
+from weir.control.network import Network, left_of, load_network
 from weir.core.demand import Demand
 from weir.core.inventory import DEVICE_MILLI
-from weir.scheduling.packing import subtract
 from weir.scheduling.snapshot import PoolState
 from weir.store import jobs
 from weir.wire.balance import BalanceAnswer, BalanceRow
@@ -24,13 +23,15 @@ CPU = "cpu"
 ANY = "any"
 
 
-def balance(ctx: Context) -> BalanceAnswer:
-    """Supply and demand: CPU in milli-cores first, then device models in milli-devices."""
+def balance(ctx: Context, network: Network | None = None) -> BalanceAnswer:
+    """Supply and demand: CPU in milli-cores first, then device models in milli-devices. `network`
+    if it was read already.
+    """
     with ctx.store.read() as tx:
-        network = load_network(ctx, tx, ctx.now())
+        network = network or load_network(ctx, tx, ctx.now())
         waiting = jobs.waiting_by_shape(tx)
         demands = demands_of(ctx, tx, set(waiting))
-    total, free = _supply(network.pools())
+    total, free = _supply(ctx, network.pools())
     wanted: dict[str, int] = defaultdict(int)
     for shape, number in waiting.items():
         for kind, amount in _asked(demands[shape]).items():
@@ -40,12 +41,12 @@ def balance(ctx: Context) -> BalanceAnswer:
     return BalanceAnswer(rows=tuple(rows), waiting=sum(waiting.values()))
 
 
-def _supply(pools: tuple[PoolState, ...]) -> tuple[dict[str, int], dict[str, int]]:
+def _supply(ctx: Context, pools: tuple[PoolState, ...]) -> tuple[dict[str, int], dict[str, int]]:
     """What pools have in all, and what is free where it can be had now."""
     total: dict[str, int] = defaultdict(int)
     free: dict[str, int] = defaultdict(int)
     for state in pools:
-        pool, left = state.pool, subtract(state.pool.free, state.claims)
+        pool, left = state.pool, left_of(ctx, state)
         closed = state.silent or not pool.open
         total[CPU] += pool.hosts * pool.shape.cpu_milli
         free[CPU] += 0 if closed else sum(f.hosts * f.cpu_milli for f in left)

@@ -10,7 +10,7 @@ from weir.core.alerts import Rule
 from weir.core.demand import Demand
 from weir.core.errors import Conflict, NotReady
 from weir.core.indicator_view import RACK_W
-from weir.core.inventory import Pool
+from weir.core.inventory import FreeShape, Pool
 from weir.core.series import RETENTION_S, Key
 from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Queue
@@ -19,7 +19,7 @@ from weir.store.engine import Store
 from weir.store.files import Files
 from weir.store.rows import DomainRow
 from weir.store.series_victoria import VictoriaSeries
-from weir.wire.pools import PoolReport
+from weir.wire.pools import PoolAnswer, PoolReport
 
 if TYPE_CHECKING:
     from weir.control.replay import Study, Told
@@ -86,6 +86,10 @@ class Caches:
     pools: dict[tuple[str, str], tuple[PoolReport, str | None, int | None, Pool]] = field(
         default_factory=dict
     )
+    left: dict[tuple[str, str], tuple[Pool, object, tuple[FreeShape, ...]]] = field(
+        default_factory=dict
+    )
+    answers: dict[tuple[str, str], tuple[Pool, object, PoolAnswer]] = field(default_factory=dict)
     demands: dict[str, Demand] = field(default_factory=dict)
     rounds: list[object] = field(default_factory=list)  # what the last round left to the next one
     in_force: dict[int, InForce] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from weir.control.context import Context
 from weir.control.holders import mates_now
 from weir.control.line import demands_of
-from weir.control.network import load_network
+from weir.control.network import Network, load_network
 from weir.control.policies import in_force
 from weir.control.schedule import asked_about, load_snapshot
 from weir.control.surroundings import fields_of, readings
@@ -65,12 +65,14 @@ class Seen:
     chosen: Policy
 
 
-def seen_now(ctx: Context, named: str | None = None) -> Seen:
-    """The network now; ranked by the policy of this name, or else by the domain's own."""
-    now = ctx.now()
+def seen_now(ctx: Context, named: str | None = None, network: Network | None = None) -> Seen:
+    """The network now, or as it was read already; ranked by the policy of this name, or else by the
+    domain's own.
+    """
+    now = ctx.now() if network is None else network.now
     with ctx.store.read() as tx:
         chosen = policy(named) if named else in_force(ctx, tx).policy
-        network = load_network(ctx, tx, now)
+        network = network or load_network(ctx, tx, now)
         read = readings(ctx, tx, chosen, now)
         mates = mates_now(tx, network)
     pools = network.pools()

@@ -7,26 +7,27 @@ from dataclasses import replace
 
 from weir.control.context import Context
 from weir.control.indicators import readings_now, totals_now
-from weir.control.network import load_network
+from weir.control.network import Network, left_of, load_network
 from weir.core.errors import BadInput, NotFound
 from weir.core.indicator_view import NOTHING, placed, plain
 from weir.core.indicators import INDICATORS, Measured, PoolNow, View
 from weir.core.series import lies_under
-from weir.scheduling.packing import subtract
 from weir.store import jobs
 from weir.wire.jobs import IndicatorAnswer, Scope
 
 
-def view_of(ctx: Context, scope: Scope, under: str | None = None) -> View:
+def view_of(
+    ctx: Context, scope: Scope, under: str | None = None, network: Network | None = None
+) -> View:
     """What the indicators are computed from: this domain and what is under it, or all it sees; or
     what lies in one site, cluster, pool or domain.
     """
     with ctx.store.read() as tx:
-        network = load_network(ctx, tx, ctx.now())
+        network = network or load_network(ctx, tx, ctx.now())
         by_state = jobs.by_state(tx)
     chosen = network.pools_below() if scope == "domain" else network.pools()
     pools = [
-        PoolNow(s.pool, subtract(s.pool.free, s.claims), s.silent)
+        PoolNow(s.pool, left_of(ctx, s), s.silent)
         for s in chosen
         if under is None or lies_under(s.pool.id, under)
     ]
@@ -35,14 +36,18 @@ def view_of(ctx: Context, scope: Scope, under: str | None = None) -> View:
 
 
 def measure(
-    ctx: Context, scope: Scope = "domain", under: str | None = None
+    ctx: Context,
+    scope: Scope = "domain",
+    under: str | None = None,
+    network: Network | None = None,
 ) -> list[IndicatorAnswer]:
-    """Every indicator with its value now; of a place below, with `under`.
+    """Every indicator with its value now; of a place below, with `under`; `network` if it was read
+    already.
 
     Jobs are known of whole domains: of a place in one there is no value. Raises `NotFound` where
     nothing is known of a place.
     """
-    view, now = view_of(ctx, scope, under), ctx.now()
+    view, now = view_of(ctx, scope, under, network), ctx.now()
     totals: dict[str, dict[str, float]] = {}
     with ctx.store.read() as tx:
         live = readings_now(tx, now, under)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.control.authorize import Principal, owns
 from weir.control.context import Context
-from weir.control.network import Network, is_silent, load_network
+from weir.control.network import Network, is_silent, left_of, load_network
 from weir.core.errors import NotAllowed, NotFound
 from weir.core.inventory import Pool
 from weir.core.lifecycle import JOB_FINAL, JobState, RunState
-from weir.scheduling.packing import Claim, subtract
+from weir.scheduling.snapshot import PoolState
 from weir.store import clusters, jobs, runs
 from weir.store.rows import JobRow, RunRow
 from weir.wire.jobs import (
@@ -41,9 +42,12 @@ def list_jobs(
     array: str | None = None,
     pool: str | None = None,
     before: str | None = None,
+    after: str | None = None,
     limit: int = 100,
 ) -> JobsAnswer:
-    """A page of jobs, newest first."""
+    """A page of jobs, newest first: the newest of all, those `before` an id, or those just `after`
+    one. `next` is what the following page is before; after an id there always is one, with it.
+    """
     with ctx.store.read() as tx:
         rows = jobs.page(
             tx,
@@ -53,10 +57,14 @@ def list_jobs(
             array=array,
             pool=pool,
             before=before,
+            after=after,
             limit=limit + 1,
         )
+        if after is not None:
+            rows = [*reversed(rows[:limit])]
         pools = _pools(tx, [r.pool for r in rows])
-    following = rows[limit - 1].id if len(rows) > limit else None
+    older = len(rows) > limit or (after is not None and rows)
+    following = rows[:limit][-1].id if older else None
     return JobsAnswer(jobs=tuple(_job(r, pools) for r in rows[:limit]), next=following)
 
 
@@ -126,15 +134,12 @@ def read_file(
     return ctx.files.read(run.id, name, offset, limit), sizes[name], complete
 
 
-def list_pools(ctx: Context) -> list[PoolAnswer]:
-    """Every pool of the network, once, as this domain sees it."""
+def list_pools(ctx: Context, network: Network | None = None) -> list[PoolAnswer]:
+    """Every pool of the network, once, as this domain sees it; `network` if it was read already."""
     with ctx.store.read() as tx:
-        network = load_network(ctx, tx, ctx.now())
+        network = network or load_network(ctx, tx, ctx.now())
         running = runs.count_by_pool(tx)
-    return [
-        _pool(network, s.pool, s.silent, s.claims, s.cluster, running.get(s.pool.id, 0))
-        for s in network.pools()
-    ]
+    return [_pool(ctx, network, s, running.get(s.pool.id, 0)) for s in network.pools()]
 
 
 def list_clusters(ctx: Context) -> list[ClusterAnswer]:
@@ -241,22 +246,25 @@ def _run(row: RunRow, pools: dict[str, Pool]) -> RunAnswer:
     )
 
 
-def _pool(
-    network: Network,
-    pool: Pool,
-    silent: bool,
-    claims: tuple[Claim, ...],
-    cluster: str,
-    running: int,
-) -> PoolAnswer:
-    left = subtract(pool.free, claims)
+def _pool(ctx: Context, network: Network, state: PoolState, running: int) -> PoolAnswer:
+    """An answer on a pool; of one that is as it was, the last one with what is of this moment."""
+    pool, left = state.pool, left_of(ctx, state)
+    place = (state.cluster, pool.id)
+    now: dict[str, Any] = {
+        "silent": state.silent,
+        "runs": running,
+        "heard_at": network.clusters[state.cluster].heard_at,
+    }
+    known = ctx.caches.answers.get(place)
+    if known is not None and known[0] is pool and known[1] is left:
+        return known[2].model_copy(update=now)
     report = report_of(pool, left)
     # All of it was checked when it came in: with thousands of pools, checking again is most of it.
-    return PoolAnswer.model_construct(
+    answer = PoolAnswer.model_construct(
         **{name: getattr(report, name) for name in REPORTED},
         free_devices_milli=sum(f.hosts * f.device_milli for f in left),
         free_cpu_milli=sum(f.hosts * f.cpu_milli for f in left),
-        silent=silent,
-        runs=running,
-        heard_at=network.clusters[cluster].heard_at,
+        **now,
     )
+    ctx.caches.answers[place] = (pool, left, answer)
+    return answer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
 from weir.core import devices
 from weir.core.devices import Precision
@@ -30,8 +31,15 @@ def nominal_gflops(pool: Pool, precision: Precision) -> int | None:
     """All devices of a pool at a precision, by the catalogue's nominal figures; null if unknown."""
     if pool.device_model is None:
         return None
-    figure = devices.find(pool.device_model).nominal.get(precision)
-    return None if figure is None else figure.value * pool.devices
+    figure = _nominal_of(pool.device_model, precision)
+    return None if figure is None else figure * pool.devices
+
+
+@cache
+def _nominal_of(model: str, precision: Precision) -> int | None:
+    """One device's, kept: with thousands of pools finding the model by its name is most of it."""
+    figure = devices.find(model).nominal.get(precision)
+    return None if figure is None else figure.value
 
 
 def _count(of: Callable[[Pool], str]) -> Callable[[View], Measured]:
@@ -107,11 +115,12 @@ def _jobs(view: View) -> Measured:
 def _in_use(view: View) -> Measured:
     """Nominal performance times the share of the pool's devices that runs hold, by precision."""
     by: dict[str, Value] = {}
+    held = [(n.pool, _held_milli(n)) for n in view.pools if n.pool.devices]
     for precision in Precision:
         known = [
-            (figure, _held_milli(n), n.pool.devices * DEVICE_MILLI)
-            for n in view.pools
-            if (figure := nominal_gflops(n.pool, precision)) is not None and n.pool.devices
+            (figure, milli, pool.devices * DEVICE_MILLI)
+            for pool, milli in held
+            if (figure := nominal_gflops(pool, precision)) is not None
         ]
         by[precision] = sum(f * held // of for f, held, of in known) if known else None
     return Measured(None, by)

@@ -96,22 +96,31 @@ def page(
     array: str | None = None,
     pool: str | None = None,
     before: str | None = None,
+    after: str | None = None,
     limit: int = 100,
 ) -> list[JobRow]:
-    """Jobs, newest first; ids sort by time, so `before` an id is the next page."""
+    """Jobs, newest first; ids sort by time, so `before` an id is the next page. `after` an id are
+    those just newer than it, the oldest of them first.
+    """
     asked = {"submitter": submitter, "name": name, "array": array, "pool": pool}
     asked = {column: value for column, value in asked.items() if value}
-    query = _paging(bool(states), tuple(asked), bool(before))
-    return fetch(tx, JobRow, query, {**asked, "states": states, "before": before, "most": limit})
+    query = _paging(bool(states), tuple(asked), bool(before), bool(after))
+    given = {"states": states, "before": before, "after": after, "most": limit}
+    return fetch(tx, JobRow, query, {**asked, **given})
 
 
 @cache
-def _paging(states: bool, equal: tuple[str, ...], before: bool) -> Select[Any]:
-    """Jobs, newest first: of some states, by columns that equal a value, before an id."""
-    query = select_as(JobRow, job).order_by(job.c.id.desc()).limit(bindparam("most"))
+def _paging(states: bool, equal: tuple[str, ...], before: bool, after: bool) -> Select[Any]:
+    """Jobs of some states, by columns that equal a value: newest first, before an id if asked, or
+    oldest first after one.
+    """
+    order = job.c.id if after else job.c.id.desc()
+    query = select_as(JobRow, job).order_by(order).limit(bindparam("most"))
     query = query.where(*(job.c[column] == bindparam(column) for column in equal))
     if states:
         query = query.where(is_one_of(job.c.state, "states"))
+    if after:
+        query = query.where(job.c.id > bindparam("after"))
     return query.where(job.c.id < bindparam("before")) if before else query
 
 

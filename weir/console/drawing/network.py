@@ -2,7 +2,8 @@
 
 Areas grow with capacity. A link's width grows with the runs of this domain that are there now. The
 map is an equirectangular projection around the middle of what is shown, degrees WGS 84; what stands
-too close is pushed apart, so positions near each other are not exact.
+too close is pushed apart, so positions near each other are not exact. A tree of many sites shows
+the domains, and of one of them, which is opened, its largest sites.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from math import cos, radians, sqrt
 
 from weir.console.directory import Site
 
-WIDTH, HEIGHT, MARGIN = 760.0, 430.0, 70.0
+WIDTH, HEIGHT, MARGIN = 640.0, 390.0, 56.0
 MOST_PUSHED = 90
 """More marks than this are left where they are: pushing apart takes all pairs."""
 
-MOST_LEAVES = 60
-"""A tree of more sites shows domains only."""
+MOST_LEAVES, MOST_OPENED = 60, 40
+"""A tree of more sites shows domains only, and so many sites at most of the one that is opened."""
+
+MOST_MOVING = 40
+"""More lines than this stand still: each step of what moves paints all of the drawing anew."""
 
 ROW, COLUMN = 46.0, 165.0
+CLOSE_ROW = 24.0
+"""A row of a tree that has sites of one domain only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,40 @@ class Drawing:
     meridians: tuple[tuple[float, str], ...] = ()
     unplaced: int = 0
     folded: bool = False
+    opened: str = ""
+    left_out: int = 0
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it has parallels and meridians: lines between marks are straight then."""
+        return bool(self.parallels or self.meridians)
+
+    @property
+    def many(self) -> bool:
+        """Whether there are too many marks for names beside them, and for lines that move."""
+        return len(self.marks) > MOST_PUSHED
+
+    @property
+    def moves(self) -> bool:
+        """Whether lines with jobs at their end move."""
+        return len(self.links) <= MOST_MOVING
+
+    @property
+    def strokes(self) -> list[tuple[str, str]]:
+        """All lines of one look as one path: its class, and what it draws."""
+        found: dict[str, list[str]] = {}
+        for link in sorted(self.links, key=lambda one: one.flow):
+            look = f"f{link.flow} silent" if link.silent else f"f{link.flow}"
+            found.setdefault(look, []).append(_drawn(link, self.is_map))
+        return [(look, "".join(lines)) for look, lines in found.items()]
+
+
+def _drawn(link: Link, straight: bool) -> str:
+    begin, end = f"M{link.x1:.1f} {link.y1:.1f}", f"{link.x2:.1f} {link.y2:.1f}"
+    if straight:
+        return f"{begin}L{end}"
+    middle = (link.x1 + link.x2) / 2
+    return f"{begin}C{middle:.1f} {link.y1:.1f} {middle:.1f} {link.y2:.1f} {end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +146,35 @@ def draw_map(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
         return Drawing(WIDTH, HEIGHT, (), (), unplaced=len(sites))
     project, frame = _projection([w for s in placed if (w := _where(s))])
     largest = max(size_of(s, by) for s in placed) or 1
-    most = 30.0 if len(placed) <= 40 else 17.0
+    most, least = _radii(len(placed))
     marks = []
     for site in placed:
         x, y = project(*(_where(site) or (0.0, 0.0)))
-        r = max(4.5, most * sqrt(size_of(site, by) / largest))
+        r = max(least, most * sqrt(size_of(site, by) / largest))
         marks.append(Mark(site.id, "site", site.name, x, y, r, site.used, site.health, (site,)))
     at = {m.id: m for m in marks}
-    marks += _domain_marks(placed, domains, at)
-    marks = _apart(marks) if len(marks) <= MOST_PUSHED else marks
-    links = _links(marks, placed, domains)
+    above = _domain_marks(placed, domains, at)
+    if len(marks) + len(above) <= MOST_PUSHED:
+        marks = _apart([*marks, *above])
+    else:
+        marks += _apart(above) if len(above) <= MOST_PUSHED else above
+    links = _links(marks, domains)
     return Drawing(WIDTH, HEIGHT, tuple(marks), links, *frame, unplaced=len(sites) - len(placed))
 
 
-def draw_tree(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
-    """This domain at the left, then who is behind whom, sites at the ends."""
+def _radii(sites: int) -> tuple[float, float]:
+    """The largest and the least radius of so many sites: together they take the same room."""
+    if sites <= 40:
+        return 30.0, 4.5
+    return max(6.0, 30.0 * sqrt(40 / sites)), 2.5
+
+
+def draw_tree(sites: Sequence[Site], domains: Domains, by: str, opened: str = "") -> Drawing:
+    """This domain at the left, then who is behind whom, sites at the ends; of many sites the
+    largest of the domain that is `opened`.
+    """
     folded = len(sites) > MOST_LEAVES
+    step = CLOSE_ROW if folded else ROW
     children: dict[str, list[str]] = {}
     under: dict[str, list[Site]] = {domains.here: []}
     for site in sites:
@@ -133,9 +186,14 @@ def draw_tree(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
         for one in way:
             under.setdefault(one, []).append(site)
     leaves: dict[str, list[Site]] = {}
-    if not folded:
-        for site in sites:
-            leaves.setdefault((domains.here, *way_to(site))[-1], []).append(site)
+    for site in sites:
+        last = (domains.here, *way_to(site))[-1]
+        if not folded or last == opened:
+            leaves.setdefault(last, []).append(site)
+    left_out = 0
+    if folded and opened in leaves:
+        of_it = sorted(leaves[opened], key=lambda s: (-size_of(s, by), s.name, s.id))
+        leaves[opened], left_out = of_it[:MOST_OPENED], max(0, len(of_it) - MOST_OPENED)
     largest = max((size_of(s, by) for s in sites), default=1) or 1
     marks: list[Mark] = []
     row = 0.0
@@ -144,23 +202,27 @@ def draw_tree(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
         nonlocal row
         ys = [place(child, depth + 1) for child in sorted(children.get(one, ()))]
         for site in leaves.get(one, ()):
-            r = max(4.5, 15.0 * sqrt(size_of(site, by) / largest))
-            y = ROW * (row + 0.7)
+            r = max(4.5, step / 3 * sqrt(size_of(site, by) / largest))
+            y = step * (row + 0.7)
             x = 40 + COLUMN * (depth + 1)
             marks.append(Mark(site.id, "site", site.name, x, y, r, site.used, site.health, (site,)))
             ys.append(y)
             row += 1
         if not ys:
-            ys = [ROW * (row + 0.7)]
-            row += 1
-        y = sum(ys) / len(ys)
+            ys = [step * (row + 0.7) + (ROW - step) / 2]
+            row += ROW / step
+        y = ys[0] if folded and one == opened else sum(ys) / len(ys)
         marks.append(_domain_mark(one, under[one], domains, 40 + COLUMN * depth, y))
         return y
 
     place(domains.here, 0)
     width = max((m.x for m in marks), default=0) + 170
-    links = _links(marks, () if folded else sites, domains)
-    return Drawing(width, max(ROW * (row + 0.4), 90), tuple(marks), links, folded=folded)
+    links = _links(marks, domains)
+    height = max(step * row + ROW * 0.4, 90)
+    shown = opened if opened in leaves else ""
+    return Drawing(
+        width, height, tuple(marks), links, folded=folded, opened=shown, left_out=left_out
+    )
 
 
 def _domain_marks(sites: Sequence[Site], domains: Domains, at: Mapping[str, Mark]) -> list[Mark]:
@@ -192,7 +254,7 @@ def _domain_mark(one: str, below: Sequence[Site], domains: Domains, x: float, y:
     return Mark(one, kind, name, x, y, 8, used, "silent" if silent else "open", tuple(below))
 
 
-def _links(marks: Sequence[Mark], sites: Sequence[Site], domains: Domains) -> tuple[Link, ...]:
+def _links(marks: Sequence[Mark], domains: Domains) -> tuple[Link, ...]:
     at = {m.id: m for m in marks}
     runs: dict[tuple[str, str], int] = {}
     for mark in marks:

@@ -20,10 +20,13 @@ from weir.console.pages.job import dump, spec_text
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.find import find_among
+from weir.control.start_range import Start, start_if_submitted
 from weir.control.submit import submit
 from weir.core.errors import BadInput, Mistake, NotFound, WeirError
+from weir.core.lifecycle import JobState
 from weir.core.plan import MEANINGS
 from weir.core.series import body_of
+from weir.scheduling.explain_words import sentences
 from weir.scheduling.policies import POLICIES
 from weir.wire.jobs import FindAnswer, FindRequest, Submission, SubmitRequest
 from weir.wire.jobspec import JobSpec
@@ -139,6 +142,12 @@ def _carbon(visit: Visit, places: Collection[str]) -> dict[str, float | None]:
     return {pool: one.carbon_g_per_kwh if one else None for pool, one in figures.items()}
 
 
+def _start(visit: Visit, spec: JobSpec) -> Start | None:
+    """When it would start with those ahead of it; None in a network too large to play it."""
+    rows = len(asking.pools(visit)) + asking.job_counts(visit).get(JobState.WAITING, 0)
+    return start_if_submitted(visit.ctx, spec, visit.person.subject, rows)
+
+
 def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
     policy = visit.form.get("policy") or visit.query.get("policy") or ""
     policy = policy if policy in POLICIES else ""
@@ -156,6 +165,7 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
             )
         except WeirError as error:
             problem = error.detail
+    start = _start(visit, draft.spec) if answer and answer.candidates and draft.spec else None
     wrong = draft.spec is None or bool(problem)
     places = {c.pool for c in answer.candidates[:SHOWN]} if answer else set()
     return render.page(
@@ -168,6 +178,8 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
         answer=answer,
         problem=problem,
         carbon=_carbon(visit, places),
+        start=start,
+        start_text=sentences(start.said, visit.language) if start else "",
         policy=policy,
         policies=POLICIES,
         form_fields=form.FIELDS,

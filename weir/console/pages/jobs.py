@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from starlette.responses import Response
 
 from weir.console import asking, render
@@ -14,22 +16,40 @@ PAGE, ON_TIMELINE = 50, 200
 VIEWS = {"list": "List", "timeline": "Timeline"}
 
 
+class Chosen(TypedDict):
+    """Which jobs are listed."""
+
+    states: tuple[str, ...]
+    name: str | None
+    submitter: str | None
+    array: str | None
+    pool: str | None
+
+
 def show(visit: Visit) -> Response:
     """A page of jobs."""
     query = visit.query
     view = "timeline" if query.get("view") == "timeline" else "list"
     states = tuple(s for s in query.getlist("state") if s in set(JobState))
     name, submitter = query.get("name", "").strip(), query.get("submitter", "").strip()
-    found = reading.list_jobs(
-        visit.ctx,
-        states=states,
-        name=name or None,
-        submitter=submitter or None,
-        array=query.get("array") or None,
-        pool=query.get("pool") or None,
-        before=query.get("before") or None,
-        limit=ON_TIMELINE if view == "timeline" else PAGE,
-    )
+    size = ON_TIMELINE if view == "timeline" else PAGE
+    chosen: Chosen = {
+        "states": states,
+        "name": name or None,
+        "submitter": submitter or None,
+        "array": query.get("array") or None,
+        "pool": query.get("pool") or None,
+    }
+    before, after = query.get("before") or None, query.get("after") or None
+    newer = None
+    if after is not None:
+        newer = reading.list_jobs(visit.ctx, **chosen, after=after, limit=size + 1)
+    between = newer is not None and len(newer.jobs) > size
+    if newer is not None and between:
+        found = newer.model_copy(update={"jobs": newer.jobs[1:]})
+    else:  # newer ones that leave nothing beyond their page are the newest
+        found = reading.list_jobs(visit.ctx, **chosen, before=before, limit=size)
+    newest = not before and not between
     counts = asking.job_counts(visit)
     options = "".join(f" --state {s}" for s in states)
     asked = "&".join(f"state={s}" for s in states)
@@ -37,7 +57,8 @@ def show(visit: Visit) -> Response:
         visit,
         "jobs.html",
         section="jobs",
-        live=not query.get("before"),
+        live=newest,
+        newest=newest,
         view=view,
         views=VIEWS,
         jobs=found.jobs,

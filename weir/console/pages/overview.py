@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -39,10 +39,10 @@ class Notice:
 
 def show(visit: Visit) -> Response:
     """The page."""
+    if visit.partial == "network-card":
+        return render.page(visit, "overview_network.html", **_network(visit))
     ctx, query = visit.ctx, visit.query
     scope: Scope = "domain" if query.get("scope") == "domain" else "network"
-    view, by, color = _chosen(query.get("view"), VIEWS), _chosen(query.get("size"), SIZES), ""
-    color = _chosen(query.get("color"), COLORS)
     clusters = asking.clusters(visit)
     indicators = {i.name: i for i in asking.indicators(visit, scope)}
     sites = asking.sites(visit)
@@ -54,17 +54,10 @@ def show(visit: Visit) -> Response:
         section="overview",
         live=True,
         scope=scope,
-        view=view,
-        by=by,
-        color=color,
-        views=VIEWS,
-        sizes=SIZES,
-        colors=COLORS,
+        **_network(visit),
         headlines=[indicators[n] for n in HEADLINES if n in indicators],
         indicators=indicators,
         active=_active(indicators),
-        drawing=asking.drawing(visit, view, by),
-        sites=sites,
         balance=asking.balance(visit),
         notices=[
             *of_alerts(_alerts(visit), clusters, visit.language),
@@ -77,6 +70,31 @@ def show(visit: Visit) -> Response:
             ("weir clusters", "GET /v1/clusters"),
         ),
     )
+
+
+def _network(visit: Visit) -> dict[str, object]:
+    """The network as it is to be drawn, and what else it could be drawn as."""
+    query = visit.query
+    look = asking.Look(
+        _chosen(query.get("view"), VIEWS),
+        _chosen(query.get("size"), SIZES),
+        _chosen(query.get("color"), COLORS),
+        query.get("open", "") if query.get("view") == "tree" else "",
+    )
+    drawing = asking.drawing(visit, look.view, look.by, look.opened)
+    if drawing.opened != look.opened:
+        look = replace(look, opened=drawing.opened)
+    return {
+        "view": look.view,
+        "by": look.by,
+        "color": look.color,
+        "views": VIEWS,
+        "sizes": SIZES,
+        "colors": COLORS,
+        "drawing": drawing,
+        "drawn": asking.drawn(visit, look, visit.language),
+        "sites": asking.sites(visit),
+    }
 
 
 def _chosen(wanted: str | None, there: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -39,10 +39,14 @@ def directory(visit: Visit) -> Response:
     sort = query.get("sort", "free")
     number = query.get("page", "1")
     shown = paged(found, sort, int(number) if number.isdecimal() else 1)
+    picked = frozenset(query.getlist("pool"))
+    here = {p.id for p in shown.pools}
     return render.page(
         visit,
         "resources.html",
         section="resources",
+        picked=picked,
+        elsewhere=[p for p in index.pools if p.id in picked and p.id not in here] if picked else [],
         found=found,
         shown=shown,
         sort=sort,
@@ -51,6 +55,7 @@ def directory(visit: Visit) -> Response:
         sites=len({p.site for p in found.pools}),
         any_chosen=any(chosen.values()) or bool(query.get("q")),
         model_of=model_of,
+        names=asking.domain_names(visit),
         commands=(("weir pools", "GET /v1/pools"),),
     )
 
@@ -136,11 +141,18 @@ def compare(visit: Visit) -> Response:
         "compare.html",
         section="resources",
         pools=found,
+        back=_back(visit),
         model_of=model_of,
         measured={p.id: _measured(visit, p.site) for p in found},
         precisions=PRECISIONS,
         commands=(("weir pools --json", "GET /v1/pools"),),
     )
+
+
+def _back(visit: Visit) -> str:
+    """The directory as it was when these were chosen there."""
+    kept = [(k, v) for k, v in visit.query.multi_items() if v and k != "from"]
+    return f"/resources?{urlencode(kept)}"
 
 
 def _pools(visit: Visit, wanted: Sequence[str]) -> list[PoolAnswer]:

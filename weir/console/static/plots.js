@@ -58,7 +58,7 @@ function lines(at) {
       tooltip: { trigger: "axis", renderMode: "richText", confine: true,
         formatter: (shown) => [moment.format(shown[0].value[0]), ...shown.filter((s) => s.value[1] !== null).map(
           (s) => `${found.length > 1 ? `${s.seriesName}: ` : ""}${figure(s.value[1])}${unit ? ` ${unit}` : ""}`)].join("\n") },
-      xAxis: { type: "time", min: Number(at.dataset.begin) * 1000, max: Number(at.dataset.end) * 1000, axisLabel: { color: soft, hideOverlap: true }, axisLine: { lineStyle: { color: line } } },
+      xAxis: { type: "time", min: Number(at.dataset.begin) * 1000, max: Number(at.dataset.end) * 1000, splitNumber: Math.max(2, Math.floor(at.clientWidth / 110)), axisLabel: { color: soft, hideOverlap: true }, axisLine: { lineStyle: { color: line } } },
       yAxis: { type: "value", name: unit, nameTextStyle: { color: soft, align: "left" }, nameGap: 10,
         max: whole ? ({ max }) => (max <= 100 && max > 50 ? 100 : null) : null, minInterval: 0,
         axisLabel: { color: soft, formatter: figure }, splitLine: { lineStyle: { color: line } } },

@@ -27,26 +27,37 @@ function tellTimes(inside = document) {
 
 // News: the server says that something has changed; the page asks for itself again, and what is
 // marked is changed in place, so that nothing that is being read or typed is lost.
+// A page whose news take it long to show looks for them less often: a twentieth of its time at most.
+const REST = 20, LONGEST_MS = 15000;
 let stream = null, busy = false, again = false;
+const told = new Map(); // what the server said last of each part
+document.addEventListener("htmx:afterSwap", () => told.clear());
 
 async function renew() {
   if (busy) { again = true; return; }
   busy = true;
+  let worked = 0;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (answer.redirected) { location.reload(); return; }
     if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    tellTimes(fresh);
+    const text = await answer.text(), begun = performance.now();
+    const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const part of document.querySelectorAll("[data-morph][id]")) {
-      const other = fresh.getElementById(part.id);
-      if (other) Idiomorph.morph(part, other, { ignoreActiveValue: true });
+      const other = fresh.getElementById(part.id), says = other?.outerHTML;
+      if (!other || told.get(part.id) === says) continue;
+      told.set(part.id, says);
+      tellTimes(other);
+      Idiomorph.morph(part, other, { ignoreActiveValue: true });
     }
+    worked = performance.now() - begun;
     document.dispatchEvent(new Event("weir:renewed"));
     if (document.body.dataset.live && !fresh.body.dataset.live) location.reload();
   } catch { /* the server is away; the stream says so */ } finally {
-    busy = false;
-    if (again) { again = false; setTimeout(renew, 500); }
+    setTimeout(() => {
+      busy = false;
+      if (again) { again = false; renew(); }
+    }, Math.min(LONGEST_MS, Math.max(500, REST * worked)));
   }
 }
 

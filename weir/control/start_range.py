@@ -1,0 +1,73 @@
+"""When a job would start if it were submitted now: the scheduler's own answer, with those who wait.
+
+`weir.control.find` says where there is room; whether others go first is a matter of the line. The
+job is put at its end, and the same is told of it as `weir why` would tell a moment later.
+
+Laws:
+- Nothing is written; the plan that is made is thrown away.
+- Where a round is too large to be played for an answer, or takes a program's time, nothing is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from weir.control.context import Context
+from weir.control.policies import in_force
+from weir.control.schedule import load_snapshot
+from weir.control.words import waiting_sayings
+from weir.scheduling.explain_words import Saying
+from weir.scheduling.outlook import MOST_ROWS
+from weir.scheduling.schedule import schedule
+from weir.scheduling.snapshot import WaitingJob
+from weir.wire.jobdemand import demand_of
+from weir.wire.jobspec import JobSpec, deadline_s, start_after_s
+
+DRAFT = "~"
+"""The identifier of the job that is only asked about: no job's, and after all of them in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whether the next round would place it, and if not, what there is to say of its start."""
+
+    now: bool
+    said: tuple[Saying, ...] = ()
+
+
+def start_if_submitted(ctx: Context, spec: JobSpec, user: str, rows: int) -> Start | None:
+    """When `user`'s job would start; None where it is not worked out. `rows` is how many pools and
+    waiting jobs there are.
+    """
+    if rows > MOST_ROWS:
+        return None
+    now = ctx.now()
+    with ctx.store.read() as tx:
+        chosen = in_force(ctx, tx).policy
+        if chosen.optimal:
+            return None
+        snapshot, _, _ = load_snapshot(ctx, tx, now)
+    draft = _draft(spec, user, now)
+    plan = schedule(replace(snapshot, jobs=(*snapshot.jobs, draft)), chosen)
+    if any(p.job == DRAFT for p in plan.placements):
+        return Start(now=True)
+    entry = plan.waiting.get(DRAFT)
+    if entry is None:
+        return None
+    will_go = sum(p.for_job == DRAFT for p in plan.preemptions)
+    return Start(False, tuple(waiting_sayings(entry, "", (), will_go, draft.queue)))
+
+
+def _draft(spec: JobSpec, user: str, now: float) -> WaitingJob:
+    demand, after, patience = demand_of(spec), start_after_s(spec), deadline_s(spec)
+    return WaitingJob(
+        id=DRAFT,
+        demand=demand,
+        priority=spec.priority,
+        submitted_at=now,
+        queue=spec.queue or "",
+        start_after=None if after is None else now + after,
+        deadline_at=None if patience is None else now + patience,
+        data=demand.data,
+        user=user,
+    )
