@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from tests.builders import spec
+from tests.builders import ASCEND, pool, spec
 from tests.console.browser import AXE, DESK, PHONE, Live, Seen, chromium, serious, served, signed_in
 from weir.control.show import list_jobs
 from weir.core.series import start_of
@@ -193,6 +193,33 @@ def test_a_choice_changes_the_page_without_leaving_it(browser: Any, live: Live) 
     page.go_back()
     page.wait_for_load_state("load")
     assert page.locator("h1").count() == 1
+    assert not seen.complaints
+    page.context.close()
+
+
+def test_ticks_stay_while_a_list_is_turned_and_filtered(browser: Any, live: Live) -> None:
+    live.domain.site("wuhan", *(pool(f"many-{n:02}", model=ASCEND) for n in range(40)))
+    seen = Seen()
+    page = signed_in(browser, live, seen, live.token("li", "viewer"))
+    page.goto(f"{live.url}/resources?sort=name")
+    page.evaluate("window.here = true")
+    ticked = [page.locator("#directory tbody input").nth(n).get_attribute("value") for n in (0, 3)]
+    for value in ticked:
+        page.locator(f'#directory tbody input[value="{value}"]').check()
+    page.locator("#page-next").click()
+    page.wait_for_url("**page=2**")
+    assert page.locator(".elsewhere input:checked").count() == 2
+    page.locator("#directory tbody input").first.check()
+    page.locator("#q").press_sequentially("many-0")
+    page.wait_for_url("**q=many-0**")
+    expect(page.locator("#directory tbody tr")).to_have_count(10)
+    assert page.locator("#directory input[name=pool]:checked").count() == 3
+    assert page.evaluate("window.here"), "only a part was loaded"
+    page.get_by_role("button", name="Compare chosen").click()
+    page.wait_for_url("**/resources/compare**")
+    assert page.locator(".compare thead th").count() == 3
+    page.locator("main").get_by_role("link", name="Resources").click()
+    assert page.locator("#directory input[name=pool]:checked").count() == 3
     assert not seen.complaints
     page.context.close()
 

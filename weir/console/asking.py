@@ -131,9 +131,9 @@ def balance(visit: Asker) -> BalanceAnswer:
     return visit.recent("balance", lambda: balancing.balance(visit.ctx, network(visit)))
 
 
-def why(visit: Asker, job: str) -> WhyAnswer:
-    """Why a job stands where it stands."""
-    return visit.recent(("why", job), lambda: finding.why(visit.ctx, job))
+def why(visit: Asker, job: str, state: str, attempts: int) -> WhyAnswer:
+    """Why a job stands where it stands: one answer for each state of each attempt."""
+    return visit.recent(("why", job, state, attempts), lambda: finding.why(visit.ctx, job))
 
 
 def seen(visit: Asker, policy: str) -> finding.Seen:

@@ -1,7 +1,7 @@
 """Recent: what many pages ask for, not worked out again for each where that takes long.
 
-What is cheap is worked out every time, so a small network is always shown as it is. What is dear is
-kept for fifty times as long as it took, at most `FRESH_S`; after that who comes gets what was kept,
+What is cheap is worked out every time, so a small network is always shown as it is. What is dear
+is kept for fifty times what it took, at most `FRESH_S`; after that who comes gets what was kept,
 up to `STALE_S` old, while one thread makes it anew. So a page of a network of ten thousand pools
 comes at once, and keeping one answer new takes no more than a fiftieth of a core.
 
@@ -25,7 +25,11 @@ DEAR_S, DEAR_CPU_S = 0.03, 0.012
 cheap takes on a busy machine tells little.
 """
 
-TIMES = 50
+TIMES, TIMES_WAITED = 50, 5
+"""So many times what it took of a core it is kept, or so many times what it took by the clock,
+where that is longer: what waits for a database takes little of this core.
+"""
+
 FRESH_S, STALE_S = 15.0, 120.0
 LONGEST_S = 30.0
 """Who waits for an answer that another thread works out waits no longer than this."""
@@ -38,7 +42,7 @@ MOST = 200
 class _Kept:
     value: Any
     made_at: float
-    took_s: float
+    keep_s: float
     dear: bool
 
 
@@ -62,7 +66,7 @@ class Recent:
             return self._make(key, make)
         if found is None or (age := self.clock() - found.made_at) > STALE_S:
             return self._made_once(key, make)
-        if age > min(fresh_s, TIMES * found.took_s):
+        if age > min(fresh_s, found.keep_s):
             self._renew(key, make)
         value: T = found.value
         return value
@@ -97,8 +101,9 @@ class Recent:
         value = make()
         ended, spent_s = self.clock(), self.busy() - worked
         dear = ended - begun >= DEAR_S or spent_s >= DEAR_CPU_S
+        keep_s = max(TIMES * spent_s, TIMES_WAITED * (ended - begun))
         with self.guard:
-            self.kept[key] = _Kept(value, ended, ended - begun, dear)
+            self.kept[key] = _Kept(value, ended, keep_s, dear)
             while len(self.kept) > MOST:
                 del self.kept[min(self.kept, key=lambda k: self.kept[k].made_at)]
         return value

@@ -2,7 +2,7 @@
 
 Areas grow with capacity. A link's width grows with the runs of this domain that are there now. The
 map is an equirectangular projection around the middle of what is shown, degrees WGS 84; what stands
-too close is pushed apart, so positions near each other are not exact. A tree of many sites shows
+too close is moved apart, so positions near each other are not exact. A tree of many sites shows
 the domains, and of one of them, which is opened, its largest sites.
 """
 
@@ -12,22 +12,42 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sqrt
+from typing import Any
+
+import numpy as np
 
 from weir.console.directory import Site
 
-WIDTH, HEIGHT, MARGIN = 640.0, 390.0, 56.0
+WIDTH, HEIGHT, MARGIN = 680.0, 420.0, 50.0
 MOST_PUSHED = 90
 """More marks than this are left where they are: pushing apart takes all pairs."""
 
 MOST_LEAVES, MOST_OPENED = 60, 40
 """A tree of more sites shows domains only, and so many sites at most of the one that is opened."""
 
+FOOT = 16.0
+"""Room for the degrees at the lower edge."""
+
+STEP, FAR, NEAR = 5, 260, 1000
+"""Places beside its own that a mark may be moved to: so close to each other, and so far away; so
+many are looked at first.
+"""
+
 MOST_MOVING = 40
 """More lines than this stand still: each step of what moves paints all of the drawing anew."""
 
-ROW, COLUMN = 46.0, 165.0
+ROW, COLUMN = 46.0, 150.0
 CLOSE_ROW = 24.0
 """A row of a tree that has sites of one domain only."""
+
+
+_AROUND: Any = np.array(
+    sorted(
+        itertools.product(range(-FAR, FAR + 1, STEP), repeat=2),
+        key=lambda d: (d[0] ** 2 + d[1] ** 2, d),
+    ),
+    dtype=float,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +185,8 @@ def draw_map(sites: Sequence[Site], domains: Domains, by: str) -> Drawing:
 def _radii(sites: int) -> tuple[float, float]:
     """The largest and the least radius of so many sites: together they take the same room."""
     if sites <= 40:
-        return 30.0, 4.5
-    return max(6.0, 30.0 * sqrt(40 / sites)), 2.5
+        return 26.0, 4.5
+    return max(6.0, 26.0 * sqrt(40 / sites)), 2.5
 
 
 def draw_tree(sites: Sequence[Site], domains: Domains, by: str, opened: str = "") -> Drawing:
@@ -216,7 +236,7 @@ def draw_tree(sites: Sequence[Site], domains: Domains, by: str, opened: str = ""
         return y
 
     place(domains.here, 0)
-    width = max((m.x for m in marks), default=0) + 170
+    width = max((m.x for m in marks), default=0) + 150
     links = _links(marks, domains)
     height = max(step * row + ROW * 0.4, 90)
     shown = opened if opened in leaves else ""
@@ -316,34 +336,40 @@ def _projection(points: Sequence[tuple[float, float]]) -> tuple[_Project, Frame]
 
 
 def _apart(marks: list[Mark]) -> list[Mark]:
-    """Push marks with their names off each other and into the frame, the same way every time."""
-    xs, ys = [m.x for m in marks], [m.y for m in marks]
-    boxes = [_box(m) for m in marks]
-    for _ in range(80):
-        moved = False
-        for i in range(len(marks)):
-            for j in range(i):
-                wide, up_i, down_i = boxes[i]
-                other, up_j, down_j = boxes[j]
-                across = wide + other - abs(xs[i] - xs[j])
-                upper, lower = (i, j) if ys[i] < ys[j] else (j, i)
-                down = (down_i + up_j if upper == i else down_j + up_i) - (ys[lower] - ys[upper])
-                if across <= 0 or down <= 0:
-                    continue
-                moved = True
-                if down <= across:
-                    ys[upper] -= down / 2
-                    ys[lower] += down / 2
-                else:
-                    push = across / 2 if xs[i] >= xs[j] else -across / 2
-                    xs[i] += push
-                    xs[j] -= push
-        for i, (wide, up, down) in enumerate(boxes):
-            xs[i] = max(wide, min(WIDTH - wide, xs[i]))
-            ys[i] = max(up, min(HEIGHT - down - 16, ys[i]))
-        if not moved:
-            break
-    return [replace(m, x=x, y=y) for m, x, y in zip(marks, xs, ys, strict=True)]
+    """Each mark where it is, or at the nearest place where it and its name lie on no other: the
+    sites first, from the largest, then the domains amid them. The same way every time.
+    """
+    order = sorted(marks, key=lambda m: (m.kind != "site", m.kind != "here", -m.r, m.name, m.id))
+    placed: list[tuple[float, float, float, float]] = []
+    at: dict[str, tuple[float, float]] = {}
+    for mark in order:
+        wide, up, down = _box(mark)
+        x, y = _nearest_free(mark, placed)
+        placed.append((x - wide, x + wide, y - up, y + down))
+        at[mark.id] = x, y
+    return [replace(m, x=at[m.id][0], y=at[m.id][1]) for m in marks]
+
+
+def _nearest_free(
+    mark: Mark, placed: Sequence[tuple[float, float, float, float]]
+) -> tuple[float, float]:
+    """The place for a mark beside those that are `placed` (left, right, top, bottom); its own,
+    moved into the frame, where none is free.
+    """
+    wide, up, down = _box(mark)
+    home_x = max(wide, min(WIDTH - wide, mark.x))
+    home_y = max(up, min(HEIGHT - down - FOOT, mark.y))
+    if not placed:
+        return home_x, home_y
+    left, right, top, bottom = np.array(placed).T
+    for some in (_AROUND[:NEAR], _AROUND[NEAR:]):  # there mostly is a place nearby
+        x, y = home_x + some[:, 0, None], home_y + some[:, 1, None]
+        taken = (x + wide > left) & (x - wide < right) & (y + down > top) & (y - up < bottom)
+        inside = (x >= wide) & (x <= WIDTH - wide) & (y >= up) & (y <= HEIGHT - down - FOOT)
+        free = np.flatnonzero(~taken.any(axis=1) & inside[:, 0])
+        if len(free):
+            return float(x[free[0], 0]), float(y[free[0], 0])
+    return home_x, home_y
 
 
 def _box(mark: Mark) -> tuple[float, float, float]:

@@ -42,7 +42,7 @@ def show(visit: Visit) -> Response:
         if mine
         else FilesAnswer(run=None, files=())
     )
-    why = asking.why(visit, job_id)
+    why = asking.why(visit, job_id, found.state, found.attempts)
     used = next(reversed(job_usage(visit.ctx, job_id).runs), None)
     tail, size = _tail(visit, job_id, log, files) if mine else ("", 0)
     return render.page(

@@ -105,7 +105,8 @@ document.addEventListener("click", (event) => {
 });
 // What is being typed in is never replaced by an answer to what was typed elsewhere.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  if (event.detail.target.contains(document.activeElement)) event.detail.shouldSwap = false;
+  const at = document.activeElement, typed = at?.matches("textarea, input:not([type=checkbox])");
+  if (typed && event.detail.target.contains(at)) event.detail.shouldSwap = false;
 });
 // A page of mistakes is an answer too.
 document.addEventListener("htmx:beforeSwap", (event) => {
