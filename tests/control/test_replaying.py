@@ -230,3 +230,33 @@ def test_who_is_told_to_stop_stops(week: Domain) -> None:
 def test_one_that_is_not_there(week: Domain) -> None:
     with pytest.raises(NotFound):
         show_replay(week.ctx, "p-none")
+
+
+def test_a_job_that_was_put_off_is_replayed_from_when_it_came(make_domain: MakeDomain) -> None:
+    """It waited for two hours because that was better: another policy need not."""
+    domain = make_domain(policy="cheapest")
+    domain.clock.turn(3600 - domain.clock() % 3600)
+    first = int(domain.clock() // 3600)
+    tariff = tuple(100_000 if hour == (first + 2) % 24 else 1_000_000 for hour in range(24))
+    site = domain.site("east", pool(energy_price_micro_per_kwh=tariff))
+    came = domain.clock()
+    domain.submit(spec(walltime="1h", patience="8h"))
+    assert domain.round() == 0
+    domain.clock.turn(7200)
+    site.hear()
+    assert domain.round() == 1
+    run = site.run("accepted", "started")
+    domain.clock.turn(3600)
+    site.say(run, "succeeded")
+    seen: list[Study] = []
+
+    def simulate(study: Study, told: Told) -> ReplayResult:
+        seen.append(study)
+        return RESULT
+
+    ctx = with_simulator(domain, simulate)
+    ask_replay(ctx, OPERATOR, ASKED)
+    assert work_off(ctx)
+    (job,) = seen[0].jobs
+    assert (job.ready_at, job.patience_s) == (came, 8 * 3600)
+    assert job.started_at == came + 7200

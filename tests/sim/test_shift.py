@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from tests.sim.test_bound import cases
 from weir.core.inventory import HostShape, Pool, all_free
+from weir.scheduling import ledger
 from weir.scheduling.compiled import compile_modules
+from weir.scheduling.ledger import Asks, Found, Rooms, plan_starts
 from weir.scheduling.policies import policy
-from weir.sim import ledger
 from weir.sim.bound import Supply, Work, least_cost
 from weir.sim.curves import Curve
 from weir.sim.engine import Options, simulate
 from weir.sim.foreseen import STEP_S, foreseen
-from weir.sim.ledger import Asks, Found, Rooms, plan_starts
 from weir.sim.outcome import Outcome
 from weir.sim.workload import Floats, Workload, workload
 

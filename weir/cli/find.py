@@ -19,6 +19,7 @@ from weir.cli.values import (
     price,
     terms,
 )
+from weir.scheduling.explain_words import Saying, sentence
 from weir.wire.jobs import FindAnswer, FindRequest
 from weir.wire.jobspec import JobSpec
 
@@ -62,6 +63,8 @@ def show_answer(answer: FindAnswer, spec: JobSpec, emulated: Collection[str]) ->
         return
     pools = "pool" if yes + no == 1 else "pools"
     say(f"{spec.name}: {yes} of {yes + no} {pools} can take it (policy {answer.policy})")
+    for one in answer.said:
+        say(sentence(Saying(one.code, one.values)))
     if answer.candidates:
         say()
         show_sheet(_candidates(answer, spec))

@@ -45,7 +45,7 @@ def _meaning(found: ReasonAnswer) -> str:
     """The reason in words; a newer server may have one that is not known here."""
     if (found.reason, found.best) == (Reason.DEVICE_MEMORY, "unknown"):
         return NO_MEMORY_KNOWN
-    if found.reason == Reason.DEFERRED:
+    if found.reason == Reason.DEFERRED and found.needed != "a better hour":
         return NOT_YET
     known = {str(r): words for r, words in MEANINGS.items()}
     return known.get(found.reason, "")

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from weir.control.context import Context
+from weir.control.defer import booked_of
 from weir.control.holders import mates_now
 from weir.control.line import demands_of
 from weir.control.network import Network, load_network
@@ -23,13 +24,15 @@ from weir.control.words import waiting_sayings
 from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import Candidate, Change, GroupAllocation, Reason, ReasonCount, Term
+from weir.scheduling.defer import Booked, Deferrable, PutOff, put_off
 from weir.scheduling.explain_words import Saying, end_sayings, sentences
 from weir.scheduling.find import Found, find
 from weir.scheduling.policies import policy
 from weir.scheduling.policy import Policy
 from weir.scheduling.schedule import schedule
-from weir.scheduling.snapshot import PoolState, Snapshot
-from weir.store import clusters, jobs, runs
+from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
+from weir.store import clusters, deferrals, jobs, runs
+from weir.store.deferrals import DeferralRow
 from weir.store.rows import JobRow, RunRow
 from weir.wire.jobdemand import demand_of
 from weir.wire.jobs import (
@@ -43,6 +46,7 @@ from weir.wire.jobs import (
     TermAnswer,
     WhyAnswer,
 )
+from weir.wire.jobspec import deadline_s, patience_s
 from weir.wire.pools import pool_from
 
 
@@ -59,10 +63,13 @@ def find_places(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The network as it was at a moment, and the policy by which places in it are ranked."""
+    """The network as it was at a moment, and the policy by which places in it are ranked; `booked`
+    is for jobs that were put off.
+    """
 
     snapshot: Snapshot
     chosen: Policy
+    booked: tuple[Booked, ...] = ()
 
 
 def seen_now(ctx: Context, named: str | None = None, network: Network | None = None) -> Seen:
@@ -75,9 +82,10 @@ def seen_now(ctx: Context, named: str | None = None, network: Network | None = N
         network = network or load_network(ctx, tx, now)
         read = readings(ctx, tx, chosen, now)
         mates = mates_now(tx, network)
+        booked = booked_of(deferrals.pending(tx, now)) if chosen.shift else ()
     pools = network.pools()
     fields = fields_of(read, (s.pool for s in pools))
-    return Seen(Snapshot(now=now, pools=pools, mates=mates, **fields), chosen)
+    return Seen(Snapshot(now=now, pools=pools, mates=mates, **fields), chosen, booked)
 
 
 def find_among(
@@ -95,7 +103,29 @@ def find_among(
         changes=tuple(_change(c) for c in found.changes),
         suited=len(found.candidates),
         unsuited=len(snapshot.pools) - len(found.candidates),
+        said=_said(_put_off(seen, request))["said"],
     )
+
+
+def _put_off(seen: Seen, request: FindRequest) -> list[Saying]:
+    """When a job that can wait would start, if not at once."""
+    now, patience = seen.snapshot.now, patience_s(request.spec)
+    if patience is None:
+        return []
+    end = deadline_s(request.spec)
+    job = WaitingJob(
+        "", demand_of(request.spec), 0, now, deadline_at=None if end is None else now + end
+    )
+    better = put_off(seen.snapshot, seen.chosen, [Deferrable(job, now + patience)], seen.booked)
+    return [_better("would", one, now) for one in better]
+
+
+def _better(prefix: str, found: PutOff | DeferralRow, now: float) -> Saying:
+    """That a job is put off, until when, and what for."""
+    by_s = max(0.0, (found.start_at or now) - now)
+    if found.saves is None:
+        return Saying(f"{prefix}_room", {"by_s": by_s})
+    return Saying(f"{prefix}_{found.what}", {"by_s": by_s, "percent": round(100 * found.saves)})
 
 
 def why(ctx: Context, job_id: str) -> WhyAnswer:
@@ -112,10 +142,13 @@ def why(ctx: Context, job_id: str) -> WhyAnswer:
         asked = loaded is not None and job_id in asked_about(tx, loaded[1])
         places = {} if waits else _places(tx, row)
         run = None if waits or row.run is None else runs.get(tx, row.run)
+        later = deferrals.get(tx, job_id) if waits else None
     if asked:
         return WhyAnswer(job=row.id, state=JobState.WAITING, **_said([Saying("asked")]))
     if loaded is not None:
-        return _why_waiting(chosen, row, loaded[0], loaded[2])
+        if later is not None and (later.start_at or 0.0) <= now:
+            later = None
+        return _why_waiting(chosen, row, loaded[0], loaded[2], later)
     return _why_there(row, places, run)
 
 
@@ -127,7 +160,11 @@ def _places(tx: Connection, row: JobRow) -> dict[str, PoolState]:
 
 
 def _why_waiting(
-    chosen: Policy, row: JobRow, snapshot: Snapshot, making_room: Mapping[str, list[str]]
+    chosen: Policy,
+    row: JobRow,
+    snapshot: Snapshot,
+    making_room: Mapping[str, list[str]],
+    later: DeferralRow | None,
 ) -> WhyAnswer:
     plan = schedule(snapshot, chosen)
     entry = plan.waiting.get(row.id)
@@ -137,16 +174,19 @@ def _why_waiting(
         return WhyAnswer(job=row.id, state=JobState.WAITING, **_said(said))
     served = making_room.get(row.id, ())
     will_go = 0 if served else sum(p.for_job == row.id for p in plan.preemptions)
+    said = waiting_sayings(entry, row.reason, served, will_go, row.queue)
+    if later is not None and said[0].code == "deferred":
+        said[0] = _better("put_off", later, snapshot.now)
     return WhyAnswer(
         job=row.id,
         state=JobState.WAITING,
-        **_said(waiting_sayings(entry, row.reason, served, will_go, row.queue)),
+        **_said(said),
         ahead=entry.ahead,
         held_pool=entry.held_pool,
         hopeless=entry.hopeless,
         start_s=entry.start_s,
         room_made_by=tuple(sorted(served)),
-        reasons=tuple(_reason(r) for r in entry.reasons),
+        reasons=tuple(_reason(r, later is not None) for r in entry.reasons),
         changes=tuple(_change(c) for c in entry.changes),
     )
 
@@ -230,8 +270,8 @@ def _rejections(
     )
 
 
-def _reason(r: ReasonCount) -> ReasonAnswer:
-    if r.reason is Reason.DEFERRED:  # here it is always the job's own file that says so
+def _reason(r: ReasonCount, put_off: bool = False) -> ReasonAnswer:
+    if r.reason is Reason.DEFERRED and not put_off:  # the job's own file says so
         r = replace(r, needed="its time to start")
     return ReasonAnswer(reason=r.reason, pools=r.pools, needed=r.needed, best=r.best, text=str(r))
 

@@ -67,9 +67,10 @@ Told = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class PastJob:
-    """A job that has run. `ready_at` is from when on it could start, `held_s` how long it held its
-    place in all, `amounts` (cpu_milli, memory_bytes, device_milli) what it held, `kind` the key of
-    its demand. Times are seconds since 1970; prices micro-units of the currency.
+    """A job that has run. `ready_at` is from when on it could start and `patience_s` how long after
+    that it might be put off, `held_s` how long it held its place in all, `amounts` (cpu_milli,
+    memory_bytes, device_milli) what it held, `kind` the key of its demand. Times are seconds since
+    1970; prices micro-units of the currency.
     """
 
     id: str
@@ -85,6 +86,7 @@ class PastJob:
     amounts: tuple[int, int, int]
     walltime_s: int | None
     price_micro_per_hour: int
+    patience_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,9 @@ def _left_out(tx: Connection, rows: Sequence[object], since: float) -> tuple[Lef
 
 
 def _past_job(row: Any, demand: Demand) -> PastJob:
-    ready = max(row.submitted_at, row.start_after or row.submitted_at)
+    # A job that was put off could have started when that was decided.
+    first = row.start_after if row.put_off_until is None else row.decided_at
+    ready = max(row.submitted_at, first or row.submitted_at)
     chosen = (row.decision or {}).get("chosen") or {}
     return PastJob(
         id=row.id,
@@ -286,6 +290,7 @@ def _past_job(row: Any, demand: Demand) -> PastJob:
         amounts=counted(row.claims, None),
         walltime_s=demand.walltime_s,
         price_micro_per_hour=int(chosen.get("price_micro_per_hour", 0)),
+        patience_s=0.0 if row.latest_at is None else max(0.0, row.latest_at - ready),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from weir.control.context import WATCH, Context, InForce, again, job_key, orders_for
 from weir.control.decision import decision_record
+from weir.control.defer import defer
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
 from weir.control.holders import mates_now
 from weir.control.leases import leases_now
@@ -179,6 +180,7 @@ def asked_about(tx: Connection, network: Network) -> frozenset[str]:
 
 def schedule_round(ctx: Context) -> int:
     """Place what can be placed. Gives the number of jobs placed or sent back."""
+    defer(ctx)
     return again(lambda: _round(ctx))
 
 

@@ -15,13 +15,13 @@ from weir.control.queues import check_queues
 from weir.core.demand import Demand, apart_record, to_record
 from weir.core.errors import Conflict, Mistake, NotAllowed, TooLarge
 from weir.core.lifecycle import JobState
-from weir.store import checkpoints, jobs
+from weir.store import checkpoints, deferrals, jobs
 from weir.store.checkpoints import CheckpointRow
 from weir.store.domains import raise_count
 from weir.store.rows import JobRow
 from weir.wire.jobdemand import apart_of, demand_of
 from weir.wire.jobs import MAX_BATCH, Origin, Submission, SubmitAnswer, SubmitRequest
-from weir.wire.jobspec import JobSpec, deadline_s, start_after_s
+from weir.wire.jobspec import JobSpec, deadline_s, patience_s, start_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class _Draft:
     text: str
     rows: tuple[dict[str, Any], ...]
     checkpoint: CheckpointRow | None = None
+    latest_at: float | None = None  # until when the jobs may be put off
 
 
 def submit(ctx: Context, who: Principal, request: SubmitRequest) -> SubmitAnswer:
@@ -74,6 +75,7 @@ def _write(ctx: Context, drafts: list[_Draft], now: float) -> SubmitAnswer:
             first = raise_count(tx, "seq", len(rows)) - len(rows) + 1
             jobs.add(tx, [{**row, "seq": first + n} for n, row in enumerate(rows)])
             jobs.add_history(tx, [_entry(row, now) for row in rows])
+        deferrals.add(tx, [d for draft in fresh for d in _deferrals(draft)])
         brought = [(d.checkpoint, d.rows[0]["id"]) for d in fresh if d.checkpoint is not None]
         checkpoints.add(tx, [replace(row, job=job) for row, job in brought])
     answers = [_ids(first_of[d.key] if d.key else d, known) for d in drafts]
@@ -123,7 +125,16 @@ def _draft(
     brought = None
     if origin is not None and origin.restore is not None and who.cluster is not None:
         brought = left(ctx, who.cluster, origin.run, origin.restore)
-    return _Draft(key, shape, demand, spec_key, text, tuple(rows), brought)
+    # Who has handed a run over has chosen its hour as well as its pool.
+    patience = None if origin is not None else patience_s(spec)
+    latest_at = None if patience is None else now + patience
+    return _Draft(key, shape, demand, spec_key, text, tuple(rows), brought, latest_at)
+
+
+def _deferrals(draft: _Draft) -> list[dict[str, Any]]:
+    if draft.latest_at is None:
+        return []
+    return [{"job": row["id"], "latest_at": draft.latest_at} for row in draft.rows]
 
 
 def _spec_row(draft: _Draft) -> dict[str, Any]:

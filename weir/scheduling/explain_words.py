@@ -42,6 +42,26 @@ SENTENCES_EN: Mapping[str, str] = {
         "will not bring."
     ),
     "deferred": "It is not to start yet: its time has not come.",
+    "put_off_price": (
+        "It waits for a better hour, and is to start {by_s}: it is then expected to cost {percent} "
+        "% less than at once."
+    ),
+    "put_off_carbon": (
+        "It waits for a better hour, and is to start {by_s}: it is then expected to emit {percent} "
+        "% less CO2e than at once."
+    ),
+    "put_off_room": "It can wait, and is to start {by_s}: what would be free before is booked.",
+    "would_price": (
+        "Submitted now, it would wait, and start {by_s}: it is then expected to cost {percent} % "
+        "less than at once."
+    ),
+    "would_carbon": (
+        "Submitted now, it would wait, and start {by_s}: it is then expected to emit {percent} % "
+        "less CO2e than at once."
+    ),
+    "would_room": (
+        "Submitted now, it would wait, and start {by_s}: what would be free before is booked."
+    ),
     "room": "It waits for room{ahead}{held}.",
     "quota": "Its queue holds all that it may: it waits until jobs of that queue end{ahead}{held}.",
     "quota_of": (

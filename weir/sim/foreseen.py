@@ -1,10 +1,10 @@
 """What a schedule could reach that knows every job in advance: the other end of a lower bound.
 
 Jobs are booked from the largest to the smallest, each at the start within its patience and at the
-site that are the cheapest of those with room left (`weir.sim.ledger`). So the long ones have the
-cheap places, and short ones fill what is left between them: what nobody can do who does not know
-what comes. Between this and the bound lies the best schedule that there is; what a policy pays more
-than this is the price of not knowing.
+site that are the cheapest of those with room left (`weir.scheduling.ledger`). So the long ones have
+the cheap places, and short ones fill what is left between them: what nobody can do who does not
+know what comes. Between this and the bound lies the best schedule that there is; what a policy pays
+more than this is the price of not knowing.
 
 Law: a site's devices are never overbooked on the average of a step. So no bound of
 `weir.sim.bound`, whose blocks are whole steps, is above its price, as long as the bound lets jobs
@@ -18,9 +18,9 @@ from math import inf
 
 import numpy as np
 
+from weir.scheduling.defer import loops
+from weir.scheduling.ledger import Asks, Found, Rooms
 from weir.sim.bound import HOUR_S, Supply, Work
-from weir.sim.ledger import Asks, Found, Rooms
-from weir.sim.shift import loops
 from weir.sim.workload import Floats, Ints
 
 STEP_S = 900.0

@@ -80,6 +80,7 @@ def workload_of(jobs: tuple[PastJob, ...]) -> Workload:
         [j.id for j in ordered],
         submit_s=[j.ready_at - begin for j in ordered],
         duration_s=[j.held_s for j in ordered],
+        patience_s=[j.patience_s for j in ordered],
         estimate_s=[nan if j.walltime_s is None else j.walltime_s for j in ordered],
         cpu_milli=[j.amounts[0] for j in ordered],
         memory_bytes=[j.amounts[1] for j in ordered],

@@ -12,9 +12,10 @@ import numpy as np
 from weir.core.inventory import Pool, empty_hosts
 from weir.scheduling import rank
 from weir.scheduling.board import Board, Rules
-from weir.scheduling.columns import PoolColumns, canonical_model
+from weir.scheduling.columns import PoolColumns
+from weir.scheduling.defer import kw_of, without_curves
 from weir.scheduling.encode import Class, Surroundings, class_rows, classify
-from weir.scheduling.energy import Energy, Forecast
+from weir.scheduling.energy import Energy
 from weir.scheduling.estimate import rows_for
 from weir.scheduling.expected import expected_mix
 from weir.scheduling.fragmentation import Mix
@@ -202,9 +203,9 @@ def stage(
     around = Surroundings(0.0, energy, options.speeds, options.links)
     limits = sorted({p.max_walltime_s for p in ranked if p.max_walltime_s})
     klass, shapes = shapes_of(load, bool(energy or policy.run_weight), limits, options.demands)
-    plain = _without_curves(around)
+    plain = replace(around, energy=without_curves(energy))
     classes = tuple(classify(columns, s, asked(s, limits), policy, plain) for s in shapes)
-    kw = _kw(classes, ranked, energy)
+    kw = kw_of(classes, ranked, energy)
     eligible = load.submit_s.astype(np.float64)
     if policy.shift and (load.patience_s > 0).any() and energy:
         eligible = shifted(load, policy, ranked, energy, classes, klass, kw)
@@ -291,33 +292,6 @@ def _pool_row(pool: Pool, speed: int) -> PoolRow:
     return PoolRow(
         free, pool.hosts, rank.size(pool), rank.size(pool), not pool.devices, speed, pool.site
     )
-
-
-def _without_curves(around: Surroundings) -> Surroundings:
-    """The same with clean and free energy: what curves say is added as time goes on.
-
-    Clean is not unknown, which is weighed as if it were bad: that stays for sites without a curve.
-    """
-    clean = Forecast(0.0, 3600.0, np.zeros(1))
-    flat = {
-        site: replace(e, carbon=None if e.carbon is None else clean, price=None)
-        for site, e in around.energy.items()
-    }
-    return replace(around, energy=flat)
-
-
-def _kw(classes: Sequence[Class], pools: Sequence[Pool], energy: Mapping[str, Energy]) -> Floats:
-    kw = np.full((len(classes), len(pools)), nan)
-    for row, pool in enumerate(pools):
-        there = energy.get(pool.site)
-        if there is None:
-            continue
-        watts = there.watts_of.get(canonical_model(pool.device_model or ""), nan)
-        for k, c in enumerate(classes):
-            milli, cpu = c.judgment.tasks.sums
-            held = milli[min(row, len(milli) - 1)], cpu[min(row, len(cpu) - 1)]
-            kw[k, row] = there.kw(*held, watts)
-    return kw
 
 
 def _replay(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from weir.core.lifecycle import JOB_FINAL
 from weir.store.rows import fetch, first, select_as
-from weir.store.tables import job, replay, run
+from weir.store.tables import deferral, job, replay, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def keep(tx: Connection, ids: Sequence[str]) -> None:
 
 def past_jobs(tx: Connection, since: float, limit: int) -> list[Any]:
     """Rows (id, shape, queue, submitter, priority, submitted_at, start_after, ended_at, pool,
-    decision, claims, began, held_s) of jobs that were submitted from `since`
-    on, have run and have ended; the newest `limit`, newest first.
+    decision, claims, latest_at, decided_at, put_off_until, began, held_s) of jobs that were
+    submitted from `since` on, have run and have ended; the newest `limit`, newest first.
 
     `began` is when the first run did, `held_s` what all runs took, `claims` what the last one held.
     """
@@ -69,13 +69,16 @@ def past_jobs(tx: Connection, since: float, limit: int) -> list[Any]:
         select(
             c.id, c.shape, c.queue, c.submitter, c.priority, c.submitted_at, c.start_after,
             c.ended_at, c.pool, c.decision, last.c.claims,
+            deferral.c.latest_at, deferral.c.decided_at,
+            deferral.c.start_at.label("put_off_until"),
             func.min(run.c.started_at).label("began"),
             func.sum(run.c.ended_at - run.c.started_at).label("held_s"),
         )
         .join(run, (run.c.job == c.id) & ran)
         .join(last, last.c.id == c.run)
+        .outerjoin(deferral, deferral.c.job == c.id)
         .where(c.state.in_(JOB_FINAL), c.ended_at.is_not(None), c.submitted_at >= since)
-        .group_by(c.id, last.c.id)
+        .group_by(c.id, last.c.id, deferral.c.job)
         .order_by(c.submitted_at.desc(), c.id.desc())
         .limit(limit)
     )  # fmt: skip

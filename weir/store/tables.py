@@ -173,6 +173,23 @@ job = Table(
     Index(None, "pool", "id"),
 )
 
+deferral = Table(
+    "deferral",  # jobs that may be put off, and what was decided
+    metadata,
+    Column("job", String(40), ForeignKey("job.id"), primary_key=True),
+    Column("latest_at", Double, nullable=False),  # it may be put off until then
+    Column("decided_at", Double),  # null: not decided yet
+    Column("policy", String(40)),  # the one under which that was
+    Column("start_at", Double),  # it is put off until then; null: it is not
+    Column("ends_at", Double),  # until when it is booked from then on,
+    Column("pool", String(120)),  # where,
+    Column("amount", BigInteger),  # and how much of it: milli-devices, or milli-CPUs
+    Column("saves", Double),  # the share that is saved; null: none
+    Column("what", String(12)),  # of what: price, carbon
+    Index(None, "decided_at", "latest_at"),
+    Index(None, "start_at"),
+)
+
 run = Table(
     "run",
     metadata,

@@ -121,7 +121,8 @@ class FindRequest(Wire):
 class FindAnswer(Answer):
     """Every pool of the network: ranked yes, or no with reasons.
 
-    `suited` counts the pools that can take the job, now or later, and `unsuited` the others.
+    `said` is when a job that can wait would start instead, if that is better. `suited` counts the
+    pools that can take the job, now or later, and `unsuited` the others.
     """
 
     policy: str
@@ -131,6 +132,7 @@ class FindAnswer(Answer):
     changes: tuple[ChangeAnswer, ...]
     suited: int | None = None
     unsuited: int | None = None
+    said: tuple[SayingAnswer, ...] = ()
 
 
 class SayingAnswer(Answer):

@@ -318,6 +318,10 @@ class JobSpec(Wire):
     )
     apart: Apart | None = None
     deadline: Duration | None = Field(None, description="latest end, counted from the submission")
+    patience: Duration | None = Field(
+        None,
+        description="may be put off so long for cheaper or cleaner energy, from the submission",
+    )
     array: Array | None = None
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
     outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
@@ -343,6 +347,9 @@ class JobSpec(Wire):
         start, end = start_after_s(self), deadline_s(self)
         if start is not None and end is not None and start >= end:
             raise ValueError(f"start_after ({self.start_after}) is not before the deadline")
+        latest = patience_s(self)
+        if latest is not None and end is not None and latest >= end:
+            raise ValueError(f"patience ({self.patience}) does not end before the deadline")
         size = sum(len(i.text or "") + len(i.base64 or "") for i in self.inputs)
         if size > MAX_INPUT_BYTES:
             raise ValueError(
@@ -382,3 +389,8 @@ def deadline_s(spec: JobSpec) -> int | None:
 def start_after_s(spec: JobSpec) -> int | None:
     """Seconds from submission to the earliest start; None if it may start at once."""
     return None if spec.start_after is None else units.parse_duration_s(spec.start_after)
+
+
+def patience_s(spec: JobSpec) -> int | None:
+    """Seconds from submission until which it may be put off; None if it is not to be."""
+    return None if spec.patience is None else units.parse_duration_s(spec.patience)

@@ -1,4 +1,4 @@
-"""The ledger of a replay's deferrable jobs, in plain loops: what is booked where, until when.
+"""The ledger of deferrable jobs, in plain loops: what is booked where, until when.
 
 Jobs are taken as they come. One that can't wait is booked where it is the cheapest at once; a
 deferrable one at the start within its patience, and in the room, that are the cheapest together and
