@@ -5,7 +5,14 @@ from __future__ import annotations
 from tests.cli.builders import SPEC, a_candidate, a_detail, weir
 from weir.cli.values import term_value, terms
 from weir.core.lifecycle import JobState
-from weir.wire.jobs import ChangeAnswer, FindAnswer, ReasonAnswer, TermAnswer, WhyAnswer
+from weir.wire.jobs import (
+    ChangeAnswer,
+    FindAnswer,
+    ReasonAnswer,
+    SayingAnswer,
+    TermAnswer,
+    WhyAnswer,
+)
 
 TERMS = (
     TermAnswer(name="price", value=64.0, unit="CNY/h", cost=0.32),
@@ -88,3 +95,14 @@ def test_find_leaves_out_what_costs_nothing() -> None:
     shown = weir({"POST /v1/find": found}, "find", "-", stdin=SPEC.model_dump_json()).stdout
     assert "running time 0.750" in shown
     assert "energy" not in shown
+
+
+def test_find_says_when_a_job_that_can_wait_would_start() -> None:
+    said = SayingAnswer(code="would_price", values={"by_s": 10_800.0, "percent": 38})
+    found = FindAnswer(
+        policy="cheapest", candidates=(a_candidate(),), rejections=(), reasons=(), changes=(),
+        said=(said,),
+    )  # fmt: skip
+    shown = weir({"POST /v1/find": found}, "find", "-", stdin=SPEC.model_dump_json()).stdout
+    words = " ".join(shown.split())
+    assert "it would wait, and start in 3 h: it is then expected to cost 38 % less" in words
