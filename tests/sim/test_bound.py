@@ -197,3 +197,12 @@ def test_each_window_has_its_own_worst_load() -> None:
 def test_a_gap_is_a_share_of_what_was_reached() -> None:
     assert gap(100.0, 95.0) == pytest.approx(0.05)
     assert gap(0.0, 0.0) == 0.0
+
+
+def test_a_schedule_that_moves_jobs_may_cost_less_than_the_bound() -> None:
+    """Each site is cheap for one of the two hours: the bound is of jobs that stay in one place."""
+    jobs = work([0], [2], [1], [0])
+    supply = Supply(np.array([1.0, 1.0]), np.array([[1.0, 9.0], [9.0, 1.0]]))
+    moved = 1.0 + 1.0
+    assert least_cost(jobs, supply).value == pytest.approx(10.0)
+    assert cheapest(jobs, supply) == 10.0 > moved
