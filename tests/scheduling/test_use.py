@@ -107,7 +107,7 @@ def test_the_plan_is_the_slow_scheduler_s(seen: Snapshot, rules: Policy) -> None
 def test_find_names_the_pool_and_the_terms_of_the_plan(seen: Snapshot, rules: Policy) -> None:
     seen = by_site(seen)
     first = replace(seen, jobs=tuple(replace(j, avoid=frozenset()) for j in seen.jobs[:1]))
-    found = [find(first, j.demand, rules) for j in first.jobs]
+    found = [find(first, j.demand, rules, j.user) for j in first.jobs]
     for placed, answer in zip(schedule(first, rules).placements, found, strict=False):
         assert answer.candidates[0] == placed.chosen
 
