@@ -165,7 +165,7 @@ def classify(
     variants, variant = _variants(judgment, takes)
     pace, lag = pace_of(columns, shape.kind, around), lag_of(columns, shape.data, around)
     length = 2.0**shape.length if shape.length else nan
-    merits = merits_of(columns, judgment, shape, pace * length, around)
+    merits = merits_of(columns, judgment, shape, policy, pace * length, around)
     found = Class(shape, judgment, settle(policy, merits), variants, variant, pace, lag)
     return found if shape.name is None else beside_mates(found, around.mates)
 
@@ -193,9 +193,17 @@ def _variants(judgment: Judgment, takes: Any) -> tuple[tuple[tuple[Claim, ...], 
 
 
 def merits_of(
-    columns: PoolColumns, judgment: Judgment, shape: Shape, run_s: Floats, around: Surroundings
+    columns: PoolColumns,
+    judgment: Judgment,
+    shape: Shape,
+    policy: Policy,
+    run_s: Floats,
+    around: Surroundings,
 ) -> Merits:
-    """What the pools offer a job of this shape that would run for `run_s` there (NaN: unknown)."""
+    """What the pools offer a job of this shape that would run for `run_s` there (NaN: unknown); of
+    the past and the surplus only what the policy weighs.
+    """
+    past = around.past if policy.past_weight else {}
     price = np.asarray(judgment.tasks.price_micro_per_hour / 1e6, dtype=np.float64)
     kw = carbon = None
     if around.energy:
@@ -210,9 +218,9 @@ def merits_of(
         energy_kw=kw,
         carbon_g_per_kwh=carbon,
         data_gb=missing_gb(columns, shape.data) if shape.data else None,
-        devices=devices_asked(judgment),
-        past=columns.site.by_value(around.past) if around.past else None,
-        surplus=surplus_of(columns, judgment),
+        devices=devices_asked(judgment) if past else 1.0,
+        past=columns.site.by_value(past) if past else None,
+        surplus=surplus_of(columns, judgment) if policy.surplus_weight else None,
     )
 
 

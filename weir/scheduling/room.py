@@ -102,8 +102,9 @@ def _room(c: PoolColumns, tasks: Tasks, rows: Bools) -> tuple[Ints, Bools]:
     demand = tasks.demand
     if len(demand.groups) == 1 and not required_levels(demand):
         each = room_on_host(c, plain_claim(demand.groups[0], 0))
-        room = np.minimum(each, MOST // np.maximum(1, c.hosts)) * c.hosts
-        has = np.where(rows, room, UNKNOWN)
+        if int(each.max(initial=0)) * int(c.hosts.max(initial=0)) > MOST:
+            each = np.minimum(each, MOST // np.maximum(1, c.hosts))
+        has = np.where(rows, each * c.hosts, UNKNOWN)
         return has, rows & (has < tasks.counts[0])
     has = np.full(len(c), UNKNOWN, dtype=np.int64)
     failing = np.zeros(len(c), dtype=np.bool_)
