@@ -113,8 +113,9 @@ def test_a_pool_s_page_says_how_it_was_measured(house: House) -> None:
         at=1.0, host="n<1>", cpus=4, library="numpy 2", device="cpu, 4 cores",
         memory_bytes_per_s=3 * 2**30,
     )  # fmt: skip
-    told = {"measured_gflops": (("fp64", 200),), "measured_host": host}
-    house.domain.site("s", pool("cpu", devices=0, **told), pool("gpu"))
+    figures = (("fp64", 200),)
+    cpu = pool("cpu", devices=0, measured_gflops=figures, measured_host=host)
+    house.domain.site("s", cpu, pool("gpu"))
     browser = house.browser()
     ids = {p.name: p.id for p in house.domain.pools().values()}
     page = browser.get(f"/resources/pools/{ids['cpu']}", **{"Accept-Language": "en"}).text

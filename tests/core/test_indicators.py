@@ -80,11 +80,9 @@ def test_pools_without_accelerators_know_of_no_performance() -> None:
 
 
 def test_what_was_measured_counts_by_device_and_by_host_where_there_is_none() -> None:
-    figures = {"measured_gflops": (("fp64", 100),)}
-    two = (
-        now(pool("a", hosts=2, devices=8, **figures)),
-        now(pool("b", hosts=3, devices=0, **figures)),
-    )
+    figures = (("fp64", 100),)
+    with_devices = pool("a", hosts=2, devices=8, measured_gflops=figures)
+    two = now(with_devices), now(pool("b", hosts=3, devices=0, measured_gflops=figures))
     assert measured("performance_measured", *two).by == {"fp64": 16 * 100 + 3 * 100}
 
 
