@@ -319,6 +319,13 @@ def test_power_of_chassis_by_either_schema() -> None:
     check(probe, look)
 
 
+def test_a_host_is_called_by_its_controller_and_not_by_who_asks() -> None:
+    assert set(power(redfish(REDFISH, "https://ann:secret@bmc/").look(0.0))) == {
+        "pool/gpu",
+        "pool/gpu/bmc",
+    }
+
+
 def power(look: Look) -> dict[str, float]:
     return {s.place: s.value for s in look.samples if s.metric == "it_power"}
 

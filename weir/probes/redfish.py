@@ -85,7 +85,7 @@ class RedfishProbe:
             most = max(one.hottest[metric] for one in told.values() if metric in one.hottest)
             samples += known(metric, most, self._place)
         for url, one in told.items():
-            samples += known("it_power", one.watts, host(urlsplit(url).netloc, self._place))
+            samples += known("it_power", one.watts, host(_host_of(url), self._place))
         kept, beyond = bounded(samples, self.name, len(told) - len(watts))
         return Look(kept, said=(*said[:5], *beyond))
 
@@ -203,6 +203,11 @@ class RedfishProbe:
 
 _Power = tuple[str, str, float | None]
 """The path of a chassis, that of the chassis it stands in (or nothing), and its power."""
+
+
+def _host_of(url: str) -> str:
+    """A controller's name, with its port if that is said: never who is to be asked as."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _once(found: Sequence[_Power]) -> list[float]:
