@@ -26,10 +26,12 @@ def reason_counts(checks: Iterable[Check]) -> tuple[ReasonCount, ...]:
 
 
 def _count(reason: Reason, checks: Sequence[Check]) -> ReasonCount:
-    failing = np.logical_or.reduce([c.failing for c in checks])
-    worst = max(checks, key=lambda c: int(c.failing.sum()))
-    best = worst.has.text(np.flatnonzero(worst.failing))
-    return ReasonCount(reason, int(failing.sum()), worst.needed, best)
+    worst = max(checks, key=lambda c: np.count_nonzero(c.failing))
+    rows = np.flatnonzero(worst.failing)
+    pools = len(rows)
+    if len(checks) > 1:
+        pools = int(np.count_nonzero(np.logical_or.reduce([c.failing for c in checks])))
+    return ReasonCount(reason, pools, worst.needed, worst.has.text(rows))
 
 
 def rejections(
