@@ -58,10 +58,7 @@ test-real: dev ## Run the tests against real servers, installing these first (De
 	$(BIN)/python -m pytest -m real --no-skips
 
 bench: dev ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
-	@set -e; for name in $(BENCHMARKS); do \
-		echo "==> benchmarks.$$name"; \
-		$(BIN)/python -m benchmarks.$$name; \
-	done
+	@$(BIN)/python -m benchmarks $(BENCHMARKS)
 
 lock: $(if $(filter $(BIN)/uv,$(UV)),$(VENV)/.requirements-dev) ## Pin again after a change in pyproject.toml
 	@echo "==> Pinning requirements/{dev,base,ray,node}.txt"

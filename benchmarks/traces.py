@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.tables import Row, show
+from benchmarks.tables import NOT_RUN, Row, show
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -36,5 +36,5 @@ def there(title: str, traces: Path | None, files: Sequence[str]) -> bool:
         print(f"{title}: not run, no folder of traces is named; use --traces or WEIR_TRACES.")
     else:
         print(f"{title}: not run, {traces} lacks {', '.join(lacks)}.")
-    show(title, [Row("all figures", "not run")])
+    show(title, [Row("all figures", NOT_RUN)])
     return False
