@@ -133,6 +133,15 @@ def test_the_same_in_gives_the_same_out(problem: Problem, most: int) -> None:
     )
 
 
+@pytest.mark.parametrize("limit_s", [0.0, 0.002, 0.01, 0.05])
+def test_however_early_it_is_stopped_the_bound_holds(limit_s: float) -> None:
+    made = instance(5, 60, 200, 20)
+    start = greedy(made)
+    hurried = improve(made.problem, start, limit_s, made.packs)
+    assert hurried.objective >= value_of(made.problem, start)
+    assert hurried.bound >= improve(made.problem, start, LONG, made.packs).objective
+
+
 @given(
     st.lists(st.integers(0, 12), min_size=1, max_size=4),
     st.integers(0, 30),

@@ -111,11 +111,16 @@ class Relaxation:
         self._highs.passModel(self._program())
 
     def solve(self) -> bool:
-        """Whether HiGHS came to the end; then `x`, `reduced`, `objective` and the duals are new."""
+        """Whether HiGHS came to the end; then `x`, `reduced`, `objective` and the duals are new.
+
+        If it was stopped before, the duals are those that it had got to, which make a bound too.
+        """
         self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return False
         solution = self._highs.getSolution()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            if solution.dual_valid and np.all(np.isfinite(solution.row_dual)):
+                self._duals = np.array(solution.row_dual)
+            return False
         self.x = np.array(solution.col_value)
         self.reduced = np.array(solution.col_dual)
         self._duals = np.array(solution.row_dual)
