@@ -38,6 +38,33 @@ def test_jobs_are_paged_to_both_sides_and_each_page_has_its_address(house: House
     assert "data-live" not in browser.get(back).text.split("</head>")[1].split(">")[0]
 
 
+def test_what_is_chosen_is_in_the_commands_too(house: House) -> None:
+    page = house.browser().get("/jobs?state=failed&submitter=li&name=a+job&pool=CN.X-1").text
+    said = html.unescape(page)
+    assert "weir jobs --state failed --submitter li --name 'a job' --pool CN.X-1 --limit 50" in said
+    assert "GET /v1/jobs?state=failed&submitter=li&name=a+job&pool=CN.X-1&limit=50" in said
+
+
+def test_a_log_that_is_followed_goes_over_to_the_next_run(house: House) -> None:
+    """A job that failed and is tried again: the page shows the new run's log from its beginning."""
+    north = house.domain.site("north", pool("gpu"))
+    job = house.domain.submit(spec(retries=1))
+    house.domain.round()
+    first = north.run()
+    north.send(first, "stdout", 0, b"first run: many words\n")
+    browser = house.browser()
+    at = f"/live/jobs/{job}/files/stdout"
+    old = browser.get(f"{at}?offset=0&run={first}")
+    assert old.text == "first run: many words\n" and old.headers["X-Weir-Run"] == first
+    north.say(first, "failed", exit_code=1)
+    house.domain.round()
+    second = north.run()
+    north.send(second, "stdout", 0, b"second\n")
+    new = browser.get(f"{at}?offset={old.headers['X-Weir-Offset']}&run={first}")
+    assert new.text == "second\n"
+    assert (new.headers["X-Weir-Run"], new.headers["X-Weir-Offset"]) == (second, "7")
+
+
 def test_pools_that_were_ticked_stay_so_on_other_pages(house: House) -> None:
     house.domain.site("shanghai", *(pool(f"gpu-{n:02}") for n in range(40)))
     browser = house.browser()

@@ -38,6 +38,7 @@ def list_jobs(
     submitter: str | None = None,
     name: str | None = None,
     array: str | None = None,
+    pool: str | None = None,
     before: str | None = None,
     limit: Limit = 100,
     _who: Principal = allowed(Action.READ),
@@ -49,6 +50,7 @@ def list_jobs(
         submitter=submitter,
         name=name,
         array=array,
+        pool=pool,
         before=before,
         limit=limit,
     )

@@ -25,6 +25,7 @@ from weir.wire.jobs import JobAnswer
 @click.option("--submitter", metavar="WHO", help="Only this person's.")
 @click.option("--name", help="Only jobs of this name.")
 @click.option("--array", metavar="ID", help="Only the jobs of this array.")
+@click.option("--pool", metavar="ID", help="Only jobs that are, or last were, on this pool.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most.")
 @click.option("--before", metavar="ID", help="The page after this job.")
 @prints
@@ -34,6 +35,7 @@ def jobs(
     submitter: str | None,
     name: str | None,
     array: str | None,
+    pool: str | None,
     limit: int,
     before: str | None,
     as_json: bool,
@@ -45,6 +47,7 @@ def jobs(
             submitter=submitter,
             name=name,
             array=array,
+            pool=pool,
             before=before,
             limit=limit,
         )

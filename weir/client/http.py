@@ -100,6 +100,7 @@ class Client(Operations):
         submitter: str | None = None,
         name: str | None = None,
         array: str | None = None,
+        pool: str | None = None,
         before: str | None = None,
         limit: int | None = None,
     ) -> JobsAnswer:
@@ -109,6 +110,7 @@ class Client(Operations):
             "submitter": submitter,
             "name": name,
             "array": array,
+            "pool": pool,
             "before": before,
             "limit": limit,
         }

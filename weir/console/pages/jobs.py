@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TypedDict
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -51,8 +53,6 @@ def show(visit: Visit) -> Response:
         found = reading.list_jobs(visit.ctx, **chosen, before=before, limit=size)
     newest = not before and not between
     counts = asking.job_counts(visit)
-    options = "".join(f" --state {s}" for s in states)
-    asked = "&".join(f"state={s}" for s in states)
     return render.page(
         visit,
         "jobs.html",
@@ -70,5 +70,21 @@ def show(visit: Visit) -> Response:
         submitter=submitter,
         filters=bool(states or name or submitter or query.get("array") or query.get("pool")),
         timeline=timeline.draw(found.jobs, visit.ctx.now()) if view == "timeline" else None,
-        commands=((f"weir jobs{options}", f"GET /v1/jobs{'?' if asked else ''}{asked}"),),
+        commands=(_same(chosen, None if after else before, size),),
     )
+
+
+def _same(chosen: Chosen, before: str | None, size: int) -> tuple[str, str]:
+    """The same page by command and by HTTP; of one that lies after a job, its first."""
+    asked: list[tuple[str, str]] = [("state", s) for s in chosen["states"]]
+    others = {
+        "submitter": chosen["submitter"],
+        "name": chosen["name"],
+        "array": chosen["array"],
+        "pool": chosen["pool"],
+        "before": before,
+        "limit": str(size),
+    }
+    asked += [(name, value) for name, value in others.items() if value]
+    words = "".join(f" --{name} {quote(value)}" for name, value in asked)
+    return f"weir jobs{words}", f"GET /v1/jobs?{urlencode(asked)}"

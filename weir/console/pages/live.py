@@ -61,24 +61,34 @@ async def changes(visit: Visit) -> Response:
 
 
 async def follow(visit: Visit) -> Response:
-    """What has been added to a file of a job, waiting for it if there is nothing yet."""
+    """What has been added to a file of a job, waiting for it if there is nothing yet.
+
+    A job that is tried again writes its files anew: who followed an earlier run gets the newest
+    one's from their beginning, and is told by `X-Weir-Run` that they are another's.
+    """
     ctx, who = visit.ctx, visit.person
     job, name = visit.request.path_params["job"], visit.request.path_params["name"]
     asked = visit.query.get("offset", "0")
     offset, until = int(asked) if asked.isdigit() else 0, time.monotonic() + LONGEST_S
+    followed = visit.query.get("run")
     wakeups: Wakeups = visit.request.app.state.wakeups
     with wakeups.listening([job_key(job)]) as event:
         while True:
+            run = (await run_in_threadpool(reading.list_files, ctx, who, job)).run or ""
+            if followed is not None and run != followed:
+                offset, followed = 0, run
             data, size, complete = await run_in_threadpool(
                 reading.read_file, ctx, who, job, name, offset, MAX_READ
             )
             left = until - time.monotonic()
-            if data or complete or left <= 0 or wakeups.closing:
+            other = run != visit.query.get("run", run)
+            if data or other or complete or left <= 0 or wakeups.closing:
                 break
             with anyio.move_on_after(min(left, ALIVE_S)):
                 await event.wait()
             event.clear()
     headers = {
+        "X-Weir-Run": run,
         "X-Weir-Offset": str(offset + len(data)),
         "X-Weir-Complete": str(complete and offset + len(data) >= size).lower(),
         "Cache-Control": "no-store",

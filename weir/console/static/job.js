@@ -2,19 +2,29 @@
 const log = document.getElementById("log");
 
 async function follow() {
-  let offset = Number(log.dataset.offset), wait = 500;
-  const decoder = new TextDecoder();
+  let offset = Number(log.dataset.offset), run = log.dataset.run, wait = 500;
+  let decoder = new TextDecoder();
   while (true) {
     let answer;
     try {
-      answer = await fetch(`${log.dataset.follow}?offset=${offset}`, { cache: "no-store" });
+      const asked = new URLSearchParams({ offset, run });
+      answer = await fetch(`${log.dataset.follow}?${asked}`, { cache: "no-store" });
     } catch {
+      answer = null;
+    }
+    // A server that restarts, or a proxy before it, is asked again; a refusal is final.
+    if (!answer || answer.status >= 500) {
       await new Promise((go) => setTimeout(go, wait = Math.min(wait * 2, 10000)));
       continue;
     }
     if (!answer.ok) return;
     wait = 500;
     const data = await answer.arrayBuffer();
+    if (answer.headers.get("X-Weir-Run") !== run) {
+      run = answer.headers.get("X-Weir-Run");
+      decoder = new TextDecoder();
+      log.textContent = "";
+    }
     offset = Number(answer.headers.get("X-Weir-Offset"));
     if (data.byteLength) {
       const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 30;
