@@ -48,6 +48,15 @@ def test_the_network_shows_what_is_known() -> None:
     assert len(rows_of(State(), SEEN)[1]) == 1, "what is unknown takes no room"
 
 
+def test_what_has_no_total_shows_its_parts() -> None:
+    """Performance of different precision is never added up, and is what the network is about."""
+    by = {"FP64": 2.0e15, "FP16": 1.5e18, "FP8": None}
+    told = {"value": None, "name": "performance", "label": "Performance", "unit": "FLOPS", "by": by}
+    shown = text(State(), seen=Seen(NOW, (PUE.model_copy(update=told),)))
+    first, second = (line for line in shown.splitlines() if "Performance: " in line)
+    assert "FP16" in first and "FP64" in second, "the largest first, what is unknown not at all"
+
+
 def test_one_goes_from_the_network_down_to_the_jobs_of_a_pool_and_back() -> None:
     assert went("enter").view == "sites"
     into = went("enter", "down", "enter")

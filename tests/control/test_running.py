@@ -1,10 +1,11 @@
 """From submission to the end: placed, ordered, accepted, started, ended, and what is left of it."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from tests.builders import LI, NOW, OPERATOR, Domain, person, pool, spec
+from tests.builders import LI, NOW, OPERATOR, Domain, MakeDomain, person, pool, spec
 from weir.control.show import list_files, list_jobs, read_file
 from weir.core.errors import BadInput, NotAllowed, NotFound
 from weir.core.lifecycle import JobState
@@ -309,6 +310,15 @@ def test_jobs_are_listed_newest_first_by_pages(domain: Domain) -> None:
     assert list_jobs(domain.ctx, states=("running",)).jobs == ()
     with pytest.raises(NotFound):
         domain.job("j404")
+
+
+def test_a_job_s_story_says_how_near_its_plan_is_to_the_best(make_domain: MakeDomain) -> None:
+    domain = make_domain(policy="optimal")
+    domain.site("north", pool("gpu", hosts=1))
+    job = domain.submit()
+    domain.round()
+    [placed] = [h.detail for h in domain.job(job).history if h.what == "placed"]
+    assert re.search(r" plan, at most \d+\.\d % short of the best\)$", placed)
 
 
 def test_a_round_looks_at_so_many_of_a_shape_and_the_next_at_more(domain: Domain) -> None:

@@ -73,9 +73,8 @@ def rows_of(state: State, seen: Seen) -> tuple[tuple[str, ...], list[Row]]:
     """The headings and rows of a view."""
     heads: tuple[str, ...]
     if state.view == "network":
-        shown = [i for i in seen.indicators if i.value is not None]
         heads = ("INDICATOR", "VALUE", "ADDS UP BY")
-        return heads, [(i.name, (i.label, amount(i.value, i.unit), i.law)) for i in shown]
+        return heads, [row for i in seen.indicators for row in _indicator(i)]
     pools = [p for p in seen.pools if state.site in (None, p.site)]
     if state.view == "sites":
         return ("SITE", "POOLS", "HOSTS", "ACCELERATORS", "FREE", "STATE"), _sites(seen.pools)
@@ -85,6 +84,22 @@ def rows_of(state: State, seen: Seen) -> tuple[tuple[str, ...], list[Row]]:
     jobs = [j for j in seen.jobs if state.pool in (None, j.pool)]
     heads = ("JOB", "NAME", "STATE", "WHO", "WHERE", "SUBMITTED")
     return heads, [(j.id, _job(j, seen.at)) for j in jobs]
+
+
+PARTS = 8
+"""So many parts of what has no total are shown, the largest first."""
+
+
+def _indicator(found: IndicatorAnswer) -> list[Row]:
+    """Its value; of what is not added up, such as performance, each part; nothing if unknown."""
+    if found.value is not None:
+        return [(found.name, (found.label, amount(found.value, found.unit), found.law))]
+    known = [(part, value) for part, value in found.by.items() if value is not None]
+    known.sort(key=lambda one: (-one[1], one[0]))
+    return [
+        (f"{found.name} {part}", (f"{found.label}: {part}", amount(value, found.unit), found.law))
+        for part, value in known[:PARTS]
+    ]
 
 
 def _sites(pools: Sequence[PoolAnswer]) -> list[Row]:

@@ -1,10 +1,14 @@
-"""What is kept of a placement: the terms of the winner and of the runner-up, for `weir why`."""
+"""What is kept of a round: the terms of each winner and runner-up, how near to the best plan it is
+known to be, and why jobs are sent back.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from weir.core.plan import Candidate, Placement
+from weir.core.plan import Candidate, Placement, Plan, Waiting
+from weir.scheduling.snapshot import WaitingJob
 
 
 def decision_record(placement: Placement) -> dict[str, Any]:
@@ -28,3 +32,29 @@ def _candidate_record(c: Candidate) -> dict[str, Any]:
         ],
         "now": c.now,
     }
+
+
+def how_near(plan: Plan) -> str:
+    """How far the whole plan of a round is from the best at most, where its policy works that out;
+    as the end of a sentence.
+    """
+    if plan.gap is None:
+        return ""
+    return f" ({plan.how} plan, at most {100 * plan.gap:.1f} % short of the best)"
+
+
+def sent_back(plan: Plan, pinned: Iterable[WaitingJob]) -> dict[str, Waiting]:
+    """The jobs that peers have pinned to a pool and that were not placed there, and why.
+
+    Why a job waits is worked out as it is looked at, which takes a while: once for each shape.
+    """
+    why: dict[int, Waiting] = {}
+    found: dict[str, Waiting] = {}
+    placed = {p.job for p in plan.placements} if pinned else set[str]()
+    for job in pinned:
+        if job.id not in placed:
+            shape = id(job.demand)
+            if shape not in why:
+                why[shape] = plan.waiting[job.id]
+            found[job.id] = why[shape]
+    return found

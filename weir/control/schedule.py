@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from weir.control.context import WATCH, Context, InForce, again, job_key, orders_for
-from weir.control.decision import decision_record
+from weir.control.decision import decision_record, how_near, sent_back
 from weir.control.defer import defer
 from weir.control.held import Held, load_held, room_is_made_for, running_jobs
 from weir.control.holders import mates_now
@@ -196,13 +196,13 @@ def _round(ctx: Context) -> int:
         seen = count(tx, "round")
         loaded = load_round(ctx, tx, now, known)
     plan = planned(known.planner, loaded)
-    refused = _sent_back(plan, loaded.pinned)
+    refused = sent_back(plan, loaded.pinned)
     orders = to_order(plan, loaded.held, {job.id for job in loaded.pinned}, loaded.served)
     placed = [*plan.placements, *plan.ahead]  # put into words once
     woken = set[str]()
     if placed or refused or orders:
         try:
-            woken = _apply(ctx, placed, refused, orders, loaded, seen, now)
+            woken = _apply(ctx, placed, refused, orders, loaded, seen, now, how_near(plan))
         except Conflict:
             ctx.caches.rounds.append(known)
             raise
@@ -239,23 +239,6 @@ def planned(planner: Planner, loaded: Loaded) -> Plan:
     return planner.go_on(loaded.change)
 
 
-def _sent_back(plan: Plan, pinned: Iterable[WaitingJob]) -> dict[str, Waiting]:
-    """The jobs that peers have pinned to a pool and that were not placed there, and why.
-
-    Why a job waits is worked out as it is looked at, which takes a while: once for each shape.
-    """
-    why: dict[int, Waiting] = {}
-    found: dict[str, Waiting] = {}
-    placed = {p.job for p in plan.placements} if pinned else set[str]()
-    for job in pinned:
-        if job.id not in placed:
-            shape = id(job.demand)
-            if shape not in why:
-                why[shape] = plan.waiting[job.id]
-            found[job.id] = why[shape]
-    return found
-
-
 def _apply(
     ctx: Context,
     placed: Sequence[Placement],
@@ -264,6 +247,7 @@ def _apply(
     loaded: Loaded,
     seen: int,
     now: float,
+    near: str,
 ) -> set[str]:
     """Write the plan in one transaction; `Conflict` if another round or a change came between."""
     ids = [p.job for p in placed] + list(refused)
@@ -276,7 +260,7 @@ def _apply(
         good = still_good(tx, orders, rows)
         changed = len(placements) + len(back) + 2 * len(good)
         first = raise_count(tx, "seq", changed) - changed + 1 if changed else 0
-        _write_placements(ctx, tx, placements, rows, loaded, first, now)
+        _write_placements(ctx, tx, placements, rows, loaded, first, now, near)
         _write_refusals(tx, back, refused, first + len(placements), now)
         clusters.touch_pools(tx, {p.chosen.pool for p in placements}, first)
         after, away_s = first + len(placements) + len(back), ctx.settings.start_within_s
@@ -298,6 +282,7 @@ def _write_placements(
     loaded: Loaded,
     first: int,
     now: float,
+    near: str,
 ) -> None:
     new_runs, changes, history = [], [], []
     for offset, placement in enumerate(placements):
@@ -340,9 +325,8 @@ def _write_placements(
             }
         )
         to = loaded.names[chosen.cluster]
-        history.append(
-            {"job": row.id, "at": now, "what": "placed", "detail": f"{chosen.pool} by {to}"}
-        )
+        detail = f"{chosen.pool} by {to}{near}"
+        history.append({"job": row.id, "at": now, "what": "placed", "detail": detail})
     runs.add(tx, new_runs)
     jobs.swap(tx, changes)
     jobs.add_history(tx, history)
