@@ -11,10 +11,11 @@ import pytest
 from tests.agent.fakes import ScriptedExecutor, ScriptedParent, an_order, until
 from weir.agent.agent import Agent
 from weir.agent.pace import Pace
-from weir.agent.probing import Names, Probing
+from weir.agent.probing import Names, Probing, stands_s
 from weir.agent.spool import Spool
 from weir.core.errors import NotReady
 from weir.core.lifecycle import RunEvent
+from weir.core.series import rolled, start_of
 from weir.executors.settings import AgentSettings, LocalSettings, Uplink
 from weir.probes.base import Look, Sample
 from weir.wire.pools import PoolFields, Shape
@@ -220,3 +221,47 @@ def test_samples_wait_while_the_parent_is_away(tmp_path: Path) -> None:
     until(lambda: len(sent(parent)) >= 2, "samples are sent")
     agent.stop()
     thread.join(20)
+
+
+# -- for how long a look stands --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "interval_s", "seconds"),
+    [
+        (None, 100.0, 10.0, 10),
+        (90.0, 100.0, 10.0, 10),
+        (75.0, 100.0, 10.0, 30),  # a source that takes its time
+        (50.0, 100.0, 10.0, 10),  # a gap stays one
+        (None, 120.0, 60.0, 60),
+        (60.0, 120.0, 60.0, 60),
+        (0.0, 120.0, 60.0, 120),
+        (-60.0, 120.0, 60.0, 60),
+        (101.0, 102.0, 1.0, 10),
+        (200.0, 100.0, 60.0, 60),  # the clock has jumped back
+        (None, 0.0, 86400.0, 3600),
+    ],
+)
+def test_a_look_stands_since_the_one_before(
+    before: float | None, at: float, interval_s: float, seconds: int
+) -> None:
+    assert stands_s(before, at, interval_s) == seconds
+
+
+def test_a_source_that_is_looked_at_every_fifteen_seconds_covers_its_minutes(spool: Spool) -> None:
+    probe = Scripted(Look([Sample("it_power", 5.0, "pool/gpu")]))
+    probe.interval_s = 15.0
+    clock = [NOW]
+    probing = Probing([probe], [spool], lambda: NAMES, lambda: clock[0], lambda: None)
+    begin = start_of(NOW, 60) + 60
+    for n in range(-1, 8):
+        clock[0] = begin + 15.0 * n
+        probing.look(probe, clock[0])
+    batch = spool.take()
+    assert batch is not None
+    buckets = {p.at: p.bucket for b in batch.blocks for p in points_of(b)}
+    minutes = rolled({at: b for at, b in buckets.items() if at >= begin}, 60)
+    assert {at: (b.covered_s, b.mean) for at, b in minutes.items()} == {
+        begin: (60, 5.0),
+        begin + 60: (60, 5.0),
+    }

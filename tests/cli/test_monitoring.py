@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -100,3 +101,49 @@ def test_bars_have_blanks_where_nothing_is_known() -> None:
     assert bars([(0, 5.0)], 0, 10) == "▁"
     line = bars([(0, 0.0), (9.9, 7.0)], 0, 10)
     assert (len(line), line[0], line[-1], line[1:-1].strip()) == (BARS, "▁", "█", "")
+
+
+def test_indicators_of_one_place_now(asked: list[httpx.URL]) -> None:
+    """With what they leave out below them."""
+    unknown: dict[str, object] = {
+        "name": "pue",
+        "label": "PUE",
+        "label_zh": "PUE",
+        "unit": "1",
+        "law": "ratio of sums",
+        "value": None,
+        "by": {},
+        "definition": "",
+        "why": "left out where not all is known: it_power of CN.S1: 1 of 10 pools",
+    }
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json=[unknown])
+
+    session = Session(transport=httpx.MockTransport(handle), clock=lambda: NOW)
+    result = CliRunner().invoke(main, ["indicators", "--under", "CN.S1-X"], obj=session)
+    assert result.exit_code == 0, result.output
+    assert dict(asked[0].params) == {"under": "CN.S1-X"}
+    assert "unknown" in result.stdout
+    assert "pue: left out where not all is known" in result.stderr
+
+
+def test_a_downtime_is_excused(asked: list[httpx.URL]) -> None:
+    said: list[dict[str, object]] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        said.append(json.loads(request.content))
+        answer = {"id": "d1", "site": "CN.S1-X", "site_name": "suzhou", "reason": "flood"}
+        times = {"begins_at": NOW - 7200, "ends_at": NOW - 3600, "declared_at": NOW}
+        return httpx.Response(201, json={**answer, **times, "declared_by": "li"})
+
+    session = Session(transport=httpx.MockTransport(handle), clock=lambda: NOW)
+    begin = datetime.fromtimestamp(NOW - 7200, UTC).isoformat()
+    words = ["downtime", "declare", "suzhou", "--from", begin, "--for", "1h", "--why", "flood"]
+    result = CliRunner().invoke(main, [*words, "--excuse"], obj=session)
+    assert result.exit_code == 0, result.output
+    assert said[0]["excuse"] is True and said[0]["ends_at"] == NOW - 3600
+    assert "afterwards" in result.stdout
+    CliRunner().invoke(main, words, obj=session)
+    assert "excuse" not in said[1], "a server of an older version knows no such field"
