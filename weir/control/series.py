@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import repeat
 
 from sqlalchemy import Connection
 
@@ -90,27 +89,22 @@ def _accept(
     columns = unpack(block)
     numbers = _numbers(ctx, tx, row, columns.keys, refused)
     shift = round(skew_s / block.width) * block.width
-    rows, covered = _checked(columns, numbers, shift, int(now), refused)
-    rows_of.put(tx, rows, None if columns.covered is None else covered)
+    rows = _checked(columns, numbers, shift, int(now), refused)
+    rows_of.put(tx, rows, _covered(columns, numbers, shift, rows))
     if block.width > OFFERED:  # minutes are offered once they are over: see `roll_up`
         put_news(tx, {(block.width, r[1]) for r in rows}, row.id)
 
 
 def _checked(
     columns: Columns, numbers: Sequence[int], shift: int, now: int, refused: Refused
-) -> tuple[list[rows_of.Row], list[int]]:
-    """The rows of a block that may stand, and for how many seconds each does.
-
-    One pass, as plain as can be: all samples come here.
-    """
+) -> list[rows_of.Row]:
+    """The rows of a block that may stand. One pass, as plain as can be: all samples come here."""
     width, latest = columns.width, now + AHEAD_S
     metrics = [METRICS.get(key.metric) for key in columns.keys]
     bounds = [(0.0, 0.0) if m is None else (m.least, m.most) for m in metrics]
     alone = columns.total is columns.last  # one sample a bucket: its sum is itself
     rows: list[rows_of.Row] = []
-    kept: list[int] = []
-    seconds = repeat(width, len(columns.at)) if columns.covered is None else columns.covered
-    for s, at, n, total, least, most, last, covers in zip(*columns[2:9], seconds, strict=True):
+    for s, at, n, total, least, most, last in zip(*columns[2:9], strict=True):
         number = numbers[s]
         if number == 0:
             continue
@@ -119,7 +113,6 @@ def _checked(
         # A NaN is in no bounds; what has one sample has no other sum.
         if low <= least and most <= high and least <= most and alone and at <= latest:
             rows.append((width, at, number, n, total, least, most, last))
-            kept.append(covers)
             continue
         metric = metrics[s]
         assert metric is not None
@@ -129,8 +122,20 @@ def _checked(
             refused.add(f"{columns.keys[s].subject}: {wrong}")
         else:
             rows.append((width, at, number, n, total, least, most, last))
-            kept.append(covers)
-    return rows, kept
+    return rows
+
+
+def _covered(
+    columns: Columns, numbers: Sequence[int], shift: int, rows: Sequence[rows_of.Row]
+) -> list[int] | None:
+    """For how many seconds each row stands; None if each does for all of its bucket."""
+    if columns.covered is None:
+        return None
+    seconds: dict[tuple[int, int], int] = {}
+    for s, at, covers in zip(columns.series, columns.at, columns.covered, strict=True):
+        place = (numbers[s], at - shift)
+        seconds[place] = max(covers, seconds.get(place, 0))
+    return [seconds[number, at] for _, at, number, *_ in rows]
 
 
 def _numbers(

@@ -111,8 +111,8 @@ def pack(width: int, points: Iterable[Point]) -> SampleBlock:
     names = "\n".join(f"{k.subject}\t{k.metric}\t{k.part}" for k in numbers).encode()
     raw = struct.pack("<I", len(names)) + names + b"".join(map(_bytes, columns))
     packed = zlib.compress(raw, 3)
-    covered = array("I", (p.bucket.seconds(width) for p in rows))
-    if any(seconds != width for seconds in covered):
+    if {p.bucket.covered_s for p in rows} - {None, width}:
+        covered = array("I", (p.bucket.seconds(width) for p in rows))
         packed += zlib.compress(_bytes(covered), 3)
     data = base64.b64encode(packed).decode()
     return SampleBlock(width=width, begin=begin, rows=len(rows), data=data)
