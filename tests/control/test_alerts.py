@@ -123,6 +123,20 @@ def test_pue_of_each_site_over_time(make_domain: MakeDomain) -> None:
     assert (notice.value, notice.severity, notice.domain) == (1.5, "warning", "nation")
 
 
+@pytest.mark.parametrize("known", [1, 3])
+def test_no_pue_is_told_of_a_site_of_which_one_pool_is_known(
+    make_domain: MakeDomain, known: int
+) -> None:
+    domain = make_domain(alert_rules=rules(PUE))
+    site = domain.site("suzhou", *[pool(f"p{n}") for n in range(3)])
+    for _ in range(4):
+        sent(site, domain_site(site), facility_power=450.0)
+        for n in range(known):
+            sent(site, site.named[f"p{n}"], it_power=100.0)
+        turn(domain, 60)
+    assert open_(domain) == ([("pue", "suzhou", "firing")] if known == 3 else [])
+
+
 def domain_site(cluster: Cluster) -> str:
     """The identifier of the site that a cluster is of."""
     return next(p.site for p in cluster.domain.pools().values() if p.cluster == cluster.id)

@@ -167,3 +167,20 @@ def test_a_standard_rack_is_what_the_domain_says() -> None:
     [indicator] = [i for i in INDICATORS if i.name == "racks_by_power"]
     assert indicator.measure(View((), {}, watts)).value == 30
     assert indicator.measure(View((), {}, watts, rack_w=6000)).value == 12.5
+
+
+def test_scores_are_of_the_figures_beside_them() -> None:
+    held = {"device_milli_held": {(A, ""): 4000.0}, "device_milli_total": {(A, ""): 16_000.0}}
+    assert measured("cats_compute", held).value == 7.5
+    cores = {"cpu_milli_held": {(A, ""): 1000.0}, "cpu_milli_total": {(A, ""): 2000.0}}
+    assert measured("cats_compute", cores).value == 5.0
+    near, far = ("CN.S1.C1-A>CN-F", ""), ("CN.S2.C1-A>CN-F", "")
+    links = {
+        "link_rtt": {near: 0.0009, far: 0.004},
+        "link_sent": {near: 10.0, far: 10.0},
+        "link_lost": {near: 0.0, far: 5.0},
+    }
+    assert measured("cats_communication", links).value == (10 + 8 * 0.5) / 2
+    ended = {"jobs_ended": {("CN-F", "succeeded"): 9.0, ("CN-F", "failed"): 1.0}}
+    assert measured("cats_service", ended).value == pytest.approx(9.0)
+    assert measured("cats_service", {}).value is None

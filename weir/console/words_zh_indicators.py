@@ -5,6 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INDICATORS: Mapping[str, str] = {
+    (
+        "0 to 10: the share of accelerators that resource managers say is free; of cores, where n"
+        "obody tells of accelerators."
+    ): "0 至 10 分：资源管理器所报空闲加速卡的比例；无人上报加速卡时按处理器核计。",
+    (
+        "0 to 10, the mean of links: 10 within 1 ms, 8 within 5 ms, 6 within 20 ms, 3 beyond, tim"
+        "es the share of small calls that were answered."
+    ): (
+        "0 至 10 分，各链路的平均：1 毫秒内 10 分，5 毫秒内 8 分，20 毫秒内 6 分，更远 3 分，"
+        "再乘以小请求得到应答的比例。"
+    ),
+    "0 to 10: jobs that succeeded over all that ended in the time covered.": (
+        "0 至 10 分：所涵盖时段内成功作业占全部结束作业之比。"
+    ),
+    "CATS L1 scores (draft-ietf-cats-metric-definition)": (
+        "CATS L1 评分（draft-ietf-cats-metric-definition）"
+    ),
     "Computing centers that have a pool in the network, each identifier once.": (
         "在网络中拥有资源池的算力中心，每个标识计一次。"
     ),

@@ -170,12 +170,12 @@ def over_time(share: Share) -> float:
 
 
 def known_s(view: View, metrics: Iterable[str]) -> int:
-    """For how many seconds all of these metrics are known, each of any subject."""
+    """For how many seconds those of these metrics that anything tells are, each by any subject."""
     times = []
     for metric in metrics:
         covered = view.covered.get(metric, {})
-        told = view.readings.get(metric, ())
-        times.append(max((covered.get(place, view.width_s) for place in told), default=0))
+        if told := view.readings.get(metric):
+            times.append(max(covered.get(place, view.width_s) for place in told))
     return min(view.width_s, *times) if times else view.width_s
 
 
@@ -308,7 +308,8 @@ def _there_s(view: View, subject: str, seconds: float) -> float:
     if view.placed is None:
         return view.width_s
     hosting = view.placed.hosting.get(site_of(subject), {})
-    inside = [part for pool, part in hosting.items() if lies_under(pool, subject)]
+    inside = [hosting[subject]] if subject in hosting else []
+    inside = inside or [part for pool, part in hosting.items() if lies_under(pool, subject)]
     if inside:
         return max(seconds, min(1.0, max(inside)) * view.width_s)
     # A site's or a domain's meter; else a pool that there is no more.
