@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.core.indicator_laws import NOTHING, View
+from weir.core.indicator_view import NOTHING, View
 from weir.core.indicators import INDICATORS, Indicator
 from weir.core.metrics import METRICS, SKETCHED, MetricKind
 from weir.core.report import (
