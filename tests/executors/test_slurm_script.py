@@ -145,7 +145,7 @@ def told(home: Path, model: str | None, rank: int, **variables: str) -> dict[str
     asked = order("r1", shell("env", count=2, devices=wish))
     text = script_of(asked, str(folder), GPUS, Place("pool", model, False))
     path = folder / SCRIPT
-    write_script(str(path), text, time.time() + 60)
+    write_script(str(path), text)
     environment = {"PATH": os.environ["PATH"], "SLURMD_NODENAME": "n1", **variables}
     environment |= {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
     subprocess.run(["/bin/sh", str(path), "task"], env=environment, check=True)
