@@ -74,6 +74,32 @@ def test_what_fails_in_one_thread_is_tried_by_who_waited() -> None:
     assert not recent.begun
 
 
+def test_a_large_domain_works_it_out_before_its_server_takes_calls(
+    new_store: NewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = Domain(new_store(), tmp_path / "files")
+    domain.site("shanghai", pool("gpu"), pool("cpu", devices=0))
+    closing, opened = threading.Event(), Recent()
+    Ahead(domain.ctx, opened, closing.is_set).first_if_large()
+    assert not opened.kept, "a small one works out what is asked for"
+    monkeypatch.setattr(working, "LARGE", 2)
+    monkeypatch.setattr(working, "EVERY_S", 0.01)
+    large = Ahead(domain.ctx, opened, closing.is_set)
+    large.first_if_large()
+    assert {"network", "pools", "index", "balance"} <= set(opened.kept)
+    assert large.thread is not None
+    closing.set()
+    large.thread.join(30)
+
+
+def test_ahead_makes_each_thing_once_a_round(new_store: NewStore, tmp_path: Path) -> None:
+    domain = Domain(new_store(), tmp_path / "files")
+    domain.site("shanghai", pool("gpu"))
+    clock = Clock(0.0)
+    asker, dear = working._Anew(domain.ctx, Recent(clock)), Slow(clock, 1.0)
+    assert [asker.recent("k", dear) for _ in range(3)] == [1, 1, 1]
+
+
 def test_a_large_domain_has_its_first_page_ready_before_anybody_asks(
     new_store: NewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
