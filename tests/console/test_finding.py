@@ -86,6 +86,19 @@ def test_who_goes_first_is_told_though_there_is_room(house: House) -> None:
     assert "There is room, but others go first" in there
 
 
+def test_of_a_job_that_can_wait_the_better_hours_are_told(house: House) -> None:
+    no_queues(house)
+    house.browser("root", "operator").post("/operations/policy", policy="cheapest")
+    dear = int(house.domain.clock() // 3600) % 24
+    tariff = tuple(5_000_000 if hour == dear else 500_000 for hour in range(24))
+    house.domain.site("shanghai", pool("gpu", energy_price_micro_per_kwh=tariff))
+    browser = house.browser()
+    at_once = part(browser, "yaml", JOB + "walltime: 1h\n")
+    assert "It can start at once" in at_once
+    waits = part(browser, "yaml", JOB + "walltime: 1h\npatience: 8h\n")
+    assert "it can wait for better hours" in waits and "% less" in waits
+
+
 def test_a_file_of_the_server_is_never_read(house: House) -> None:
     answer = part(house.browser(), "yaml", JOB + "inputs: [{path: x, source: /etc/passwd}]\n")
     assert "is read by `weir submit` only" in answer

@@ -16,6 +16,7 @@ PAGES_C: Mapping[str, str] = {
         "假设下一个轮到它，且那里运行的作业都用满所申请的时间：有作业提前结束则更早，有作业排在前面则更晚。"
     ),
     "Newer jobs": "更新的作业",
+    "There is room, but it can wait for better hours": "有空位，但可等到更合适的时段",
     "There is room, but others go first": "有空位，但前面还有其他作业",
     "Further down": "逐级下钻",
     "How to change it": "如何修改",

@@ -26,7 +26,7 @@ from weir.core.errors import BadInput, Mistake, NotFound, WeirError
 from weir.core.lifecycle import JobState
 from weir.core.plan import MEANINGS
 from weir.core.series import body_of
-from weir.scheduling.explain_words import sentences
+from weir.scheduling.explain_words import Saying, sentences
 from weir.scheduling.policies import POLICIES
 from weir.wire.jobs import FindAnswer, FindRequest, Submission, SubmitRequest
 from weir.wire.jobspec import JobSpec
@@ -165,7 +165,9 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
             )
         except WeirError as error:
             problem = error.detail
-    start = _start(visit, draft.spec) if answer and answer.candidates and draft.spec else None
+    put_off = tuple(Saying(s.code, s.values) for s in answer.said) if answer else ()
+    asks = answer is not None and bool(answer.candidates) and not put_off
+    start = _start(visit, draft.spec) if asks and draft.spec else None
     wrong = draft.spec is None or bool(problem)
     places = {c.pool for c in answer.candidates[:SHOWN]} if answer else set()
     return render.page(
@@ -179,7 +181,8 @@ def _page(visit: Visit, draft: Draft, edited: str = "") -> Response:
         problem=problem,
         carbon=_carbon(visit, places),
         start=start,
-        start_text=sentences(start.said, visit.language) if start else "",
+        start_text=sentences(start.said if start else put_off, visit.language),
+        put_off=bool(put_off),
         policy=policy,
         policies=POLICIES,
         form_fields=form.FIELDS,
