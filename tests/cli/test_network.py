@@ -73,6 +73,12 @@ def test_one_pool_and_what_was_measured_there() -> None:
     assert "there is no pool none" in weir({"GET /v1/pools": others}, "pools", "none").stderr
 
 
+def test_a_closed_pool_says_why() -> None:
+    pool = a_pool(open=False, closed="open 20-8 (UTC+8)")
+    result = weir({"GET /v1/pools": [pool]}, "pools")
+    assert "is closed: open 20-8 (UTC+8)" in result.output
+
+
 def test_pools_as_json() -> None:
     result = weir({"GET /v1/pools": [a_pool()]}, "pools", "--json")
     (pool,) = json.loads(result.stdout)

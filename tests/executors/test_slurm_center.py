@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,30 @@ def test_in_idle_only_mode_nothing_is_free_while_others_wait(
         bench.until(lambda: _cpu(_pool(bench)) == 0 or None, "nothing free")
         server.run("scancel", waiting, first)
         bench.until(lambda: _cpu(_pool(bench)) == 32_000 or None, "all of it free")
+
+
+def test_runs_give_way_until_the_centers_own_job_has_its_place(
+    server: Server, tmp_path: Path, run: str
+) -> None:
+    with Bench(made(share={"give_way": True}), tmp_path) as bench:
+        names = [f"{run}-{number}" for number in range(4)]
+        for name in names:  # each fills a node; the last started goes first
+            bench.submit(order(name, shell("exec sleep 1000", cpu=8)))
+            bench.started(name)
+        theirs = _other(server, "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=8")
+        for name in (names[3], names[2]):
+            bench.until(partial(_ended_while_asked, bench, name), f"the end of {name}")
+            assert bench.end(name).event is RunEvent.VANISHED
+            assert bench.end(name).reason == "it made room for jobs of the center's own"
+        bench.until(lambda: server.run("squeue", "-h", "-j", theirs, "-t", "R") or None, "theirs")
+        assert [bench.events(name) for name in names[:2]] == [[RunEvent.STARTED]] * 2
+        server.run("scancel", theirs)
+
+
+def _ended_while_asked(bench: Bench, run: str) -> bool | None:
+    """Whether a run has ended; asks for the pools, as the agent does with every exchange."""
+    bench.executor.pools([])
+    return bool(bench.events(run)[1:]) or None
 
 
 def test_devices_of_any_name_typed_or_not(server: Server, tmp_path: Path, run: str) -> None:

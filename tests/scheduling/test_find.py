@@ -133,6 +133,11 @@ def test_a_pool_that_fits_is_a_candidate_and_has_no_rejection() -> None:
         (demand(), pool("a", open=False), "CLOSED needed=an open pool best=closed"),
         (
             demand(),
+            pool("a", open=False, closed="open 20-8 (UTC+8)"),
+            "CLOSED needed=an open pool best=open 20-8 (UTC+8)",
+        ),
+        (
+            demand(),
             state(pool("a"), silent=True),
             "SILENT needed=a pool that is heard of best=silent",
         ),

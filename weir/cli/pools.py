@@ -55,8 +55,11 @@ def pools(session: Session, pool: str | None, wide: bool, as_json: bool) -> None
         state, style = _state(one)
         sheet.add(*_row(one), state, str(one.runs), style=style)
     show_sheet(sheet, empty="no pools", wide=wide)
-    for line in (line for one in found for line in doubts(one)):
-        say(line)
+    for one in found:
+        if one.closed:
+            say(f"{one.site_name} / {one.name} is closed: {one.closed}")
+        for line in doubts(one):
+            say(line)
     if pool is not None:
         _show_measured(found)
 

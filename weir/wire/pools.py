@@ -189,6 +189,7 @@ class PoolAnswer(Answer):
     blocks: tuple[Block, ...] = ()
     energy_price_micro_per_kwh: tuple[int, ...] = ()
     measured_host: MeasuredHost | None = None
+    closed: str = ""
     runs: int
     heard_at: float | None
 
