@@ -7,6 +7,7 @@ when all of the first is gone in the middle of it.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_jobs_of_the_examples_run_at_every_one_of_them(
         for file in ("hello", "sweep", "heat"):
             spec = read_job_file(ROOT / "examples" / "jobs" / f"{file}.yaml")
             here = {"sites": [sites[pool]], "emulated": False}
-            changes: dict[str, object] = {"constraints": here}
+            changes: dict[str, object] = {"constraints": here, "tasks": _by_this_python(spec)}
             if file == "heat":
                 changes["environment"] = {"HEAT_STEPS": "200"}
             if file == "sweep":
@@ -106,6 +107,15 @@ def test_jobs_of_the_examples_run_at_every_one_of_them(
             else:
                 assert json.loads(network.read("nation", name, "output/result.json"))
         record_property("story", f"{file}.yaml ran at {pool}: {len(members)} run(s)")
+
+
+def _by_this_python(spec: JobSpec) -> list[dict[str, object]]:
+    """The tasks with the Python of the tests, which has what the examples import."""
+    tasks = [task.model_dump(exclude_unset=True) for task in spec.tasks]
+    for task in tasks:
+        if task["command"][0] == "python":
+            task["command"] = [sys.executable, *task["command"][1:]]
+    return tasks
 
 
 def _asked(spec: JobSpec) -> SubmitRequest:
