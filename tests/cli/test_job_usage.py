@@ -57,7 +57,7 @@ def test_what_a_job_holds_and_uses() -> None:
 
 
 def test_what_the_centers_accounts_have_is_told_where_nothing_was_measured() -> None:
-    told = {"cpu_ms": None, "peak_memory_bytes": None, "points": []}
+    told: dict[str, object] = {"cpu_ms": None, "peak_memory_bytes": None, "points": []}
     kept = {"elapsed_ms": 90_000, "given_cpu_ms": 360_000}
     answer = {"job": "j-1", "runs": [{**RUN, **told, **kept}]}
     result = run({"/v1/jobs/j-1/usage": answer}, "job", "usage", "j-1")
