@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -271,3 +272,24 @@ def test_language_and_look_are_kept_and_lead_nowhere_else(house: House) -> None:
     assert 'lang="zh-CN"' in browser.get("/jobs").text
     browser.get("/preferences?language=none-such")
     assert 'lang="zh-CN"' in browser.get("/jobs").text
+
+
+def test_what_there_is_goes_from_the_whole_down_to_each_pool(
+    furnished: tuple[House, dict[str, str]],
+) -> None:
+    """Devices and performance by precision: on top of the overview, and of every place below."""
+    house, _ = furnished
+    browser = house.browser()
+    overview = browser.get("/").text
+    tile = overview.split("Nominal performance")[1].split('<div class="tile">')[0]
+    assert [k for k in ("fp16", "fp32", "fp64", "int8") if k in tile] == ["fp16", "fp32", "fp64"]
+
+    whole = browser.get("/monitoring/devices").text
+    [below] = re.findall(r'href="([^"]*under=[^"]+)">shanghai<', whole)
+    at = html.unescape(below)
+    site = browser.get(f"/monitoring/devices{at}" if at.startswith("?") else at).text
+    numbers = re.findall(r'class="num right">(\d+)', site)
+    total = int(re.findall(r'<p class="value"><span class="num">(\d+)', site)[0])
+    assert len(numbers) >= 2 and sum(map(int, numbers[-2:])) == total > 0, "its two pools"
+    parts = browser.get("/monitoring/performance_nominal").text.split("Further down")[1]
+    assert "fp16" in parts.lower()

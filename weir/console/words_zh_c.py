@@ -45,9 +45,6 @@ PAGES_C: Mapping[str, str] = {
     "Waiting jobs that take one of several models ask for {n} accelerators beside these.": (
         "此外，可用多种型号之一的等待作业还需要 {n} 张加速卡。"
     ),
-    "What centers tell of it themselves goes down to every pool.": (
-        "各中心自行报告的同类指标可下钻到每个资源池。"
-    ),
     "What this server was started with. It changes with the server's start, by the options of weir "
     "serve; policies and queues also while it runs.": (
         "本服务器启动时的设置。修改需以 weir serve 的选项重新启动；策略和队列可在运行中修改。"
@@ -91,6 +88,7 @@ PAGES_C: Mapping[str, str] = {
         "仅绘出其规模最大的算力中心，另有 {n} 个。"
     ),
     "this database": "本数据库",
+    "this database, and a copy in VictoriaMetrics": "本数据库，并复制一份到 VictoriaMetrics",
     "Waiting jobs that a round looks at": "每轮考察的等待作业数",
     "Who joins waits for approval": "接入须经批准",
 }

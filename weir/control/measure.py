@@ -85,6 +85,13 @@ def measure(
     return answers
 
 
+def inventory_of(ctx: Context, name: str, under: str, network: Network | None = None) -> Measured:
+    """One indicator of what a place has, from its pools as they are now; nothing without any."""
+    view = view_of(ctx, "domain", under, network)
+    asked = next(i for i in INDICATORS if i.name == name)
+    return asked.measure(view) if view.pools and name != "jobs" else NOTHING
+
+
 def _worked_out(parts: Mapping[str, float]) -> Measured:
     """An indicator as its total was written."""
     by = {part: plain(value) for part, value in parts.items() if part}

@@ -22,6 +22,7 @@ from weir.console.history import (
 )
 from weir.console.visit import Visit
 from weir.control.indicators import history
+from weir.control.measure import inventory_of
 from weir.core.errors import NotFound
 from weir.core.indicators import INDICATORS
 from weir.wire.jobs import IndicatorAnswer
@@ -33,8 +34,8 @@ PARTS_AT_ONCE = 20
 NEWEST_S = 900
 """How far back a newest value is looked for."""
 
-TOLD_BELOW = {"devices_allocated": "devices_held", "cpu_allocated": "cpu_held"}
-"""Indicators of the whole only, and those that centers tell of themselves."""
+OF_THE_WHOLE = "jobs"
+"""What is known of whole domains only."""
 
 OF_A_PLACE = (
     "devices_held",
@@ -51,10 +52,13 @@ OF_A_PLACE = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A place below: its newest value, None if nothing is known of it."""
+    """A place below: its newest value, None if nothing is known of it; its parts, the largest
+    first, if it has those in place of a value.
+    """
 
     step: Step
-    value: float | None
+    value: float | int | None
+    by: tuple[tuple[str, float | int], ...] = ()
 
 
 def show(visit: Visit) -> Response:
@@ -72,12 +76,12 @@ def show(visit: Visit) -> Response:
     span = span_of(visit.query.get("span"))
     past = over(visit, span, (name,), under)
     found = next(iter(charts(past)), None)
-    parts, page, pages = _parts(visit, name, below(all_ways, under) if sampled else [])
+    parts, page, pages = _parts(visit, name, below(all_ways, under), sampled)
     return render.page(
         visit,
         "indicator.html",
         section="monitoring",
-        now_value=_at(now, past) if under else now,
+        now_value=_at(visit, now, past, under, sampled) if under else now,
         past=past,
         chart=found,
         plot=plot_of(found),
@@ -85,8 +89,7 @@ def show(visit: Visit) -> Response:
         spans=SPANS,
         under=under,
         crumbs=crumbs,
-        sampled=sampled,
-        instead=TOLD_BELOW.get(name),
+        whole_only=name == OF_THE_WHOLE,
         parts=parts,
         number=page,
         pages=pages,
@@ -125,8 +128,13 @@ def plot_of(found: Chart | None) -> str:
     return "" if found is None else json.dumps(found.series(), separators=(",", ":"))
 
 
-def _at(now: IndicatorAnswer, past: IndicatorsAnswer) -> IndicatorAnswer:
+def _at(
+    visit: Visit, now: IndicatorAnswer, past: IndicatorsAnswer, under: str, sampled: bool
+) -> IndicatorAnswer:
     """The indicator with the newest value of a place in place of the whole's."""
+    if not sampled:
+        there = inventory_of(visit.ctx, now.name, under, asking.network(visit))
+        return now.model_copy(update={"value": there.value, "by": dict(there.by), "why": there.why})
     found = past.indicators[0]
     newest = found.points[-1][1] if found.points else None
     return now.model_copy(
@@ -134,13 +142,31 @@ def _at(now: IndicatorAnswer, past: IndicatorsAnswer) -> IndicatorAnswer:
     )
 
 
-def _parts(visit: Visit, name: str, steps: Sequence[Step]) -> tuple[list[Part], int, int]:
+def _parts(
+    visit: Visit, name: str, steps: Sequence[Step], sampled: bool
+) -> tuple[list[Part], int, int]:
     """One page of what lies below, its number, and how many pages there are."""
+    steps = [] if name == OF_THE_WHOLE else steps
     pages = max(1, -(-len(steps) // PARTS_AT_ONCE))
     asked = visit.query.get("page", "1")
     number = min(max(1, int(asked)), pages) if asked.isdecimal() else 1
     listed = steps[(number - 1) * PARTS_AT_ONCE : number * PARTS_AT_ONCE]
-    return [Part(step, _newest(visit, name, step.id)) for step in listed], number, pages
+    if sampled:
+        return [Part(step, _newest(visit, name, step.id)) for step in listed], number, pages
+    return [_has(visit, name, step) for step in listed], number, pages
+
+
+def _has(visit: Visit, name: str, step: Step) -> Part:
+    """What a place has now."""
+    read = asking.network(visit)
+
+    def make() -> Part:
+        found = inventory_of(visit.ctx, name, step.id, read)
+        known = [(part, v) for part, v in found.by.items() if v is not None]
+        known.sort(key=lambda one: (-one[1], one[0]))
+        return Part(step, found.value, () if found.value is not None else tuple(known[:3]))
+
+    return visit.recent(("has", name, step.id), make)
 
 
 def _newest(visit: Visit, name: str, under: str) -> float | None:

@@ -34,9 +34,9 @@ def settings_of(visit: Visit) -> list[Setting]:
         Setting("Database", ctx.store.engine.dialect.name, "--database"),
         Setting(
             "Samples are kept in",
-            "VictoriaMetrics" if ctx.victoria else "this database",
+            "this database, and a copy in VictoriaMetrics" if ctx.victoria else "this database",
             "--series",
-            not ctx.victoria,
+            True,
         ),
         Setting("Policy at the start", set_to.policy, "--policy"),
         Setting("Queues at the start", figures.number(len(set_to.queues)), "--queues"),

@@ -12,11 +12,26 @@ from weir.console.directory import Site
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.alerts import changes, list_alerts
+from weir.core.devices import Precision
 from weir.core.lifecycle import JOB_ACTIVE, JobState
 from weir.wire.alert_answers import AlertAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, JobAnswer, Scope
 
-HEADLINES = ("sites", "hosts", "devices", "devices_allocated", "cpu_allocated", "jobs")
+HEADLINES = (
+    "sites",
+    "hosts",
+    "devices",
+    "performance_nominal",
+    "devices_allocated",
+    "cpu_allocated",
+    "pue",
+    "jobs",
+)
+CLASSES = (Precision.FP16.value, Precision.FP32.value, Precision.FP64.value)
+"""What intelligent, general and super computing are counted in; never added up."""
+
+IF_KNOWN = frozenset({"performance_nominal", "pue"})
+"""Headlines that are left out where nothing is known of them."""
 VIEWS = {"map": "Map", "tree": "Tree"}
 SIZES = {"devices": "Accelerators", "cores": "CPU cores", "hosts": "Hosts"}
 COLORS = {"use": "Use", "health": "Health"}
@@ -55,7 +70,7 @@ def show(visit: Visit) -> Response:
         live=True,
         scope=scope,
         **_network(visit),
-        headlines=[indicators[n] for n in HEADLINES if n in indicators],
+        headlines=_headlines(indicators),
         indicators=indicators,
         active=_active(indicators),
         balance=asking.balance(visit),
@@ -99,6 +114,17 @@ def _network(visit: Visit) -> dict[str, object]:
 
 def _chosen(wanted: str | None, there: Mapping[str, str]) -> str:
     return wanted if wanted is not None and wanted in there else next(iter(there))
+
+
+def _headlines(indicators: Mapping[str, IndicatorAnswer]) -> list[IndicatorAnswer]:
+    """Those that are shown on top; of performance the precisions that stand for a kind of work."""
+    found = []
+    for one in (indicators[name] for name in HEADLINES if name in indicators):
+        if one.name == "performance_nominal":
+            one = one.model_copy(update={"by": {p: one.by[p] for p in CLASSES if one.by.get(p)}})
+        if one.name not in IF_KNOWN or one.value is not None or one.by:
+            found.append(one)
+    return found
 
 
 def _active(indicators: Mapping[str, IndicatorAnswer]) -> dict[str, int]:
