@@ -36,7 +36,15 @@ def _fetch_from_here_too(network: Network, site: str) -> None:
     said["agents"][0]["executor"]["data"] = {"inside": ["127.0.0.1"]}
     file.write_text(yaml.safe_dump(said))
     network.kill(site)
+
+    def heard() -> float:
+        by_name = {c.name: c for c in network["region"].clusters()}
+        return by_name["main"].heard_at or 0.0
+
+    before = heard()
     network.start(site)
+    # Else a run might be given to nobody, and the job be handed down a second time.
+    network.until(f"{site} is heard again", lambda: heard() > before)
 
 
 def test_times_are_right_at_each_domain_by_its_own_clock(network: Network) -> None:
