@@ -47,7 +47,7 @@ KEPT_SHARE = 0.5 ** (1.0 / HALF_LIFE_JOBS)
 OVERRUN_SHARE = 0.5
 """A job past its predicted end is expected to run for this share of its time so far once more."""
 
-PATIENCE_SHARE = 0.5
+SENIORITY_SHARE = 0.5
 """What a second of having come earlier counts, in seconds of expected run time. At 0 long jobs
 could starve, at 3 the order is all but that of arrival; on the log of a large training cluster
 everything up to 0.5 has the same mean completion time, and 0.5 the shortest worst waits of it."""
@@ -124,7 +124,7 @@ def turn_s(likely_s: float, came_s: float) -> float:
     learned. The order of two jobs never changes while they wait.
     """
     known = likely_s if likely_s < math.inf else PRIOR_S
-    return known + PATIENCE_SHARE * came_s
+    return known + SENIORITY_SHARE * came_s
 
 
 @dataclass(slots=True)

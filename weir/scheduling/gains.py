@@ -4,7 +4,7 @@
 may be moved (`WaitingJob.runs_on`). A job that it gives a model to is narrowed down to pools of
 that model; where in those it goes, host by host, the kernel decides as always. One that it gives
 none stays as it is: it may take what is left. Where runs can't be moved, a job that would end
-sooner by waiting for another model is narrowed down to that one, and waits (`patience`).
+sooner by waiting for another model is narrowed down to that one, and waits (`faster_later`).
 
 Speeds are relative to the fastest model known for the job's kind; where nothing is known of a kind,
 every model that suits it is as fast as the others. Jobs without devices have no model to gain by.
@@ -22,9 +22,9 @@ from weir.core.demand import Demand
 from weir.core.inventory import DEVICE_MILLI
 from weir.scheduling.columns import Floats, Ints
 from weir.scheduling.encode import Class
+from weir.scheduling.faster_later import come_free, wait_or_take
 from weir.scheduling.heterogeneity import assign
 from weir.scheduling.packing import taken_milli
-from weir.scheduling.patience import come_free, patient
 from weir.scheduling.snapshot import Snapshot, WaitingJob
 
 UNKNOWN_LENGTH_S = 3600.0
@@ -63,7 +63,7 @@ def allotted(
     if not snapshot.movable:
         lengths = np.array([_length(jobs[row]) for row in rows.tolist()])
         free = come_free(snapshot.routes, by_row.tolist(), room.tolist(), len(names), snapshot.now)
-        given, waits = patient(free, chosen, speed, lengths, gang[rows])
+        given, waits = wait_or_take(free, chosen, speed, lengths, gang[rows])
     return _narrowed(
         jobs, dict(zip(rows.tolist(), zip(given, waits, strict=True), strict=True)), names
     )

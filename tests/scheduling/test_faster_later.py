@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from weir.core.demand import Demand, DeviceRequest, TaskGroup
 from weir.scheduling.columns import canonical_model
+from weir.scheduling.faster_later import wait_or_take
 from weir.scheduling.packing import Claim
-from weir.scheduling.patience import patient
 from weir.scheduling.policies import policy
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
@@ -69,7 +69,7 @@ def test_nobody_ends_later_for_waiting_and_nobody_is_given_what_is_taken(
             chosen[row] = data.draw(st.sampled_from(able))
             idle[chosen[row]] -= gang[row]
     length = np.array([data.draw(st.sampled_from((1.0, 20.0))) for _ in range(n)])
-    given_, waits = patient(start, chosen, speed, length, gang)
+    given_, waits = wait_or_take(start, chosen, speed, length, gang)
     for row in range(n):
         assert given_[row] == -1 or waits[row] == -1
         assert given_[row] in (-1, chosen[row])

@@ -24,7 +24,7 @@ from weir.scheduling.packing import taken_milli
 from weir.scheduling.routes import PoolState
 
 
-def patient(
+def wait_or_take(
     start: Sequence[Sequence[float]], chosen: Ints, speed: Floats, length_s: Floats, gang: Ints
 ) -> tuple[list[int], list[int]]:
     """The model that each job is given and the one that it is to wait for, -1 for none; not both.
