@@ -130,8 +130,10 @@ def is_ours(scope: Scope) -> bool:
     return b"text/html" in headers.get(b"accept", b"") or b"hx-request" in headers
 
 
-def install(app: FastAPI) -> None:
-    """Stand before a domain's API. Says in the log which files of others are missing."""
+def install(app: FastAPI, recent: Recent | None = None) -> None:
+    """Stand before a domain's API; what pages keep, they keep in `recent`. Says in the log which
+    files of others are missing.
+    """
     ctx: Context = app.state.context
     missing = render.missing_vendor()
     if missing:
@@ -142,7 +144,7 @@ def install(app: FastAPI) -> None:
     pages = make_console(ctx)
     pages.state.context, pages.state.wakeups = ctx, app.state.wakeups
     pages.state.describe = app.openapi
-    pages.state.recent = Recent()
+    pages.state.recent = recent or Recent()
     wakeups = app.state.wakeups
     pages.state.ahead = Ahead(ctx, pages.state.recent, lambda: bool(wakeups.closing), app.openapi)
     pages.state.ahead.first_if_large()
