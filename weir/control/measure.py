@@ -15,6 +15,9 @@ from weir.core.series import lies_under
 from weir.store import jobs
 from weir.wire.jobs import IndicatorAnswer, Scope
 
+OF_THE_WHOLE = "jobs"
+"""The indicator that is known of whole domains only."""
+
 
 def view_of(
     ctx: Context, scope: Scope, under: str | None = None, network: Network | None = None
@@ -62,7 +65,7 @@ def measure(
     answers = []
     for indicator in INDICATORS:
         unknown = under is not None and (
-            indicator.name == "jobs" or not (indicator.metrics or view.pools)
+            indicator.name == OF_THE_WHOLE or not (indicator.metrics or view.pools)
         )
         measured = NOTHING if unknown else indicator.measure(view)
         if live is None and indicator.metrics:
@@ -89,7 +92,7 @@ def inventory_of(ctx: Context, name: str, under: str, network: Network | None = 
     """One indicator of what a place has, from its pools as they are now; nothing without any."""
     view = view_of(ctx, "domain", under, network)
     asked = next(i for i in INDICATORS if i.name == name)
-    return asked.measure(view) if view.pools and name != "jobs" else NOTHING
+    return asked.measure(view) if view.pools and name != OF_THE_WHOLE else NOTHING
 
 
 def _worked_out(parts: Mapping[str, float]) -> Measured:

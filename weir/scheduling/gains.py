@@ -49,8 +49,9 @@ def allotted(
     speed = np.stack([_speeds(classes[klass[row]], by_row, len(names)) for row in rows.tolist()])
     room = snapshot.room.idle // DEVICE_MILLI
     capacity = np.array([int(room[by_row == k].sum()) for k in range(len(names))], dtype=np.int64)
+    lengths = np.array([_length(jobs[row]) for row in rows.tolist()])
     chosen = assign(
-        np.array([_length(jobs[row]) for row in rows.tolist()]),
+        lengths,
         speed,
         gang[rows],
         np.array([jobs[row].weight * (1 + max(0, jobs[row].priority)) for row in rows.tolist()]),
@@ -61,7 +62,6 @@ def allotted(
     )
     given, waits = chosen.tolist(), [-1] * len(chosen)
     if not snapshot.movable:
-        lengths = np.array([_length(jobs[row]) for row in rows.tolist()])
         free = come_free(snapshot.routes, by_row.tolist(), room.tolist(), len(names), snapshot.now)
         given, waits = wait_or_take(free, chosen, speed, lengths, gang[rows])
     return _narrowed(

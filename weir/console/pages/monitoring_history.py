@@ -22,7 +22,7 @@ from weir.console.history import (
 )
 from weir.console.visit import Visit
 from weir.control.indicators import history
-from weir.control.measure import inventory_of
+from weir.control.measure import OF_THE_WHOLE, inventory_of
 from weir.core.errors import NotFound
 from weir.core.indicators import INDICATORS
 from weir.wire.jobs import IndicatorAnswer
@@ -33,9 +33,6 @@ PARTS_AT_ONCE = 20
 
 NEWEST_S = 900
 """How far back a newest value is looked for."""
-
-OF_THE_WHOLE = "jobs"
-"""What is known of whole domains only."""
 
 OF_A_PLACE = (
     "devices_held",
