@@ -10,6 +10,7 @@ from tests.network.harness import Network, check_ticks, job, more, ticking_until
 from weir.core.errors import Conflict
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import Origin, Submission, SubmitRequest
+from weir.wire.pools import PoolAnswer
 
 NPU: dict[str, Any] = {"devices": {"count": 1, "models": ["huawei-ascend-910b"]}}
 BOTH_NPUS: dict[str, Any] = {"devices": {"count": 2, "models": ["huawei-ascend-910b"]}}
@@ -74,9 +75,10 @@ def test_a_job_that_nobody_can_take_now_waits_at_home_and_does_not_go_round(
     gate = tmp_path / "gate"
     [busy] = country.submit("region-b", job("busy", ticking_until(gate), **BOTH_NPUS))
     country.in_state("region-b", busy, JobState.RUNNING)
+    # A pool of cores has no free device either: only the NPUs' pool tells.
     country.until(
         "region A has heard that the pool is full",
-        lambda: any(p.free_devices_milli == 0 for p in country["region-a"].pools()),
+        lambda: [p.free_devices_milli for p in _npus(country)] == [0],
     )
 
     [mine] = country.submit("region-a", job("patient", "echo done", **BOTH_NPUS))
@@ -92,6 +94,12 @@ def test_a_job_that_nobody_can_take_now_waits_at_home_and_does_not_go_round(
     assert country.ended("region-a", mine).state == JobState.SUCCEEDED
     assert len(country.handed_to("nation", mine)) == len(country.handed_to("region-b", mine)) == 1
     assert len(country.handed_to("region-a", mine)) == 1
+
+
+def _npus(country: Network) -> list[PoolAnswer]:
+    """The pools of NPUs, as region A knows them."""
+    [model] = NPU["devices"]["models"]
+    return [p for p in country["region-a"].pools() if p.device_model == model]
 
 
 def test_a_job_of_an_industry_node_goes_up_twice_and_down_again(country: Network) -> None:
