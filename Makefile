@@ -48,8 +48,9 @@ format: dev ## Rewrite the code as the checks want it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# A file's tests run in one process, in their order; more than four gain little (one file is the longest).
 test: dev ## Run the tests; needs nothing beyond Python
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 test-real: dev ## Run the tests against real servers, installing these first (Debian, root)
 	scripts/install-debian-packages

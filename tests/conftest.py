@@ -1,4 +1,4 @@
-"""What holds for every test: ``--no-skips``, and property tests that repeat in CI."""
+"""What holds for every test: ``--no-skips``, examples that repeat in CI, tables at the end."""
 
 import os
 from collections.abc import Generator
@@ -6,6 +6,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from tests import told
 from tests.databases import new_store, postgres, sqlite_template
 
 __all__ = ["new_store", "postgres", "sqlite_template"]
@@ -50,3 +51,7 @@ def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"{reason} (--no-skips)"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told.tell(terminalreporter)

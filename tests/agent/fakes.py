@@ -16,7 +16,13 @@ from weir.core.errors import BadInput, Superseded
 from weir.core.lifecycle import RunEvent
 from weir.executors.base import RunFile, Seen
 from weir.executors.settings import AgentSettings, LocalSettings, Uplink
-from weir.wire.exchange import ExchangeAnswer, ExchangeRequest, GroupPlace, RunOrder
+from weir.wire.exchange import (
+    ExchangeAnswer,
+    ExchangeRequest,
+    GroupPlace,
+    RunOrder,
+    UnreadOrder,
+)
 from weir.wire.jobspec import JobSpec, Tasks
 from weir.wire.pools import Free, PoolFields, PoolReport, Shape
 
@@ -111,6 +117,8 @@ class ScriptedParent(Client):
         self.orders: list[RunOrder] = []
         self.cancels: list[str] = []
         self.recheck: list[str] = []
+        self.unread: list[UnreadOrder] = []
+        self.reasons: dict[str, str] = {}
         self.heard: list[tuple[int, str, RunEvent]] = []
         self.files: dict[tuple[str, str], int] = {}  # type: ignore[assignment]
         self.requests: list[ExchangeRequest] = []
@@ -143,6 +151,7 @@ class ScriptedParent(Client):
             for o in request.observations:
                 if o.seq > self.observed:
                     self.heard.append((o.seq, o.run, o.event))
+                    self.reasons[o.run] = o.reason
                     self.observed = o.seq
             if self.lose_answers and request.observations:
                 self.lose_answers -= 1
@@ -150,12 +159,14 @@ class ScriptedParent(Client):
             orders: tuple[RunOrder, ...] = ()
             cancels: tuple[str, ...] = ()
             recheck: tuple[str, ...] = ()
+            unread: tuple[UnreadOrder, ...] = ()
             if request.want:
                 orders = tuple(o for o in self.orders if o.revision > request.after)
                 cancels, self.cancels = tuple(self.cancels), []
                 recheck, self.recheck = tuple(self.recheck), []
+                unread, self.unread = tuple(self.unread), []
             revision = max([request.after, *(o.revision for o in orders)])
-        if request.wait_s and not (orders or cancels or recheck):
+        if request.wait_s and not (orders or unread or cancels or recheck):
             time.sleep(0.01)
         return ExchangeAnswer(
             domain="CN.R1-K",
@@ -163,6 +174,7 @@ class ScriptedParent(Client):
             acknowledged=self.observed,
             identifiers={"cpu": "CN.R1.S1.C1.P1-T"},
             orders=orders,
+            unread=unread,
             cancels=cancels,
             recheck=recheck,
             revision=revision,

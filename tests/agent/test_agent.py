@@ -10,6 +10,7 @@ import pytest
 from tests.agent.fakes import Running, ScriptedExecutor, ScriptedParent, an_order, until
 from weir.core.errors import Superseded
 from weir.core.lifecycle import RunEvent
+from weir.wire.exchange import UnreadOrder
 
 ACCEPTED, STARTED, SUCCEEDED = RunEvent.ACCEPTED, RunEvent.STARTED, RunEvent.SUCCEEDED
 REFUSED, CANCELED, VANISHED = RunEvent.REFUSED, RunEvent.CANCELED, RunEvent.VANISHED
@@ -119,6 +120,16 @@ def test_an_order_that_comes_again_after_the_end_starts_nothing(
     parent.orders = [an_order("r1", revision=7), an_order("r2", revision=8)]
     until(lambda: "r2" in executor.submitted, "the next order is taken")
     assert executor.submitted == ["r1", "r2"]
+
+
+def test_an_order_that_only_a_newer_agent_understands_goes_back_with_the_reason(
+    running: Running, executor: ScriptedExecutor, parent: ScriptedParent
+) -> None:
+    parent.unread.append(UnreadOrder(run="r1", why="spec.qubits (Extra inputs ...)"))
+    parent.orders.append(an_order("r2"))
+    until(lambda: executor.submitted == ["r2"], "the other is submitted")
+    until(lambda: parent.events("r1") == [REFUSED], "it is refused")
+    assert "spec.qubits" in parent.reasons["r1"]
 
 
 def test_a_run_that_does_not_start_in_time_is_stopped_and_refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from tests.api.conftest import Served
-from tests.api.test_waiting import JOB, Agent
+from tests.api.test_waiting import JOB, POOL, Agent
 
 
 def running(served: Served) -> tuple[Agent, str, str]:
@@ -64,3 +64,18 @@ def test_who_was_overtaken_is_told_in_a_problem(served: Served) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "weir.agent.superseded")
     assert other.json()["title"] == "Another agent speaks for this cluster"
     assert other.headers["content-type"] == "application/problem+json"
+
+
+def test_an_agent_of_a_newer_version_is_heard_and_its_mistakes_are_told(served: Served) -> None:
+    agent = Agent(served)
+    newer = POOL | {"name": "npu", "optics": {"lanes": 8}}
+    generation = agent.exchange(hello=True)["generation"]
+    agent.exchange(inventory=[newer], generation=generation, mood="well")
+    pools = served.http.get("/v1/pools", headers=served.headers()).json()
+    assert [p["name"] for p in pools] == ["npu"]
+    body = {"cluster": agent.cluster, "journal": "journal-1", "sent_at": "soon", "after": -1}
+    wrong = served.http.post("/v1/exchange", headers=agent.headers, json=body)
+    assert wrong.status_code == 422
+    assert {m["field"] for m in wrong.json()["errors"]} == {"incarnation", "sent_at", "after"}
+    nobody = served.http.post("/v1/exchange", json=body)
+    assert nobody.status_code == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 
@@ -100,6 +101,13 @@ def test_the_description_names_every_route(served: Served) -> None:
     for route in ROUTES:
         path = route.path.replace(":path", "")
         assert route.method.lower() in described["paths"][path], route
+
+
+def test_the_description_has_a_model_for_every_reference(served: Served) -> None:
+    described = served.http.get("/openapi.json").text
+    said = set(re.findall(r"#/components/schemas/([^\"]+)", described))
+    assert "ExchangeRequest" in said
+    assert said <= set(json.loads(described)["components"]["schemas"])
 
 
 def test_it_is_alive_and_ready(served: Served) -> None:

@@ -68,7 +68,7 @@ def test_an_agent_that_waits_hears_of_an_order_at_once(served: Served) -> None:
 def test_a_call_that_waits_in_vain_answers_at_its_time(served: Served) -> None:
     agent = Agent(served)
     begun = time.monotonic()
-    assert agent.exchange(wait_s=0.2)["orders"] == []
+    assert "orders" not in agent.exchange(wait_s=0.2)
     assert time.monotonic() - begun >= 0.2
 
 

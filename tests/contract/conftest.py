@@ -9,7 +9,7 @@ import pytest
 from tests import kubernetes as kubernetes_server
 from tests import ray_cluster
 from tests import slurm as slurm_server
-from tests.contract import federated, table
+from tests.contract import federated
 from tests.contract.bench import KINDS, Bench, data
 from tests.network.harness import Network
 
@@ -96,11 +96,3 @@ def judge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """An executor that judges itself what fits; a link leaves that to the server behind it."""
     with Bench(KINDS[started(request)], tmp_path) as bench:
         yield bench
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """At the end: executor by case."""
-    if found := table.outcomes(terminalreporter.stats):
-        terminalreporter.section("the executors' contract")
-        for line in table.lines(found):
-            terminalreporter.line(line)

@@ -1,4 +1,4 @@
-"""The executors' faults as a table: which of them each executor has met, and how that went.
+"""Which of a resource manager's faults a test is about, for the table at the end (`tests/told.py`).
 
 A test says by `@pytest.mark.fault(CASE)` what it is about; its file and its parameters say whose.
 """
@@ -9,17 +9,6 @@ from collections.abc import Generator, Mapping
 
 import pytest
 
-from tests.contract import table
-
-CASES = (
-    "server away at submit",
-    "answer lost after the submit",
-    "restarted between",
-    "job gone from its memory",
-    "garbage in its output",
-    "slow by 30 s",
-    "a version never seen",
-)
 KINDS: Mapping[str, str] = {
     "test_federated": "federated",
     "test_kubernetes": "kubernetes",
@@ -54,18 +43,3 @@ def pytest_runtest_makereport(
     if marker is not None:
         report.user_properties.append(("fault", (marker.args[0], kind_of(item.nodeid))))
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """At the end: executor by fault; the worst, where one has several tests."""
-    worst = list(table.MARKS.values())
-    found: dict[tuple[str, str], str] = {}
-    for outcome, mark in table.MARKS.items():
-        for report in terminalreporter.stats.get(outcome, ()):
-            for key in {tuple(v) for name, v in report.user_properties if name == "fault"}:
-                found[key] = max(found.get(key, mark), mark, key=worst.index)
-    if found:
-        terminalreporter.section("the executors' faults")
-        ordered = {key: found[key] for key in sorted(found, key=lambda k: CASES.index(k[0]))}
-        for line in table.lines(ordered):
-            terminalreporter.line(line)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.conftest import CASES, KINDS, kind_of
+from tests.executors.conftest import KINDS, kind_of
+from tests.told import FAULTS
 
 HERE = Path(__file__).parent
 MARK = re.compile(r'@pytest\.mark\.fault\("(.*?)"\)\n(?:@.*\n)*def (\w+)')
@@ -17,7 +18,7 @@ MARK = re.compile(r'@pytest\.mark\.fault\("(.*?)"\)\n(?:@.*\n)*def (\w+)')
 def test_every_fault_is_tried_with_every_executor(kind: str) -> None:
     files = [path for path in HERE.glob("test_*.py") if path.name.startswith(f"test_{kind}")]
     said = {case for path in files for case, _ in MARK.findall(path.read_text())}
-    assert said == set(CASES)
+    assert said == set(FAULTS)
 
 
 def test_the_two_ways_to_slurm_are_two_columns() -> None:

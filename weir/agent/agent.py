@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from weir.agent.decide import NOT_STARTED, overdue, sort_orders, state_as_seen, steps
+from weir.agent.decide import NOT_READ, NOT_STARTED, overdue, sort_orders, state_as_seen, steps
 from weir.agent.journal import Entry, Journal
 from weir.agent.pace import END_COUNTS, PACE, Pace
 from weir.agent.probing import Names, Probing
@@ -29,7 +29,7 @@ from weir.executors.base import Executor, Seen
 from weir.executors.settings import AgentSettings
 from weir.probes.base import Probe
 from weir.probes.measured import Kept
-from weir.wire.exchange import ExchangeAnswer, RunOrder
+from weir.wire.exchange import ExchangeAnswer, RunOrder, UnreadOrder
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Agent:
     # -- from the uplinks' threads -----------------------------------------------------------------
 
     def _take(self, uplink: Uplink, answer: ExchangeAnswer, heard_at: float) -> None:
-        if answer.orders or answer.cancels or answer.recheck:
+        if answer.orders or answer.unread or answer.cancels or answer.recheck:
             self._inbox.put((uplink, answer, heard_at))
             self._wanted.set()
 
@@ -216,6 +216,7 @@ class Agent:
             except queue.Empty:
                 break
             self._accept(uplink, answer.orders, heard_at)
+            self._send_back(uplink, answer.unread)
             self._stop_runs(uplink, answer.cancels)
             self._answer(uplink, answer.recheck)
         self._take_restored()
@@ -308,6 +309,13 @@ class Agent:
             if o.run not in {r for r, _ in no} | {t.run for t in decided.taken}
         ]
         self._answer(uplink, known)
+
+    def _send_back(self, uplink: Uplink, unread: Sequence[UnreadOrder]) -> None:
+        """Refuse what a newer parent wants and this version can't read: nothing of it is run."""
+        no = [(u.run, f"{NOT_READ} {u.why}") for u in unread if not self._journal.knows(u.run)]
+        if no:
+            self._journal.refuse(uplink.key, no, self._now())
+            uplink.tell()
 
     def _stop_runs(self, uplink: Uplink, runs: Iterable[str]) -> None:
         """Stop what the parent asked to stop; what was never heard of is canceled already."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from weir import __version__
 from weir.agent.journal import Entry
 from weir.core.lifecycle import RunEvent, RunState, is_repeat, may_step_run, step_run
 from weir.executors.base import Seen
 from weir.wire.exchange import RunOrder
 
 NOT_STARTED = "it did not start in time"
-"""Why a run is stopped that its parent will have given up."""
+NOT_READ = f"Weir {__version__}, which this agent runs, does not understand all of the order:"
+"""Why nothing of a run is started: its parent will have given it up; or it is for a newer agent."""
 
 
 def steps(state: RunState, stopping: str, seen: Seen) -> list[tuple[Seen, RunState]]:

@@ -44,9 +44,10 @@ def allowed(action: Action) -> Any:
     return Depends(caller(action))
 
 
-def reply(answer: BaseModel, status: int = 200) -> Response:
-    """An answer as JSON, written once and not validated again."""
-    return Response(answer.model_dump_json(), status, media_type="application/json")
+def reply(answer: BaseModel, status: int = 200, *, small: bool = False) -> Response:
+    """An answer as JSON, written once and not validated again; `small` without defaults."""
+    body = answer.model_dump_json(exclude_defaults=small)
+    return Response(body, status, media_type="application/json")
 
 
 def reply_list(kind: type[Any], answers: Sequence[Any]) -> Response:

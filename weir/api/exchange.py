@@ -6,7 +6,9 @@ import asyncio
 import time
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from weir.api.calls import allowed, context, reply, wakeups
@@ -16,12 +18,23 @@ from weir.control.context import WATCH, orders_for
 from weir.control.exchange import exchange as exchange_once
 from weir.control.job_usage import uses_after
 from weir.control.watch import watch as watch_once
-from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
+from weir.wire.exchange import ExchangeAnswer, ExchangeRequest, read_request
 from weir.wire.jobs import WatchAnswer
 
 
+async def _said(request: Request) -> ExchangeRequest:
+    """The body, of whichever version the agent is."""
+    try:
+        return read_request(await request.body())
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found]) from error
+
+
 async def exchange(
-    request: Request, body: ExchangeRequest, who: Principal = allowed(Action.EXCHANGE)
+    request: Request,
+    who: Annotated[Principal, allowed(Action.EXCHANGE)],
+    body: Annotated[ExchangeRequest, Depends(_said)],
 ) -> Response:
     """Report, and hear what is to be done; with `wait_s`, wait until there is something."""
     ctx, begun = context(request), time.monotonic()
@@ -35,7 +48,7 @@ async def exchange(
             left = until - time.monotonic()
             over = left <= 0 or waiting.closing or await request.is_disconnected()
             if over or _has_news(answer):
-                return reply(answer)
+                return reply(answer, small=True)
             await pause(event, left)
             # Asked again, with nothing new to say; the agent's clock has gone on meanwhile.
             sent_at = body.sent_at + time.monotonic() - begun

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from weir.api import (
     alerts,
@@ -28,7 +30,7 @@ from weir.core.report import MonthReport
 from weir.wire.alert_answers import AlertAnswer, NoticesAnswer, QuietAnswer, RuleAnswer
 from weir.wire.balance import BalanceAnswer
 from weir.wire.downtimes import AvailabilityAnswer, DowntimeAnswer
-from weir.wire.exchange import ExchangeAnswer
+from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
 from weir.wire.jobs import (
     ClusterAnswer,
     FilesAnswer,
@@ -75,6 +77,7 @@ class Route:
     answer: Any
     tag: str
     status: int = 200
+    reads: type[BaseModel] | None = None  # what the handler reads itself, for the API's docs
 
 
 ROUTES: tuple[Route, ...] = (
@@ -137,7 +140,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/tokens", joining.list_tokens, TokensAnswer, "joining"),
     Route("DELETE", "/v1/tokens/{token}", joining.revoke_token, None, "joining", 204),
     Route("POST", "/v1/signin-links", joining.make_signin_link, SignInLinkAnswer, "joining", 201),
-    Route("POST", "/v1/exchange", exchange.exchange, ExchangeAnswer, "agents"),
+    Route(
+        "POST",
+        "/v1/exchange",
+        exchange.exchange,
+        ExchangeAnswer,
+        "agents",
+        reads=ExchangeRequest,
+    ),
     Route("POST", "/v1/filler", filler.take_filler, None, "agents", 204),
     Route("GET", "/v1/runs/{run}/checkpoint", checkpoints.read_checkpoint, None, "agents"),
     Route("PUT", "/v1/left/{run}/checkpoint", checkpoints.leave_checkpoint, None, "agents", 204),
@@ -189,4 +199,32 @@ def install(app: FastAPI) -> None:
             status_code=route.status,
             tags=[route.tag],
             operation_id=_operation(route),
+            openapi_extra=_read_by_itself(route),
         )
+    # FastAPI's own way to say more than it finds out by itself.
+    app.openapi = partial(_described, app, app.openapi)  # type: ignore[method-assign]
+
+
+REFS = "#/components/schemas/{model}"
+"""Where the API's description keeps its models."""
+
+
+def _read_by_itself(route: Route) -> dict[str, Any] | None:
+    """The body of a route that FastAPI does not read, for the API's docs."""
+    if route.reads is None:
+        return None
+    schema = {"$ref": REFS.format(model=route.reads.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _described(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The API's description, with the models of such bodies."""
+    new = app.openapi_schema is None
+    found = describe()
+    schemas = found["components"]["schemas"]
+    for route in ROUTES:
+        if new and route.reads is not None:
+            read = route.reads.model_json_schema(ref_template=REFS)
+            models = read.pop("$defs", {}) | {route.reads.__name__: read}
+            schemas |= {name: model for name, model in models.items() if name not in schemas}
+    return found

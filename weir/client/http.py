@@ -31,7 +31,7 @@ from weir.wire.alert_answers import (
     RuleAnswer,
 )
 from weir.wire.downtimes import AvailabilityAnswer, DowntimeAnswer, DowntimeRequest
-from weir.wire.exchange import ExchangeAnswer, ExchangeRequest
+from weir.wire.exchange import ExchangeAnswer, ExchangeRequest, read_answer
 from weir.wire.jobs import (
     ClusterAnswer,
     FilesAnswer,
@@ -317,7 +317,13 @@ class Client(Operations):
     def exchange(self, request: ExchangeRequest) -> ExchangeAnswer:
         """Report and be given assignments; waits up to the request's `wait_s` for some."""
         return self._ask(
-            ExchangeAnswer, "POST", "/v1/exchange", request, small=True, wait_s=request.wait_s
+            ExchangeAnswer,
+            "POST",
+            "/v1/exchange",
+            request,
+            small=True,
+            wait_s=request.wait_s,
+            read=read_answer,
         )
 
     def watch(

@@ -6,18 +6,24 @@ Laws:
 - The agent sends its inventory with the generation it last heard; the parent swaps it in only if
   that is still the one it has.
 - Assignments are numbered by `revision`; asking again from revision 0 gives all that still stand.
+- Both sides may be of other versions, as they belong to others (`read_request`, `read_answer`):
+  what a newer agent tells beyond this is not heard; an order with anything in it that the agent
+  does not know is sent back with the reason, alone. What has its default value is not sent.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from pydantic import Field
+import pydantic_core
+from pydantic import Field, ValidationError
 
 from weir.core.inventory import MAX_LATENCY_US
 from weir.core.lifecycle import RunEvent
-from weir.wire.base import Wire
+from weir.wire.base import Answer, Wire
 from weir.wire.jobspec import JobSpec
+from weir.wire.mistakes import mistakes_of
 from weir.wire.pools import PoolReport
 from weir.wire.samples import Gap, SampleBlock
 from weir.wire.usage import MAX_USES, RunUse
@@ -108,7 +114,14 @@ class RunOrder(Wire):
     restore: str | None = Field(None, description="a checkpoint to go on from; see wire.checkpoint")
 
 
-class ExchangeAnswer(Wire):
+class UnreadOrder(Answer):
+    """An order that the agent does not understand, and what of it."""
+
+    run: str
+    why: str
+
+
+class ExchangeAnswer(Answer):
     """What the parent says back. `domain` is the parent's identifier."""
 
     domain: str
@@ -123,3 +136,48 @@ class ExchangeAnswer(Wire):
     refused: tuple[str, ...] = Field((), description="samples that were not taken, and why")
     lease_s: float
     server_time: float
+    unread: tuple[UnreadOrder, ...] = Field((), description="found on reading; never sent")
+
+
+def read_request(content: bytes) -> ExchangeRequest:
+    """What an agent says, without what only a newer version knows. Raises pydantic's error."""
+    return ExchangeRequest.model_validate_json(content, extra="ignore")
+
+
+def read_answer(content: bytes) -> ExchangeAnswer:
+    """What a parent says; its orders are understood wholly or are `unread`.
+
+    Raises pydantic's `ValidationError` where it is not an answer at all.
+    """
+    try:
+        return ExchangeAnswer.model_validate_json(content)
+    except ValidationError as error:
+        if any(e["loc"][0] != "orders" for e in error.errors(include_url=False) if e["loc"]):
+            raise
+        said = _with_orders(content)
+        if said is None:
+            raise
+    read = list(_read_orders(said.pop("orders")))
+    answer = ExchangeAnswer.model_validate(said)
+    orders = tuple(o for o in read if isinstance(o, RunOrder))
+    unread = tuple(o for o in read if isinstance(o, UnreadOrder))
+    return answer.model_copy(update={"orders": orders, "unread": unread})
+
+
+def _with_orders(content: bytes) -> dict[str, Any] | None:
+    """The answer's parts, if each of its orders says at least which run it is about."""
+    try:
+        said = pydantic_core.from_json(content)
+        runs = [order["run"] for order in said["orders"]]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return said if all(isinstance(run, str) for run in runs) else None
+
+
+def _read_orders(orders: Any) -> Iterator[RunOrder | UnreadOrder]:
+    for order in orders:
+        try:
+            yield RunOrder.model_validate(order)
+        except ValidationError as error:
+            mistakes = mistakes_of(error.errors(include_url=False), {}, RunOrder)
+            yield UnreadOrder(run=order["run"], why="; ".join(str(m) for m in mistakes))
