@@ -1,4 +1,4 @@
-"""Money, waiting, distance and packing, each in its measure; nobody starves, gaps are filled."""
+"""Money, waiting, distance, load and packing, each in its measure; nobody starves."""
 
 from weir.scheduling.policy import Policy
 
@@ -13,6 +13,9 @@ BALANCED = Policy(
     carbon_weight=0.1,
     data_weight=0.01,
     spare_weight=0.5,
+    use_weight=0.3,
+    use_power=1,
+    past_weight=0.3,
     age_weight=1.0,
     preempt=True,
 )
