@@ -162,7 +162,7 @@ class Lines(VictoriaSeries):
     """Takes lines of text."""
 
     def put(self, body: bytes) -> None:
-        self.ask("POST", "/api/v1/import/prometheus", content=body)
+        self.call("POST", "/api/v1/import/prometheus", content=body)
 
 
 Minute = list[tuple[tuple[tuple[str, str], ...], int, float]]

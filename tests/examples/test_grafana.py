@@ -13,14 +13,7 @@ from tests.builders import Domain
 from tests.databases import NewStore
 from weir.control.series_query import query
 from weir.core.metrics import METRICS
-from weir.core.promql import (
-    Aggregate,
-    Arithmetic,
-    Expression,
-    OverTime,
-    Selector,
-    parse,
-)
+from weir.core.promql import Aggregate, Binary, Call, Expression, Selector, parse
 from weir.core.series import Key, start_of
 from weir.store import series as rows_of
 
@@ -50,9 +43,12 @@ def expressions(of: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 def selectors(of: Expression) -> Iterator[Selector]:
     if isinstance(of, Selector):
         yield of
-    elif isinstance(of, OverTime | Aggregate):
+    elif isinstance(of, Aggregate):
         yield from selectors(of.of)
-    elif isinstance(of, Arithmetic):
+    elif isinstance(of, Call):
+        for argument in of.arguments:
+            yield from selectors(argument)
+    elif isinstance(of, Binary):
         yield from selectors(of.left)
         yield from selectors(of.right)
 
@@ -82,8 +78,29 @@ def test_every_query_is_answered(domain: Domain, name: str) -> None:
     asked = list(expressions(board(name)))
     assert len(asked) > 10
     for panel, text in asked:
-        found = query(domain.ctx, text, now - 300, now, 60)
+        found = query(domain.ctx, parse(text), now - 300, now, 60)
         assert isinstance(found, list) and found, (panel["title"], text)
+
+
+def test_what_a_site_tells_is_not_added_to_its_pools(domain: Domain) -> None:
+    keys = [Key("CN.S2-W", "it_power"), Key("CN.S2.C1.P1-K", "it_power"), Key(POOL, "it_power")]
+    now = domain.clock()
+    at = start_of(now - 60, 60)
+    with domain.ctx.store.write() as tx:
+        numbers = rows_of.add(tx, keys, "")
+        values = zip(keys, (500.0, 400.0, 70.0), strict=True)
+        rows_of.put(tx, [(60, at, numbers[key], 2, 2 * v, v, v, v) for key, v in values])
+    panels = {panel["title"]: text for panel, text in expressions(board("network"))}
+    found = query(domain.ctx, parse(panels["IT power"]), now, now, 60)
+    assert isinstance(found, list)
+    [line] = found
+    assert line.points[0][1] == 500 + 70
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_no_board_asks_what_is_told_otherwise_with_victoriametrics(name: str) -> None:
+    asked = [text for _, text in expressions(board(name))]
+    assert not [text for text in asked if "rate(" in text or "increase(" in text]
 
 
 @pytest.mark.parametrize("name", BOARDS)

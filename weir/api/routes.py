@@ -173,6 +173,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/api/v1/series", prometheus.prometheus_series, None, "prometheus"),
     Route("POST", "/api/v1/series", prometheus.prometheus_series, None, "prometheus"),
+    Route("GET", "/api/v1/metadata", prometheus.prometheus_metadata, None, "prometheus"),
+    Route("GET", "/api/v1/query_exemplars", prometheus.prometheus_exemplars, None, "prometheus"),
+    Route("POST", "/api/v1/query_exemplars", prometheus.prometheus_exemplars, None, "prometheus"),
+    Route("GET", "/api/v1/rules", prometheus.prometheus_rules, None, "prometheus"),
+    Route("GET", "/api/v1/status/buildinfo", prometheus.prometheus_buildinfo, None, "prometheus"),
 )
 
 OPEN = frozenset(

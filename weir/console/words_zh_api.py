@@ -75,5 +75,10 @@ API_ZH: Mapping[str, str] = {
     "POST /api/v1/labels": "标签的名称。",
     "GET /api/v1/label/{label}/values": "某标签的值。",
     "GET /api/v1/series": "各序列的标签。",
+    "GET /api/v1/metadata": "各指标的单位和含义。",
+    "GET /api/v1/query_exemplars": "样例；这里没有。",
+    "POST /api/v1/query_exemplars": "样例；这里没有。",
+    "GET /api/v1/rules": "PromQL 规则；这里没有，Weir 自己的规则即告警。",
+    "GET /api/v1/status/buildinfo": "所理解的 Prometheus 语言版本。",
     "POST /api/v1/series": "各序列的标签。",
 }

@@ -95,6 +95,8 @@ class Caches:
     in_force: dict[int, InForce] = field(default_factory=dict)
     measured: dict[str, object] = field(default_factory=dict)  # control.surroundings, by policy
     series: dict[Key, int] = field(default_factory=dict)
+    series_keys: dict[int, Key] = field(default_factory=dict)  # up to the number `series_known`
+    series_known: int = 0
     may_write: set[tuple[str, Key]] = field(default_factory=set)
     fresh: list[tuple[str, dict[Key, int]]] = field(default_factory=list)
     noted: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)  # control.pools_past

@@ -7,17 +7,17 @@ domain keeps itself: the feed goes on where it stood. While it takes some sample
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
+from itertools import compress, groupby
 
 from weir.control.context import Context
 from weir.control.series import OFFERED
 from weir.core.metrics import METRICS, MetricKind
+from weir.core.series import Key
 from weir.store import series as rows_of
-from weir.store.remote_write import body_of, head_of
+from weir.store.series_base import Minutes, SeriesStore
 from weir.store.series_totals import keep_reached, news_after, reached
-from weir.store.series_victoria import VictoriaSeries, labels_of
 
 READER = "victoria"
 AT_ONCE = 50
@@ -27,9 +27,6 @@ MINUTES = 10
 """How many minutes at most: who has fallen behind tells a series once for all of them."""
 CALLS = 2
 """How many calls are under way at most: while one is answered the other is read."""
-
-Body = tuple[int, bytes]
-"""how many samples, and what is sent"""
 
 
 def feed(ctx: Context) -> int:
@@ -43,65 +40,55 @@ def feed(ctx: Context) -> int:
         if not news:
             return sent
         times = sorted({at for _, width, at, _ in news if width == OFFERED})
-        sent += _send(ctx.victoria, _bodies(ctx, ctx.victoria, times))
+        sent += _send(ctx.victoria, _minutes(ctx, times))
         with ctx.store.write() as tx:
             keep_reached(tx, READER, news[-1][0])
 
 
-def _send(victoria: VictoriaSeries, bodies: Iterable[Body]) -> int:
-    """Send bodies while the next ones are made."""
+def _send(store: SeriesStore, calls: Iterable[Minutes]) -> int:
+    """Send some minutes while the next ones are read."""
     sent, under_way = 0, deque[Future[None]]()
     with ThreadPoolExecutor(max_workers=CALLS, thread_name_prefix="feed") as caller:
-        for samples, body in bodies:
+        for minutes in calls:
             if len(under_way) == CALLS:
                 under_way.popleft().result()
-            under_way.append(caller.submit(victoria.put, body))
-            sent += samples
+            under_way.append(caller.submit(store.write, minutes))
+            sent += len(minutes.numbers) * len(minutes.columns)
         for call in under_way:
             call.result()
     return sent
 
 
-def _bodies(ctx: Context, victoria: VictoriaSeries, times: Sequence[int]) -> Iterator[Body]:
+def _minutes(ctx: Context, times: Sequence[int]) -> Iterator[Minutes]:
     """These minutes of all series. No transaction is open while they are sent."""
+    keys, cached = ctx.caches.series_keys, ctx.caches
     with ctx.store.read() as tx:
         last = rows_of.last_number(tx)
-        if last not in victoria.heads:
-            _name(victoria, rows_of.listed(tx))
+        if last > cached.series_known:
+            keys.update({r.id: r.key for r in rows_of.listed(tx) if r.key.metric in METRICS})
+            cached.series_known = last
+    added = {n for n, key in keys.items() if METRICS[key.metric].kind is MetricKind.DELTA}
     for first in range(0, last + 1, SERIES):
         for begin in range(0, len(times), MINUTES):
             some = times[begin : begin + MINUTES]
             with ctx.store.read() as tx:
                 read = [(at, rows_of.sums_at(tx, OFFERED, at, first, SERIES)) for at in some]
-            yield from _told(victoria, read)
+            yield from _told(keys, added, read)
 
 
 def _told(
-    victoria: VictoriaSeries, read: Sequence[tuple[int, Sequence[tuple[int, int, float]]]]
-) -> Iterator[Body]:
-    """Minutes of some series; neighbors that have the same series go together."""
+    keys: Mapping[int, Key],
+    added: Collection[int],
+    read: Sequence[tuple[int, Sequence[tuple[int, int, float]]]],
+) -> Iterator[Minutes]:
+    """Minutes of some series; neighbors that have the same series go together. Of a metric that is
+    not known here nothing is said.
+    """
     for numbers, group in groupby(read, key=lambda minute: [row[0] for row in minute[1]]):
-        heads = [victoria.heads.get(number) for number in numbers]
-        columns = [
-            (at * 1000, [v if i in victoria.added else v / n for i, n, v in rows])
-            for at, rows in group
-        ]
-        if None in heads:
-            columns = [
-                (at, [v for v, head in zip(values, heads, strict=True) if head is not None])
-                for at, values in columns
-            ]
-        told = [head for head in heads if head is not None]
-        if told:
-            yield len(told) * len(columns), body_of(told, columns)
-
-
-def _name(victoria: VictoriaSeries, rows: Iterable[rows_of.SeriesRow]) -> None:
-    """Tell it how each series is called, by its number."""
-    metrics = {row.id: METRICS.get(row.key.metric) for row in rows}
-    victoria.heads = {
-        row.id: None if metrics[row.id] is None else head_of(labels_of(row.key)) for row in rows
-    }
-    victoria.added = {
-        number for number, m in metrics.items() if m is not None and m.kind is MetricKind.DELTA
-    }
+        columns = [(at, [v if i in added else v / n for i, n, v in rows]) for at, rows in group]
+        known = [number in keys for number in numbers]
+        if not all(known):
+            numbers = list(compress(numbers, known))
+            columns = [(at, list(compress(values, known))) for at, values in columns]
+        if numbers:
+            yield Minutes(numbers, keys, columns)

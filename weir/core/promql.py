@@ -1,46 +1,41 @@
-"""A small part of PromQL, read: what can be answered from rolled-up series without Prometheus.
+"""PromQL, read: the tree of an expression, as far as rolled-up series can answer it.
 
-    selector        weir_it_power{subject=~"CN.R1.*", part=""}
-    over time       rate(S[5m]), increase, avg_over_time, sum_over_time, min_over_time,
-                    max_over_time, last_over_time of a selector
-    aggregation     sum, avg, min, max, count, with `by (label, ...)` before or after
-    arithmetic      + - * / of an expression and numbers, or of numbers
+The language is read by `promql_parser`, so what is one and what isn't is as in Prometheus; here its
+tree becomes plain values. What is no expression, or asks for what is not answered here, raises
+`NotSupported`.
 
-Nothing else: no joins of two vectors, no subqueries, no offset, no `without`. What is not
-understood raises `NotSupported`, with the place where it was not.
+That parser recurses on the machine's stack and ends the process where an expression is nested
+some thousand deep, so what could nest is counted first.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, Literal
 
-AGGREGATIONS = ("sum", "avg", "min", "max", "count")
-OVER_TIME = (
-    "rate",
-    "increase",
-    "avg_over_time",
-    "sum_over_time",
-    "min_over_time",
-    "max_over_time",
-    "last_over_time",
-)
+import promql_parser as read
 
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<window>\[\s*(?:[0-9]+(?:ms|[smhdwy]))+\s*\])
-    |(?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)
-    |(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)
-    |(?P<op>=~|!~|!=|[-+*/(){},=]))""",
-    re.VERBOSE,
-)
-_SPAN = re.compile(r"([0-9]+)(ms|[smhdwy])")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+MAX_TEXT = 10_000
+MAX_PARTS = 150
+"""Most brackets and operators of one expression: none nests deeper than it has of these."""
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
+_PARTS = re.compile(r"[(\[+*/%^<>!=-]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+")
 
 
 class NotSupported(ValueError):
-    """An expression that is none, or more than this part of the language."""
+    """An expression that is none, or more than is answered here: Prometheus' `bad_data`."""
+
+
+class NotMatched(ValueError):
+    """Two vectors that can't be joined as asked: Prometheus' `execution`."""
+
+
+At = float | Literal["start", "end"] | None
+"""The one moment that a selector is of: seconds since 1970, or an end of the time asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,199 +59,189 @@ class Selector:
 
     matchers: tuple[Matcher, ...]
     window_s: float = 0.0
+    offset_s: float = 0.0
+    at: At = None
 
 
 @dataclass(frozen=True, slots=True)
-class OverTime:
-    """A function of each series over a time."""
+class Subquery:
+    """An expression at each multiple of a step within a window."""
+
+    of: Expression
+    window_s: float
+    step_s: float
+    offset_s: float = 0.0
+    at: At = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, as an argument."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of its arguments."""
 
     function: str
-    of: Selector
+    arguments: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """All series, or those that share labels, as one."""
+    """All series, or those that share labels, as one; `without`: that share all but these."""
 
     function: str
     of: Expression
-    by: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    without: bool = False
+    parameter: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """Two expressions, of which at least one is a number."""
+class Matching:
+    """Which series of two vectors go together: by labels, or (`on` false) by all but these.
+
+    `many` is the side of which several may go with one: its labels stay, with `include` of the
+    other's.
+    """
+
+    labels: tuple[str, ...] = ()
+    on: bool = False
+    many: Literal["", "left", "right"] = ""
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two expressions and an operator; `as_bool`: a comparison gives 0 or 1 instead of choosing."""
 
     op: str
     left: Expression
     right: Expression
+    matching: Matching = Matching()
+    as_bool: bool = False
 
 
-Expression = float | Selector | OverTime | Aggregate | Arithmetic
+Expression = float | Text | Selector | Subquery | Call | Aggregate | Binary
 
 
 def parse(text: str) -> Expression:
     """The expression that a text is. Raises `NotSupported`."""
-    if len(text) > 10_000:
-        raise NotSupported("the expression is longer than 10000 characters")
-    reader = _Reader(text)
-    found = reader.sum()
-    reader.end()
-    return found
+    if len(text) > MAX_TEXT:
+        raise NotSupported(f"the expression is longer than {MAX_TEXT} characters")
+    bare = text if "#" in text or "`" in text else _QUOTED.sub('""', text)
+    if len(_PARTS.findall(bare)) > MAX_PARTS:
+        raise NotSupported(f"the expression has more than {MAX_PARTS} brackets and operators")
+    try:
+        found = read.parse(text)
+    except ValueError as error:
+        raise NotSupported(f"parse error: {error}") from None
+    return _tree(found)
 
 
 def span_s(text: str) -> float:
-    """Seconds of a duration such as 1h30m."""
-    return sum(int(n) * _SECONDS[unit] for n, unit in _SPAN.findall(text))
+    """Seconds of a duration such as 1h30m. Raises `NotSupported`."""
+    if _DURATION.fullmatch(text) is None:
+        raise NotSupported(f"{text[:40]!r} is no duration such as 15s or 1h30m")
+    return float(read.parse_duration(text).total_seconds())
 
 
-class _Reader:
-    """Reads from left to right; each method reads what its name says."""
-
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str, int]] = []
-        place = 0
-        while text[place:].strip():
-            match = _TOKEN.match(text, place)
-            if match is None:
-                raise NotSupported(f"can't read {text[place : place + 20]!r} at {place + 1}")
-            kind = str(match.lastgroup)
-            self._tokens.append((kind, match[kind], match.start(kind) + 1))
-            place = match.end()
-        self._next, self._depth = 0, 0
-
-    def end(self) -> None:
-        if self._next < len(self._tokens):
-            self._fail("nothing more")
-
-    def sum(self) -> Expression:
-        self._depth += 1
-        if self._depth > 50:
-            raise NotSupported("the expression is nested too deep")
-        left = self._product()
-        while (op := self._take("op", "+", "-")) is not None:
-            left = _joined(op, left, self._product())
-        self._depth -= 1
-        return left
-
-    def _product(self) -> Expression:
-        left = self._factor()
-        while (op := self._take("op", "*", "/")) is not None:
-            left = _joined(op, left, self._factor())
-        return left
-
-    def _factor(self) -> Expression:
-        if self._take("op", "-") is not None:
-            return _joined("*", -1.0, self._factor())
-        if (number := self._take("number")) is not None:
-            return float(number)
-        if self._take("op", "(") is not None:
-            found = self.sum()
-            self._want(")")
-            return found
-        if self._peek() == ("op", "{"):
-            return self._selector("")
-        name = self._take("name")
-        if name is None:
-            self._fail("a selector, a function or a number")
-        if name in AGGREGATIONS:
-            return self._aggregate(name)
-        if name in OVER_TIME:
-            self._want("(")
-            of = self._selector(self._take("name") or "")
-            if not of.window_s:
-                self._fail("a time such as [5m]")
-            self._want(")")
-            return OverTime(name, of)
-        if self._peek() == ("op", "("):
-            self._fail(f"an operator: there is no function {name} here")
-        of = self._selector(name)
-        if of.window_s:
-            self._fail("no time in brackets without a function of it")
-        return of
-
-    def _aggregate(self, name: str) -> Aggregate:
-        by = self._by()
-        self._want("(")
-        of = self.sum()
-        self._want(")")
-        return Aggregate(name, of, by or self._by())
-
-    def _by(self) -> tuple[str, ...]:
-        if self._take("name", "by") is None:
-            return ()
-        self._want("(")
-        labels = []
-        while (label := self._take("name")) is not None:
-            labels.append(label)
-            if self._take("op", ",") is None:
-                break
-        self._want(")")
-        return tuple(labels)
-
-    def _selector(self, name: str) -> Selector:
-        matchers = [Matcher("__name__", "=", name)] if name else []
-        if self._take("op", "{") is not None:
-            while (label := self._take("name")) is not None:
-                matchers.append(self._matcher(label))
-                if self._take("op", ",") is None:
-                    break
-            self._want("}")
-        if not matchers:
-            self._fail("a metric's name or labels")
-        window = self._take("window")
-        return Selector(tuple(matchers), span_s(window) if window else 0.0)
-
-    def _matcher(self, label: str) -> Matcher:
-        op = self._take("op", "=", "!=", "=~", "!~")
-        value = None if op is None else self._take("string")
-        if op is None or value is None:
-            self._fail("=, !=, =~ or !~ and a value in quotes")
-        text = re.sub(r"\\(.)", r"\1", value[1:-1])
-        if "~" in op:
-            try:
-                re.compile(text)
-            except re.error as error:
-                raise NotSupported(f"{text[:60]!r} is no expression: {error}") from None
-        return Matcher(label, op, text)
-
-    def _peek(self) -> tuple[str, str] | None:
-        return self._tokens[self._next][:2] if self._next < len(self._tokens) else None
-
-    def _take(self, kind: str, *texts: str) -> str | None:
-        found = self._peek()
-        if found is None or found[0] != kind or (texts and found[1] not in texts):
-            return None
-        self._next += 1
-        return found[1]
-
-    def _want(self, text: str) -> None:
-        if self._take("op", text) is None:
-            self._fail(text)
-
-    def _fail(self, wanted: str) -> NoReturn:
-        if self._next < len(self._tokens):
-            _, text, place = self._tokens[self._next]
-            raise NotSupported(f"at {place} stands {text[:40]!r}; {wanted} is understood there")
-        raise NotSupported(f"at its end {wanted} is missing")
+def _tree(of: Any) -> Expression:
+    match of:
+        case read.NumberLiteral():
+            return float(of.val)
+        case read.StringLiteral():
+            return Text(of.val)
+        case read.ParenExpr():
+            return _tree(of.expr)
+        case read.UnaryExpr():
+            return Binary("*", _tree(of.expr), -1.0)
+        case read.VectorSelector():
+            return _selector(of, 0.0)
+        case read.MatrixSelector():
+            return _selector(of.vector_selector, of.range.total_seconds())
+        case read.SubqueryExpr():
+            step_s = 60.0 if of.step is None else of.step.total_seconds()
+            assert of.range is not None
+            window_s = of.range.total_seconds()
+            return Subquery(_tree(of.expr), window_s, step_s, _offset(of), _at(of))
+        case read.Call():
+            return Call(of.func.name, tuple(_tree(argument) for argument in of.args))
+        case read.AggregateExpr():
+            return _aggregate(of)
+        case read.BinaryExpr():
+            return _binary(of)
+    raise NotSupported(f"{type(of).__name__} is not answered here")
 
 
-def _joined(op: str, left: Expression, right: Expression) -> Expression:
-    if isinstance(left, float) and isinstance(right, float):
-        return calculated(op, left, right)
-    if not isinstance(left, float) and not isinstance(right, float):
-        raise NotSupported("two vectors are not joined here; one side must be a number")
-    return Arithmetic(op, left, right)
+def _selector(of: read.VectorSelector, window_s: float) -> Selector:
+    if of.matchers.or_matchers:
+        raise NotSupported("matchers joined by `or` are not answered here; use =~ with a|b")
+    named = [Matcher("__name__", "=", of.name)] if of.name else []
+    return Selector(
+        (*named, *(_matcher(m) for m in of.matchers.matchers)), window_s, _offset(of), _at(of)
+    )
 
 
-def calculated(op: str, left: float, right: float) -> float:
-    """One of the four, as floating point has it: what is divided by zero is infinite or nothing."""
-    if op == "+":
-        return left + right
-    if op == "-":
-        return left - right
-    if op == "*":
-        return left * right
-    if right == 0:
-        return float("nan") if left == 0 else float("inf") * (1 if left > 0 else -1)
-    return left / right
+def _matcher(of: read.Matcher) -> Matcher:
+    ops = (("=", "Equal"), ("!=", "NotEqual"), ("=~", "Re"), ("!~", "NotRe"))
+    op = next(op for op, name in ops if of.op == getattr(read.MatchOp, name))
+    if "~" in op:
+        try:
+            re.compile(of.value)
+        except re.error as error:
+            raise NotSupported(
+                f"parse error: {of.value[:60]!r} is no expression: {error}"
+            ) from None
+    return Matcher(of.name, op, of.value)
+
+
+def _offset(of: read.VectorSelector | read.SubqueryExpr) -> float:
+    return 0.0 if of.offset is None else of.offset.total_seconds()
+
+
+def _at(of: read.VectorSelector | read.SubqueryExpr) -> At:
+    if of.at is None:
+        return None
+    if of.at.type == read.AtModifierType.Start:
+        return "start"
+    if of.at.type == read.AtModifierType.End:
+        return "end"
+    moment = of.at.at
+    return math.nan if moment is None else float(moment.timestamp())
+
+
+def _aggregate(of: read.AggregateExpr) -> Aggregate:
+    by = of.modifier
+    return Aggregate(
+        str(of.op),
+        _tree(of.expr),
+        () if by is None else tuple(by.labels),
+        by is not None and by.type == read.AggModifierType.Without,
+        None if of.param is None else _tree(of.param),
+    )
+
+
+def _binary(of: read.BinaryExpr) -> Binary:
+    matching, as_bool, said = Matching(), False, of.modifier
+    if said is not None:
+        if said.fill_values.lhs is not None or said.fill_values.rhs is not None:
+            raise NotSupported("fill() is not answered here; use `or`")
+        by = said.matching
+        matching = Matching(
+            () if by is None else tuple(by.labels),
+            by is not None and by.type == read.LabelModifierType.Include,
+            _many(said.card),
+            tuple(said.group_labels or ()),
+        )
+        as_bool = said.return_bool
+    return Binary(str(of.op).split()[0], _tree(of.lhs), _tree(of.rhs), matching, as_bool)
+
+
+def _many(card: read.VectorMatchCardinality) -> Literal["", "left", "right"]:
+    if card == read.VectorMatchCardinality.ManyToOne:
+        return "left"
+    return "right" if card == read.VectorMatchCardinality.OneToMany else ""

@@ -252,6 +252,25 @@ def read(
     return found
 
 
+def columns(
+    tx: Connection, width: int, ids: Sequence[int], begin: int, end: int
+) -> list[tuple[int, int, int, float, float, float, int | None]]:
+    """The same as rows as the driver gives them, for arrays: series, at, n, total, least, most and
+    covered_s of each, in no order.
+    """
+    found: list[tuple[int, int, int, float, float, float, int | None]] = []
+    c = sample.c
+    times = list(range(start_of(begin + width - 1, width), end, width))
+    query = select(c.series, c.at, c.n, c.total, c.least, c.most, c.covered_s)
+    for place in range(0, len(ids), 400):
+        some = query.where(c.width == width, c.series.in_(ids[place : place + 400]))
+        for first in range(0, len(times), 400):
+            cursor = tx.execute(some.where(c.at.in_(times[first : first + 400]))).cursor
+            assert cursor is not None, "a query has one"
+            found += cursor.fetchall()
+    return found
+
+
 def newest(tx: Connection, width: int) -> int | None:
     """When the newest bucket of a width begins."""
     c = sample.c
