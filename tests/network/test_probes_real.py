@@ -31,6 +31,10 @@ MODELS = {
     "ascend": "huawei-ascend-910b",
     "cambricon": "cambricon-mlu370-x8",
     "amd": "amd-mi300x",
+    "metax": "metax-c550",
+    "iluvatar": "iluvatar-bi150",
+    "hygon": "hygon-k100",
+    "enflame": "enflame-s60",
 }
 
 HOSTS = """

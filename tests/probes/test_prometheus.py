@@ -284,6 +284,87 @@ gpu_health{gpu_id="0"} 1
             ("devices_health", "unhealthy"): 0.0,
         },
     ),
+    "metax": (
+        """
+mx_gpu_usage{deviceId="0",uuid="a",exported_pod="p"} 40
+mx_gpu_usage{deviceId="0",uuid="a",exported_pod="q"} 40
+mx_gpu_usage{deviceId="1",uuid="b"} 10
+mx_memory_used{deviceId="0",uuid="a",type="vram"} 1048576
+mx_memory_total{deviceId="0",uuid="a",type="vram"} 67108864
+mx_memory_total{deviceId="0",uuid="a",type="xtt"} 12345
+mx_chip_hotspot_temp{deviceId="0",uuid="a"} 48
+mx_gpu_state{deviceId="0",uuid="a"} 1
+mx_gpu_state{deviceId="1",uuid="b"} 0
+""",
+        {
+            ("devices_seen", ""): 2.0,
+            ("devices_busy", ""): 0.5,
+            ("device_memory_used", ""): 1.0 * GIB,
+            ("device_memory_total", ""): 64.0 * GIB,
+            ("device_temperature", ""): 48.0,
+            ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 1.0,
+        },
+    ),
+    "iluvatar": (
+        """
+ix_gpu_utilization{gpu="0",uuid="a"} 30
+ix_gpu_utilization{gpu="1",uuid="b"} 101
+ix_mem_used{gpu="0",uuid="a"} 1024
+ix_mem_total{gpu="0",uuid="a"} 32768
+ix_power_usage{gpu="0",uuid="a"} 131
+ix_temperature{gpu="0",uuid="a"} 57
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.3,
+            ("device_memory_used", ""): 1.0 * GIB,
+            ("device_memory_total", ""): 32.0 * GIB,
+            ("device_power", ""): 131.0,
+            ("device_temperature", ""): 57.0,
+        },
+    ),
+    "hygon": (
+        f"""
+dcu_utilizationrate{{device_id="x",minor_number="0"}} 75
+dcu_usedmemory_bytes{{device_id="x",minor_number="0"}} {2 * GIB}
+dcu_memorycap_bytes{{device_id="x",minor_number="0"}} {64 * GIB}
+dcu_power_usage{{device_id="x",minor_number="0"}} 109
+dcu_temp{{device_id="x",minor_number="0"}} 63
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.75,
+            ("device_memory_used", ""): 2.0 * GIB,
+            ("device_memory_total", ""): 64.0 * GIB,
+            ("device_power", ""): 109.0,
+            ("device_temperature", ""): 63.0,
+        },
+    ),
+    "enflame": (
+        f"""
+enflame_gcu_usage{{minor_number="2",uuid="a"}} 80
+enflame_gcu_usage{{minor_number="3",uuid="b"}} -1
+enflame_gcu_memory_used_bytes{{minor_number="2",uuid="a"}} {GIB}
+enflame_gcu_memory_total_bytes{{minor_number="2",uuid="a"}} {16 * GIB}
+enflame_gcu_power_usage{{minor_number="2",uuid="a"}} 22.2
+enflame_gcu_power_consumption{{minor_number="2",uuid="a"}} 56.0
+enflame_gcu_temperatures{{minor_number="2",uuid="a"}} 34.5
+enflame_gcu_health{{minor_number="2",uuid="a",healthmsg="Healthy"}} 2
+enflame_gcu_health{{minor_number="3",uuid="b",healthmsg="Unknown"}} 0
+""",
+        {
+            ("devices_seen", ""): 1.0,
+            ("devices_busy", ""): 0.8,
+            ("device_memory_used", ""): 1.0 * GIB,
+            ("device_memory_total", ""): 16.0 * GIB,
+            ("device_power", ""): 56.0,
+            ("device_temperature", ""): 34.5,
+            ("devices_health", "healthy"): 1.0,
+            ("devices_health", "unhealthy"): 0.0,
+            ("devices_health", "unknown"): 1.0,
+        },
+    ),
 }
 
 

@@ -25,7 +25,9 @@ HARDWARE = (48, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140, 143)
 """Xids that a program can't cause, from NVIDIA's catalog of Xid errors: memory (48, 63, 64, 92, 94,
 95, 140), the controllers in the GPU (62, 119, 120), NVLink (74), the bus (79), its start (143)."""
 
-GPU = "by (UUID, Hostname, gpu)"
+GPU = "by (UUID, Hostname, hostname, gpu)"
+"""The host's label is `hostname` from 4.8.3 on, and was `Hostname` before."""
+
 OFF_THE_BUS = 79
 
 Line = tuple[str, str, str]
@@ -37,7 +39,9 @@ def _by_gpu(series: str, bounds: str, matching: str = "$S", at: str = "") -> str
 
 def _over_instances(series: str, bounds: str) -> str:
     """What a GPU says of itself, or else what its instances say of theirs, added up."""
-    each = f'max by (UUID, Hostname, gpu, GPU_I_ID) ({series}{{GPU_I_ID!="",$S}} {bounds})'
+    each = (
+        f'max by (UUID, Hostname, hostname, gpu, GPU_I_ID) ({series}{{GPU_I_ID!="",$S}} {bounds})'
+    )
     return f"({_by_gpu(series, bounds, WHOLE)} or sum {GPU} ({each}))"
 
 
@@ -45,7 +49,7 @@ def _of_slices() -> str:
     """How busy a GPU is by its instances, each weighted by its slices."""
     few = "modelName{}~'.*(A30|RTX PRO).*'"
     parts = [
-        f'(max by (UUID, Hostname, gpu, GPU_I_ID) ({ACTIVE}{{GPU_I_PROFILE=~"{n}g[.].*",'
+        f'(max by (UUID, Hostname, hostname, gpu, GPU_I_ID) ({ACTIVE}{{GPU_I_PROFILE=~"{n}g[.].*",'
         f"{few.format(sign)},$S}} >= 0 <= 1) * {n} / {slices})"
         for sign, slices, sizes in (("!", 7, (1, 2, 3, 4, 7)), ("=", 4, (1, 2, 4)))
         for n in sizes

@@ -4,11 +4,14 @@ Each line is (metric, part, expression). `$S` stands for the label matchers of t
 `$W` for the time over which rates are taken. Sums are made where the data is: few numbers travel.
 
 Units and sentinels, as the exporters have them:
-- DCGM: `weir.probes.prometheus_dcgm`; node-exporter and Kepler: `weir.probes.prometheus_hosts`.
+- DCGM: `weir.probes.prometheus_dcgm`; node-exporter and Kepler: `weir.probes.prometheus_hosts`;
+  MetaX, Iluvatar, Hygon and Enflame: `weir.probes.prometheus_makers`.
 - npu-exporter: percent; memory in "MB" of 2^20 bytes (a 64 GB device has 65536); health 1, 0 and
   -1, which is unknown.
 - mlu-exporter: percent; memory in bytes; health 1 and 0.
-- device-metrics-exporter: percent; memory in "MB" of 2^20 bytes; power of the package in W.
+- device-metrics-exporter: percent; memory in "MB" of 2^20 bytes; power in W by `gpu_power_usage`,
+  before it by the package's (MI300) or its average (MI200), or by the energy in uJ; the MI200 tells
+  its edge's temperature, others that of the junction.
 A comparison leaves out what is outside, and every NaN: no blank value becomes a number.
 """
 
@@ -19,6 +22,7 @@ from string import Template
 
 from weir.probes.prometheus_dcgm import DCGM
 from weir.probes.prometheus_hosts import KEPLER, NODE, NODE_SHARED
+from weir.probes.prometheus_makers import MAKERS
 
 MIB = str(2**20)
 
@@ -47,6 +51,7 @@ def _health(of: str, **values: int) -> tuple[Line, ...]:
 
 
 _PACKAGE = (
+    "(gpu_power_usage{$S} >= 0 < 1e5)",
     "(gpu_package_power{$S} >= 0 < 1e5)",
     "(gpu_average_package_power{$S} >= 0 < 1e5)",
     "(rate(gpu_energy_consumed{$S}[$W]) >= 0 < 1e11) / 1e6",
@@ -85,12 +90,14 @@ MAPPINGS: Mapping[str, tuple[Line, ...]] = {
         ("device_memory_used", "", f"sum(gpu_used_vram{{$S}} >= 0 < 1e8) * {MIB}"),
         ("device_memory_total", "", f"sum(gpu_total_vram{{$S}} >= 0 < 1e8) * {MIB}"),
         ("device_power", "", f"sum({_AMD_POWER})"),
-        ("device_temperature", "", "max(gpu_junction_temperature{$S} > -100 < 150)"),
+        ("device_temperature", "", "max(gpu_junction_temperature{$S} > -100 < 150)"
+         " or max(gpu_edge_temperature{$S} > -100 < 150)"),
         *_health("gpu_health", healthy=1, unhealthy=0),
     ),
     "node": NODE,
     "node-shared": NODE_SHARED,
     "kepler": KEPLER,
+    **MAKERS,
 }
 # fmt: on
 
