@@ -234,6 +234,40 @@ def test_a_rise_within_the_hour_of_the_whole_domain(make_domain: MakeDomain) -> 
     assert told(domain) == [("fires", "more", "nation")], "4 in 14 minutes are 17 an hour"
 
 
+def test_a_site_that_loses_devices_by_its_own_past(make_domain: MakeDomain) -> None:
+    text = """
+rules:
+  - {name: lost, indicator: devices, each: site, deviates: 3, over: 6h}
+  - {name: shrinks, indicator: devices, each: pool, falls: 1, over: 6h}
+"""
+    domain = make_domain(alert_rules=rules(text))
+    gone = domain.site("suzhou", pool("gpu", hosts=10), pool("small", hosts=1))
+    domain.site("chengdu", pool("gpu", hosts=10))
+    for _ in range(20):
+        write_down(domain.ctx)
+        turn(domain, 900)
+    assert told(domain) == [], "nothing has changed"
+
+    gone.report(pool("gpu", hosts=8), pool("small", hosts=1))
+    turn(domain, 1)
+    assert told(domain) == [
+        ("fires", "lost", "suzhou"),
+        ("fires", "shrinks", "suzhou / gpu"),
+    ]
+
+
+def test_a_new_site_has_no_past_to_fall_from(make_domain: MakeDomain) -> None:
+    text = "rules: [{name: lost, indicator: devices, each: site, deviates: 3, over: 6h}]"
+    domain = make_domain(alert_rules=rules(text))
+    new = domain.site("suzhou", pool("gpu", hosts=10))
+    for _ in range(6):
+        write_down(domain.ctx)
+        turn(domain, 900)
+    new.report(pool("gpu", hosts=8))
+    turn(domain, 1)
+    assert told(domain) == [], "an hour and a half of six is too little to tell"
+
+
 def test_a_link_that_leaves_its_usual_way(make_domain: MakeDomain) -> None:
     text = "rules: [{name: odd, indicator: link_latency, each: link, deviates: 4, over: 30m}]"
     domain = make_domain(alert_rules=rules(text))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from weir.control.alerts_claims import FRESH_S, Compared, claims_of, newest
+from weir.control.alerts_pasts import points_of, subjects_of
 from weir.control.context import Context
 from weir.control.line import demands_of
 from weir.control.network import Network, load_network
@@ -96,9 +97,11 @@ class _Look:
         indicator = WATCHED[rule.indicator]
         if indicator.metrics:
             return self._of_samples(rule, indicator)
-        past = self._past_of_domain(rule) if rule.condition in PAST else ()
+        pasts = self._past_of_inventory(rule, indicator) if rule.condition in PAST else {}
         return {
-            subject: Reading(_part(indicator, indicator.measure(view), rule.part), past)
+            subject: Reading(
+                _part(indicator, indicator.measure(view), rule.part), tuple(pasts.get(subject, ()))
+            )
             for subject, view in self._views(rule.each).items()
         }
 
@@ -247,6 +250,29 @@ class _Look:
                 points = {self._domain: list(self._past_of_domain(rule))}
             else:
                 points = self._points(rule, indicator, places, width)
+            known = self._kept.pasts[rule.name] = key, points
+        return known[1]
+
+    def _past_of_inventory(
+        self, rule: Rule, indicator: Indicator
+    ) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """The same of inventory: of the domain what it wrote down, of places what was noted."""
+        width = width_of(rule.over_s)
+        key = start_of(self._now, width)
+        known = self._kept.pasts.get(rule.name)
+        if known is None or known[0] != key:
+            if rule.each is Each.DOMAIN:
+                points = {self._domain: list(self._past_of_domain(rule))}
+            else:
+                begin = start_of(self._now - rule.over_s, width)
+                found = points_of(
+                    self._tx,
+                    indicator,
+                    lambda measured: _part(indicator, measured, rule.part),
+                    subjects_of(self._net().pools_below(), rule.each),
+                    range(begin, key - width, width),
+                )
+                points = {s: list(self._enough(p, rule.over_s)) for s, p in found.items()}
             known = self._kept.pasts[rule.name] = key, points
         return known[1]
 

@@ -1,8 +1,8 @@
 """What alerts can watch: the catalog of indicators and a few more, and the subjects each has.
 
 Laws:
-- What is made of inventory is known of the domain, its sites, clusters and pools, and has a past
-  of the whole domain only: that is what the domain writes down.
+- What is made of inventory is known of the domain, its sites, clusters and pools, and so is its
+  past, of which the domain notes every change; but for what changes with every call (UNNOTED).
 - What is made of samples is known of whatever lies in a place; of links what links tell.
 - Jobs are known of a whole domain.
 """
@@ -26,6 +26,9 @@ from weir.core.indicator_laws import (
 )
 from weir.core.indicators import INDICATORS
 from weir.core.verified import verified
+
+UNNOTED = ("jobs", "pools_silent")
+"""Indicators of inventory that have a past of the whole domain only."""
 
 PAST = (Condition.RISES, Condition.FALLS, Condition.DEVIATES)
 """Conditions that compare with the subject's own past."""
@@ -129,7 +132,9 @@ def sorts_of(indicator: Indicator) -> tuple[Each, ...]:
 
 def has_past(indicator: Indicator, each: Each) -> bool:
     """Whether what an indicator was is known of such subjects."""
-    return bool(indicator.metrics) or (each is Each.DOMAIN and indicator not in ONLY_WATCHED)
+    if indicator.metrics:
+        return True
+    return indicator not in ONLY_WATCHED and (each is Each.DOMAIN or indicator.name not in UNNOTED)
 
 
 @lru_cache(maxsize=65536)
