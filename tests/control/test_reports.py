@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from weir.control.reports_text import as_csv, markdown
 from weir.control.reports_words import words_of
 from weir.control.series_roll import roll_up, write_down
 from weir.core.errors import BadInput, NotFound
+from weir.core.indicator_view import Pairs, why
 from weir.core.report import Figure, MonthReport
 from weir.core.series import RETENTION_S, Bucket, Key
 from weir.wire.samples import Gap, Point, pack
@@ -235,6 +237,19 @@ def test_it_is_told_in_chinese_without_a_word_left_over(
     assert "电能利用效率" in page
     for english in ("Known", "Definitions", "ratio of sums", "Power over the time", "Longest"):
         assert english not in page, english
+    sentences = re.findall(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}.*", page)
+    assert sentences == [], "names and units only"
+
+
+def test_why_a_figure_leaves_something_out_is_told_in_chinese_too() -> None:
+    lacking = tuple(f"it_power of CN.S{n}: 1 of {n} pools" for n in range(2, 7))
+    said = why(Pairs((), lacking))
+    assert ENGLISH.reason(said) == said
+    assert words_of("zh", MEANINGS).reason(said) == (
+        "数据不全而未计入：CN.S2 的 it_power：2 个资源池中已知 1 个；"
+        "CN.S3 的 it_power：3 个资源池中已知 1 个；"
+        "CN.S4 的 it_power：4 个资源池中已知 1 个；另有 2 处"
+    )
 
 
 def test_text_from_outside_does_no_harm(domain: Domain) -> None:

@@ -141,12 +141,12 @@ def _figure_rows(figure: Figure, say: Words) -> Iterator[tuple[str, ...]]:
     whole = (figure.value, figure.least, figure.most, figure.last)
     yield (
         label(figure, say),
-        *(shown(value, unit) for value in whole),
+        *(say.unit(shown(value, unit)) for value in whole),
         percent(figure.coverage),
     )
     parts = sorted(figure.by.items(), key=lambda p: (-p[1], p[0]))
     for part, value in parts[:MOST_PARTS]:
-        yield f"· {say(part)}", shown(value, unit, part), "", "", "", ""
+        yield f"· {say(part)}", say.unit(shown(value, unit, part)), "", "", "", ""
     if len(parts) > MOST_PARTS:
         yield f"· {say('more, in the CSV')}: {len(parts) - MOST_PARTS}", "", "", "", "", ""
 
@@ -160,7 +160,7 @@ def _sites(report: MonthReport, say: Words) -> Iterator[Block]:
     columns = [name for name in OVERVIEW if name in told]
     heads = (say("Site"), *(labels.get(name, name) for name in columns), say("Known"))
     if columns:
-        rows = [_overview(sheet, columns) for sheet in report.sites]
+        rows = [_overview(sheet, columns, say) for sheet in report.sites]
         yield Table(heads, tuple(rows[:MOST_ROWS]))
     for sheet in report.sites[:MOST_SITES]:
         yield Heading(f"{sheet.name} ({sheet.site})", level=3)
@@ -176,15 +176,15 @@ def _site_rows(
     """A site's line; what has no total (performance) is nothing without its parts."""
     name, known = labels.get(figure.name, figure.name), percent(figure.coverage)
     if figure.value is not None:
-        yield name, shown(figure.value, figure.unit), known
+        yield name, say.unit(shown(figure.value, figure.unit)), known
         return
     for part, value in sorted(figure.by.items())[:MOST_PARTS]:
-        yield f"{name} · {say(part)}", shown(value, figure.unit, part), known
+        yield f"{name} · {say(part)}", say.unit(shown(value, figure.unit, part)), known
 
 
-def _overview(sheet: SiteSheet, columns: Sequence[str]) -> tuple[str, ...]:
+def _overview(sheet: SiteSheet, columns: Sequence[str], say: Words) -> tuple[str, ...]:
     of = {f.name: f for f in sheet.figures}
-    cells = [shown(of[c].value, of[c].unit) if c in of else UNKNOWN for c in columns]
+    cells = [say.unit(shown(of[c].value, of[c].unit)) if c in of else UNKNOWN for c in columns]
     known = min((of[c].coverage for c in columns if c in of), default=None)
     return sheet.name, *cells, UNKNOWN if known is None else percent(known)
 
@@ -256,10 +256,10 @@ def _coverage(report: MonthReport, say: Words) -> Iterator[Block]:
         )
         yield Paragraph(say("Samples that were thrown away before they came here:"))
         yield Table(tuple(map(say, ("Cluster", "From", "Until", "Why"))), lost, left=4)
-    left_out = [(label(f, say), "", f.why) for f in report.figures if f.why]
+    left_out = [(label(f, say), "", say.reason(f.why)) for f in report.figures if f.why]
     labels = {i.name: label(i, say) for i in INDICATORS}
     left_out += [
-        (labels.get(f.name, f.name), sheet.name, f.why)
+        (labels.get(f.name, f.name), sheet.name, say.reason(f.why))
         for sheet in report.sites
         for f in sheet.figures
         if f.why
@@ -267,7 +267,8 @@ def _coverage(report: MonthReport, say: Words) -> Iterator[Block]:
     if left_out:
         yield Table(tuple(map(say, ("Indicator", "Site", "Why"))), tuple(left_out[:MOST_ROWS]), 3)
     if report.unknown:
-        yield Paragraph(f"{say('Nothing is known of')}: {', '.join(report.unknown)}.")
+        names = (labels.get(name, name) for name in report.unknown)
+        yield Paragraph(f"{say('Nothing is known of')}: {', '.join(names)}.")
 
 
 def _definitions(report: MonthReport, say: Words) -> Iterator[Block]:

@@ -5,6 +5,7 @@ What the indicators mean is translated elsewhere; whoever renders a sheet hands 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,31 @@ class Words:
     def __call__(self, text: str) -> str:
         """A text in this language."""
         return self.table.get(text, text)
+
+    def unit(self, shown: str) -> str:
+        """An amount, its unit as a word of this language where it is one."""
+        number, space, name = shown.rpartition(" ")
+        return f"{number}{space}{self(name)}" if space else shown
+
+    def reason(self, why: str) -> str:
+        """Why a figure leaves something out (`core.indicator_view.why`)."""
+        head, colon, rest = why.partition(": ")
+        if not colon or self(head) == head:
+            return why
+        pieces = []
+        for piece in rest.split("; "):
+            if (of := _LACKING.fullmatch(piece)) is not None:
+                pieces.append(self(_LACKS).format(**of.groupdict()))
+            elif (of := _MORE.fullmatch(piece)) is not None:
+                pieces.append(self("{n} more").format(n=of["n"]))
+            else:
+                pieces.append(piece)
+        return f"{self(head)}：{'；'.join(pieces)}"
+
+
+_LACKS = "{metric} of {place}: {known} of {all} pools"
+_LACKING = re.compile(r"(?P<metric>\S+) of (?P<place>\S+): (?P<known>\d+) of (?P<all>\d+) pools")
+_MORE = re.compile(r"(?P<n>\d+) more")
 
 
 def words_of(language: str, meanings: Mapping[str, str]) -> Words:
@@ -106,6 +132,17 @@ ZH: Mapping[str, str] = {
     "largest": "取最大",
     "percentiles of merged bins": "合并分箱的分位数",
     "declared afterwards": "事后申报",
+    "cores": "核",
+    "beyond": "以外",
+    "no room at the agent": "代理处空间不足",
+    "circles of the national hubs: 1 ms city, 5 ms region, 20 ms across hubs": (
+        "国家枢纽的时延圈：同城 1 毫秒，区域 5 毫秒，跨枢纽 20 毫秒"
+    ),
+    "left out where not all is known": "数据不全而未计入",
+    "{metric} of {place}: {known} of {all} pools": (
+        "{place} 的 {metric}：{all} 个资源池中已知 {known} 个"
+    ),
+    "{n} more": "另有 {n} 处",
     "healthy": "健康",
     "unhealthy": "异常",
     "unknown": "未知",
