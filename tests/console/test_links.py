@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -12,6 +16,8 @@ from tests.builders import pool
 from tests.console.conftest import House
 from weir.console.drawing.matrix import CIRCLES, MOST_COLUMNS, ROWS, End, bits, circle, draw
 from weir.control.links import Way
+from weir.core.series import Key, start_of
+from weir.store import series as rows_of
 
 
 def way(here: str, there: str, rtt_ms: float | None, at: float = 1000.0) -> Way:
@@ -79,10 +85,15 @@ def test_the_page_shows_a_way_with_its_names(house: House) -> None:
     page = house.browser().get("/monitoring/links").text
     matrix = page[page.index('id="matrix"') : page.index("</table>")]
     assert "shanghai" in matrix and "west" in matrix and "nation" in matrix
-    assert '<td class="num c5">2.5 ms' in matrix and '<td class="num far">30 ms' in matrix
+    cells = re.findall(r'<td class="num (\w+)"><a href="([^"]+)">([^<]+)</a>', matrix)
+    assert [(circle, shown) for circle, _, shown in cells] == [("c5", "2.5 ms"), ("far", "30 ms")]
+    assert cells[0][1] == f"/monitoring/links/{quote(f'{site.id}>CN-F', safe='')}"
     assert "within 5 ms" in matrix
     assert "by its agent&#39;s calls" in page
-    assert '<td class="num c5">–' in house.browser().get("/monitoring/links?show=jitter").text
+    assert re.search(
+        r'<td class="num c5"><a [^>]+>–</a>',
+        house.browser().get("/monitoring/links?show=jitter").text,
+    )
 
 
 def test_with_no_way_measured_the_page_says_what_to_do(house: House) -> None:
@@ -91,3 +102,50 @@ def test_with_no_way_measured_the_page_says_what_to_do(house: House) -> None:
     invites = 'href="/operations?tab=members"'
     assert invites not in page
     assert invites in house.browser("root", "operator").get("/monitoring/links").text
+
+
+def measure_link(house: House, subject: str, rtt_ms: float) -> None:
+    """Ten minutes of a way, up to a few minutes ago; one call in ten got no answer."""
+    told = {"link_rtt": rtt_ms / 1000, "link_sent": 10.0, "link_lost": 1.0}
+    end = start_of(house.domain.clock(), 60) - 120
+    with house.domain.ctx.store.write() as tx:
+        numbers = rows_of.add(tx, [Key(subject, metric) for metric in told], "")
+        rows_of.put(
+            tx,
+            [
+                (60, end - 60 * n, number, 1, v, v, v, v)
+                for key, number in numbers.items()
+                for v in [told[key.metric]]
+                for n in range(10)
+            ],
+        )
+
+
+def test_a_single_way_has_a_page_with_its_past(house: House) -> None:
+    site = house.domain.site("shanghai", pool("gpu"))
+    subject = f"{site.id}>CN-F"
+    measure_link(house, subject, 4.0)
+    browser = house.browser()
+    page = browser.get(f"/monitoring/links/{quote(subject, safe='')}").text
+    assert "shanghai" in page and "nation" in page and "10%" in page
+    plots = re.findall(r'id="plot-(\w+)".*?data-unit="([^"]*)".*?data-series="([^"]*)"', page)
+    found = {name: (unit, json.loads(html.unescape(series))) for name, unit, series in plots}
+    assert set(found) == {"link_latency", "link_loss"}
+    unit, [line] = found["link_latency"]
+    assert unit == "ms" and [value for _, value in line["points"]] == [4.0] * 10
+    unit, [line] = found["link_loss"]
+    assert unit == "%" and {value for _, value in line["points"]} == {10.0}
+    told = f"--under &#39;{html.escape(subject)}&#39;"
+    assert told in page and "weir indicators link_latency" in page
+
+
+def test_a_way_that_only_calls_tell_of_says_so_and_another_is_not_found(house: House) -> None:
+    site = house.domain.site("shanghai", pool("gpu"))
+    house.domain.clock.turn(20)
+    site.exchange(rtt_us=2_500)
+    browser = house.browser()
+    page = browser.get(f"/monitoring/links/{site.id}%3ECN-F").text
+    assert "2.5 ms" in page and "by its agent&#39;s calls" in page
+    assert "Nothing was measured here in this time" in page
+    for wrong in ("CN.S9-X%3ECN-F", "nonsense", "%3E"):
+        assert browser.get(f"/monitoring/links/{wrong}").status_code == 404

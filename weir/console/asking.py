@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from weir.console import render
 from weir.console.directory import Site, sites_of
+from weir.console.drawing.arcs import Carried, with_arcs
 from weir.console.drawing.network import Domains, Drawing, draw_map, draw_tree
 from weir.console.facets import Index, SiteFigures, indexed
 from weir.console.history import Step
@@ -23,13 +24,22 @@ from weir.control import show as reading
 from weir.control.context import Context
 from weir.control.domain_names import known_names
 from weir.control.energy import read_energy
+from weir.control.flows import flows
+from weir.control.freshness import window
+from weir.control.indicators import history
 from weir.control.network import Network, load_network
-from weir.core.series import body_of
+from weir.core.indicators import INDICATORS
+from weir.core.series import WIDTHS, body_of
 from weir.wire.balance import BalanceAnswer
 from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope, WhyAnswer
 from weir.wire.pools import PoolAnswer
 
 T = TypeVar("T")
+
+COVERED_S = 3600.0
+"""Of so much time the coverage beside an indicator's value tells."""
+
+SAMPLED = tuple(i.name for i in INDICATORS if i.metrics)
 
 LONG_FRESH_S = 90.0
 """What is asked for at every key that is pressed is not made anew while somebody types: in a large
@@ -121,6 +131,19 @@ def indicators(visit: Asker, scope: Scope = "domain") -> Sequence[IndicatorAnswe
     )
 
 
+def covered(visit: Asker) -> Mapping[str, float]:
+    """Of which share of the last hour each indicator is known, 0 to 1: those that samples tell of
+    this domain and below, and of which something came.
+    """
+
+    def make() -> dict[str, float]:
+        begin, end = window(visit.ctx.now(), COVERED_S, WIDTHS[1])
+        past = history(visit.ctx, begin, end, WIDTHS[1], names=SAMPLED)
+        return {i.name: i.coverage for i in past.indicators if i.coverage and (i.points or i.by)}
+
+    return visit.recent("covered", make)
+
+
 def job_counts(visit: Asker) -> Mapping[str, int]:
     """How many jobs of this domain stand in each state."""
     return visit.recent("jobs", lambda: reading.count_jobs(visit.ctx))
@@ -149,6 +172,21 @@ def domain_names(visit: Asker) -> dict[str, str]:
     return visit.recent("domains", lambda: known_names(visit.ctx))
 
 
+def carried(visit: Asker) -> Sequence[Carried]:
+    """From which domain to which site jobs are under way, the largest number first."""
+
+    def make() -> list[Carried]:
+        of_site = {p.id: p.site for p in pools(visit)}
+        counts: dict[tuple[str, str], int] = {}
+        for flow in flows(visit.ctx):
+            if (site := of_site.get(flow.pool)) is not None:
+                counts[flow.home, site] = counts.get((flow.home, site), 0) + flow.runs
+        found = [Carried(home, site, runs) for (home, site), runs in counts.items()]
+        return sorted(found, key=lambda one: (-one.runs, one.home, one.site))
+
+    return visit.recent("carried", make)
+
+
 def drawing(visit: Asker, view: str, by: str, opened: str = "") -> Drawing:
     """The network drawn: `view` is map or tree, `by` what the sizes of sites stand for, `opened`
     the domain of a large tree whose sites are drawn.
@@ -158,8 +196,10 @@ def drawing(visit: Asker, view: str, by: str, opened: str = "") -> Drawing:
         row = visit.ctx.domain()
         here = Domains(row.id or row.name, row.name, domain_names(visit))
         if view == "tree":
-            return draw_tree(sites(visit), here, by, opened)
-        return draw_map(sites(visit), here, by)
+            drawn = draw_tree(sites(visit), here, by, opened)
+        else:
+            drawn = draw_map(sites(visit), here, by)
+        return with_arcs(drawn, here.here, carried(visit))
 
     return visit.recent(("drawing", view, by, opened), make)
 
@@ -185,4 +225,5 @@ def first_page(visit: Asker) -> None:
     clusters(visit)
     seen(visit, "")
     ways(visit)
+    covered(visit)
     job_counts(visit)

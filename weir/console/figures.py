@@ -5,6 +5,7 @@ Thousands are parted by commas in both languages. None is `unknown` (a dash), ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from weir.core import units
@@ -92,28 +93,45 @@ def latency(microseconds: float | int | None) -> str:
     return f"{number(round(microseconds / 1000, 1))} ms"
 
 
-def duration(seconds: float | None) -> str:
+TIMES: Mapping[str, tuple[str, str, str, str, str]] = {
+    "en": ("d", "h", "min", "min", "s"),
+    "zh": ("天", "小时", "分钟", "分", "秒"),
+}
+"""Days, hours, minutes alone, minutes beside another unit, seconds."""
+
+
+def duration(seconds: float | None, language: str = "en") -> str:
     """`4.2 s`, `12 min`, `3 h 20 min`, `5 d 2 h`: two units at most."""
     if seconds is None:
         return UNKNOWN
+    d, h, minutes, beside, s = TIMES[language]
     if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
+        return f"{max(0.0, seconds):.1f} {s}"
     whole = int(seconds)
-    for first, second, one, other in ((86400, 3600, "d", "h"), (3600, 60, "h", "min")):
+    for first, second, one, other in ((86400, 3600, d, h), (3600, 60, h, beside)):
         if whole >= first:
             rest = whole % first // second
             return f"{whole // first} {one} {rest} {other}" if rest else f"{whole // first} {one}"
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole} {s}"
     exact = whole < 600 and whole % 60
-    return f"{whole // 60} min {whole % 60} s" if exact else f"{whole // 60} min"
+    return f"{whole // 60} {beside} {whole % 60} {s}" if exact else f"{whole // 60} {minutes}"
 
 
-def took(started_at: float | None, ended_at: float | None, now: float) -> str:
+def took(started_at: float | None, ended_at: float | None, now: float, language: str = "en") -> str:
     """How long something ran, or runs so far."""
     if started_at is None:
         return UNKNOWN
-    return duration((now if ended_at is None else ended_at) - started_at)
+    return duration((now if ended_at is None else ended_at) - started_at, language)
+
+
+def coverage(share: float | None) -> str:
+    """How much of a time is known: `100%` only if all of it is, `0%` only if nothing is."""
+    if share is None:
+        return UNKNOWN
+    if share >= 0.9995 or share <= 0:
+        return f"{100 * min(1.0, max(0.0, share)):.0f}%"
+    return f"{min(99.9, max(0.1, 100 * share)):.1f}%"
 
 
 def iso(at: float) -> str:
@@ -170,7 +188,7 @@ def is_final(state: JobState) -> bool:
     return state in JOB_FINAL
 
 
-def term(found: TermAnswer) -> str:
+def term(found: TermAnswer, language: str = "en") -> str:
     """A term of a score in its own unit; that it is estimated is told by `is_estimated`."""
     unit = found.unit.removesuffix(ESTIMATED)
     if found.value is None:
@@ -178,7 +196,7 @@ def term(found: TermAnswer) -> str:
     if unit == "us":
         return latency(found.value)
     if unit == "s":
-        return duration(found.value)
+        return duration(found.value, language)
     if unit == "share":
         return percent(found.value, 1)
     return number(found.value) if unit in COUNTED else f"{number(found.value)} {unit}"

@@ -6,10 +6,12 @@ is no translation it is shown in English and marked as such (`is_foreign`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from weir.console import figures
 from weir.console.words_zh import ZH
 from weir.console.words_zh_api import API_ZH
 from weir.console.words_zh_policies import POLICIES_ZH
@@ -17,6 +19,10 @@ from weir.scheduling.explain_words import shown
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 TAGS: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
+
+LEFT_OUT = "left out where not all is known: "
+_POOLS = re.compile(r"(\S+) of (\S+): (\d+) of (\d+) pools")
+_MORE = re.compile(r"(\d+) more$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,24 @@ class Words:
         found = self.table.get(text, text)
         return found.format(**values) if values else found
 
+    def duration(self, seconds: float | None) -> str:
+        """A duration with its units in this language."""
+        return figures.duration(seconds, self.language)
+
+    def took(self, started_at: float | None, ended_at: float | None, now: float) -> str:
+        """How long something ran, or runs so far."""
+        return figures.took(started_at, ended_at, now, self.language)
+
     def shown(self, text: str) -> str:
         """What is needed or what there is, as the scheduler writes it, in this language."""
         return shown(text, self.language)
+
+    def why(self, text: str) -> str:
+        """What an indicator leaves out, as `core.indicator_view.why` writes it."""
+        if self.language != "zh" or not text.startswith(LEFT_OUT):
+            return text
+        said = _POOLS.sub(r"\2 的 \1：\4 个资源池中只有 \3 个", text.removeprefix(LEFT_OUT))
+        return "信息不全而略去：" + _MORE.sub(r"另有 \1 处", said)
 
     def policy(self, name: str, about: str) -> str:
         """What a policy does; `about` is the English of it."""

@@ -8,8 +8,10 @@ from weir.console.words_zh_a import PAGES_A
 from weir.console.words_zh_alerts import ALERTS
 from weir.console.words_zh_b import PAGES_B
 from weir.console.words_zh_c import PAGES_C
+from weir.console.words_zh_freshness import FRESHNESS
 from weir.console.words_zh_indicators import INDICATORS
 from weir.console.words_zh_links import LINKS
+from weir.console.words_zh_network import NETWORK
 from weir.console.words_zh_operations import OPERATIONS
 from weir.console.words_zh_reports import REPORTS
 from weir.console.words_zh_said import SAID
@@ -31,4 +33,6 @@ ZH: Mapping[str, str] = {
     **USAGE,
     **REASONS,
     **REPORTS,
+    **FRESHNESS,
+    **NETWORK,
 }

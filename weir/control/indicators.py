@@ -50,8 +50,10 @@ def history(
     *,
     names: Sequence[str] = (),
     under: str | None = None,
+    most_series: int | None = None,
 ) -> IndicatorsAnswer:
-    """Indicators over [begin, end). Raises `NotFound` for a name, `BadInput` for a bad time.
+    """Indicators over [begin, end). Raises `NotFound` for a name, `BadInput` for a bad time, or for
+    a place with more than `most_series` series.
 
     Those of all places together are worked out minute by minute: of them no step is shorter.
     """
@@ -65,7 +67,7 @@ def history(
         if under is None:
             rows = read_covered(tx, width, first, last, [i.name for i in wanted] if names else None)
         else:
-            rows = rows_under(ctx, tx, wanted, under, width, first, last)
+            rows = rows_under(ctx, tx, wanted, under, width, first, last, most_series)
     points: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     known: dict[str, dict[int, int]] = defaultdict(dict)
     for at, name, part, value, covered in rows:
@@ -122,12 +124,17 @@ def rows_under(
     width: int,
     begin: int,
     end: int,
+    most_series: int | None = None,
 ) -> list[Row]:
-    """From the series that lie in `under`, and from what was noted of the pools there."""
+    """From the series that lie in `under`, and from what was noted of the pools there. Raises
+    `BadInput` where there are more than `most_series`.
+    """
     metrics = {m for i in wanted for m in i.metrics}
     if any(i.name in HELD for i in wanted):
         metrics |= set(HELD_METRICS)
     keys = {row.id: row.key for row in rows_of.listed(tx, metrics=metrics, under=under)}
+    if most_series is not None and len(keys) > most_series:
+        raise BadInput(f"that is {len(keys)} series, more than {most_series}; ask for a part of it")
     found = rows_of.read(tx, width, list(keys), begin, end)
     by_time: dict[int, list[tuple[int, Bucket]]] = defaultdict(list)
     for number, buckets in found.items():

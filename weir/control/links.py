@@ -43,6 +43,11 @@ class Way:
     heard_at: float
     probed: bool = True
 
+    @property
+    def subject(self) -> str:
+        """What its samples are of: `FROM>TO`."""
+        return f"{self.here}>{self.there}"
+
 
 def ways(ctx: Context, late_s: float = LATE_S) -> list[Way]:
     """Every way that was measured within `late_s` seconds, by its ends."""

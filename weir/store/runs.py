@@ -234,6 +234,13 @@ def count_by_pool(tx: Connection) -> dict[str, int]:
     return {str(p): int(n) for p, n in tx.execute(query)}
 
 
+def handed_over(tx: Connection) -> list[tuple[list[str], str]]:
+    """Of runs that hold capacity for jobs that a link handed over: the job's path, and the pool."""
+    query = select(job.c.path, run.c.pool).join_from(run, job, run.c.job == job.c.id)
+    query = query.where(run.c.state.in_(RUN_ACTIVE), job.c.origin_cluster.is_not(None))
+    return [(list(path), str(pool)) for path, pool in tx.execute(query)]
+
+
 def grow_file(tx: Connection, run_id: str, name: str, size: int) -> None:
     """A file of a run reaches `size`; a repeat never shrinks it."""
     here = (file.c.run == run_id) & (file.c.name == name)

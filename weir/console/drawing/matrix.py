@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from weir.console import figures
 from weir.control.links import Way
@@ -51,7 +52,12 @@ class Cell:
     circle: str
     old: bool
 
-    def text(self, show: str, now: float) -> str:
+    @property
+    def href(self) -> str:
+        """The page of this way."""
+        return f"/monitoring/links/{quote(self.way.subject, safe='')}"
+
+    def text(self, show: str, now: float, language: str = "en") -> str:
         """One of its measures with its unit; a dash where nobody has measured it."""
         way = self.way
         if show == "jitter":
@@ -61,7 +67,7 @@ class Cell:
         if show == "bandwidth":
             return bits(way.bandwidth)
         if show == "age":
-            return figures.duration(max(0.0, now - way.heard_at))
+            return figures.duration(max(0.0, now - way.heard_at), language)
         return latency(way.rtt_s)
 
 

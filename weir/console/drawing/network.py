@@ -90,7 +90,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """All that is drawn, in units of the view box."""
+    """All that is drawn, in units of the view box. `arcs` are ways that jobs were handed on
+    (`weir.console.drawing.arcs`): class and path.
+    """
 
     width: float
     height: float
@@ -102,6 +104,7 @@ class Drawing:
     folded: bool = False
     opened: str = ""
     left_out: int = 0
+    arcs: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_map(self) -> bool:
@@ -286,9 +289,14 @@ def _links(marks: Sequence[Mark], domains: Domains) -> tuple[Link, ...]:
     for (one, other), number in runs.items():
         if one in at and other in at:
             a, b = at[one], at[other]
-            flow = 0 if number == 0 else 1 if number < 5 else 2 if number < 50 else 3
-            found.append(Link(a.x, a.y, b.x, b.y, flow, number, b.health == "silent"))
+            silent = b.health == "silent"
+            found.append(Link(a.x, a.y, b.x, b.y, flow_of(number), number, silent))
     return tuple(found)
+
+
+def flow_of(runs: int) -> int:
+    """How wide a line is for so many runs: 0 for none, up to 3."""
+    return 0 if runs == 0 else 1 if runs < 5 else 2 if runs < 50 else 3
 
 
 def _where(site: Site) -> tuple[float, float] | None:

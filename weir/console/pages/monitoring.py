@@ -32,6 +32,7 @@ def show(visit: Visit) -> Response:
         known=[i for i, yes in zip(indicators, told, strict=True) if yes],
         unknown=[i for i, yes in zip(indicators, told, strict=True) if not yes],
         months=months(ctx.now()),
+        covered=asking.covered(visit),
         clusters=asking.clusters(visit),
         lease_s=ctx.settings.lease_s,
         balance=found,

@@ -66,7 +66,7 @@ def _page(visit: Visit, status: int = 200, **said: object) -> Response:
             "chosen_alert": _alert(alerts, rule, subject),
             "subject": subject,
             "met": _met(visit),
-            "lasting": lasting,
+            "lasting": _lasting(visit),
             "times": TIMES,
             "states": STATES,
             "each": EACH,
@@ -102,7 +102,7 @@ def _met(visit: Visit) -> Callable[[RuleAnswer], str]:
         said = visit.words(CONDITIONS[rule.condition])
         text = said.format(what=what, limit=limit)
         if rule.over_s:
-            over = lasting(rule.over_s)
+            over = _lasting(visit)(rule.over_s)
             text = visit.words("{condition}, over {time}", condition=text, time=over)
         return text
 
@@ -121,6 +121,11 @@ def _limit(rule: RuleAnswer) -> str:
 def lasting(seconds: float) -> str:
     """A duration of a rule, as its file may have it: `1h30m`."""
     return units.show_duration_s(round(seconds))
+
+
+def _lasting(visit: Visit) -> Callable[[float], str]:
+    """The same in the visitor's words."""
+    return lasting if visit.language == "en" else visit.words.duration
 
 
 def acknowledge(visit: Visit) -> Response:

@@ -80,6 +80,7 @@ def show(visit: Visit) -> Response:
         section="monitoring",
         now_value=_at(visit, now, past, under, sampled) if under else now,
         past=past,
+        coverage=past.indicators[0].coverage if sampled and found else None,
         chart=found,
         plot=plot_of(found),
         span=span,

@@ -1,17 +1,29 @@
-"""The links matrix: every way between domains and sites, as it was measured of late."""
+"""The links matrix: every way between domains and sites, as it was measured of late; and the page
+of a single way, with its past.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from weir.console import asking, render
 from weir.console.drawing import matrix
 from weir.console.drawing.matrix import End
+from weir.console.history import SPANS, span_of
+from weir.console.pages.monitoring_history import charts_of, plot_of
 from weir.console.visit import Visit
 from weir.control.links import LATE_S, Way, ways
+from weir.core.errors import NotFound
 from weir.core.series import body_of, site_of
+from weir.store import series as rows_of
+
+OF_A_WAY = ("link_latency", "link_jitter", "link_loss", "link_bandwidth")
+"""The indicators of a single way."""
+
+MEASURED = ("link_rtt", "link_jitter", "link_sent", "link_lost", "link_bandwidth")
 
 
 def show(visit: Visit) -> Response:
@@ -35,6 +47,54 @@ def show(visit: Visit) -> Response:
         probed=all(way.probed for way in found),
         commands=(("weir links", "GET /v1/series?metric=link_rtt&metric=link_lost&step=1m"),),
     )
+
+
+def one(visit: Visit) -> Response:
+    """The page of one way: its ends, what it is now, and how it went."""
+    subject = visit.request.path_params["way"]
+    here, sign, there = subject.partition(">")
+    found = visit.recent("ways", lambda: ways(visit.ctx))
+    now = next((way for way in found if way.subject == subject), None)
+    span = span_of(visit.query.get("span"))
+    known = bool(sign and here and there) and (now is not None or _known(visit, subject))
+    if not known:
+        raise NotFound(
+            f"no way {subject} was ever measured here; the links matrix lists those of late"
+        )
+    ends = visit.recent("ends", lambda: ends_of(visit, found))
+    at = visit.ctx.now()
+    cell = None if now is None else matrix.draw([now], ends, at).cells[0]
+    drawn = charts_of(visit, subject, OF_A_WAY)
+    return render.page(
+        visit,
+        "monitoring_link.html",
+        section="monitoring",
+        live=True,
+        subject=subject,
+        here=ends.get(here) or End(here, here),
+        there=ends.get(there) or End(there, there),
+        back=f"{there}>{here}" if any(w.here == there and w.there == here for w in found) else "",
+        cell=cell,
+        circles=matrix.CIRCLES,
+        charts=[(chart, plot_of(chart)) for chart in drawn],
+        span=span,
+        spans=SPANS,
+        commands=(
+            (
+                f"weir indicators {' '.join(OF_A_WAY)} --since {'365d' if span == '1y' else span} "
+                f"--under '{subject}'",
+                f"GET /v1/indicators?{'&'.join(f'name={n}' for n in OF_A_WAY)}&from=TIME&to=TIME"
+                f"&under={quote(subject, safe='')}",
+            ),
+            ("weir links", "GET /v1/series?metric=link_rtt&metric=link_lost&step=1m"),
+        ),
+    )
+
+
+def _known(visit: Visit, subject: str) -> bool:
+    """Whether a way was measured at any time, of which nothing may be kept any more."""
+    with visit.ctx.store.read() as tx:
+        return bool(rows_of.listed(tx, metrics=MEASURED, under=subject))
 
 
 def ends_of(visit: Visit, found: Sequence[Way]) -> dict[str, End]:

@@ -11,6 +11,7 @@ from weir.console.pages.operations_settings import settings_of
 from weir.console.visit import Visit
 from weir.control import approve
 from weir.control import join as joining
+from weir.control.downtimes import list_downtimes
 from weir.control.queues import list_queues, show_scheduling
 from weir.control.remove import remove_cluster
 from weir.control.replay import can_be_replayed, list_replays
@@ -27,9 +28,11 @@ TABS = {
     "tokens": "Tokens",
     "queues": "Queues",
     "policies": "Policies",
+    "downtimes": "Downtimes",
     "settings": "Settings",
 }
 DAY_S = 86400.0
+LATELY_S = 30 * DAY_S
 
 
 COMMANDS = {
@@ -53,6 +56,16 @@ COMMANDS = {
         ("weir policies", "GET /v1/scheduling"),
         ("weir policy set NAME", "PUT /v1/policy"),
         ("weir simulate replay --policy A,B --days 7", "POST /v1/replays"),
+    ),
+    "downtimes": (
+        ("weir downtime list --since 30d", "GET /v1/downtimes?from=TIME"),
+        ("weir downtime declare SITE --from TIME --for 4h --why TEXT", "POST /v1/downtimes"),
+        (
+            "weir downtime declare SITE --from TIME --for 4h --why TEXT --excuse",
+            "POST /v1/downtimes",
+        ),
+        ("weir downtime end ID", "POST /v1/downtimes/ID/end"),
+        ("weir downtime availability --since 30d", "GET /v1/availability?from=TIME&to=TIME"),
     ),
     "settings": (
         ("weir serve --help", "GET /v1/domain"),
@@ -99,6 +112,13 @@ def _of_tab(visit: Visit, tab: str) -> dict[str, object]:
             "can_be_replayed": can_be_replayed,
             "rules": show_scheduling(ctx),
             "replays": list_replays(ctx),
+        }
+    if tab == "downtimes":
+        own = {c.site: c.site_name for c in asking.clusters(visit) if c.direction == "own"}
+        found = list_downtimes(ctx, ctx.now() - LATELY_S)
+        return {
+            "downtimes": sorted(found, key=lambda d: -d.begins_at),
+            "own_sites": sorted(own.items(), key=lambda one: (one[1], one[0])),
         }
     if tab == "settings":
         return {"settings": settings_of(visit)}

@@ -106,7 +106,7 @@ def show(visit: Visit) -> Response:
         section="operations",
         found=found,
         result=done,
-        rows=() if done is None else rows_of(done),
+        rows=() if done is None else rows_of(done, visit.language),
         rules=rules,
         offered=_offered(found.policies, rules),
         commands=(
@@ -125,13 +125,13 @@ def _offered(names: Sequence[str], rules: SchedulingAnswer) -> frozenset[str]:
     return frozenset(p.name for p in known if p.fair or not rules.queues)
 
 
-def rows_of(result: ReplayResult) -> tuple[Row, ...]:
+def rows_of(result: ReplayResult, language: str = "en") -> tuple[Row, ...]:
     """The measures that any column knows."""
     found = []
     for measure in result.measures:
         values = [column.numbers.get(measure.name) for column in result.columns]
         if any(value is not None for value in values):
-            texts = tuple(text_of(measure, value, result.currency) for value in values)
+            texts = tuple(text_of(measure, value, result.currency, language) for value in values)
             label = measure.label
             if not result.devices:
                 label = label.replace("Device-hours", "Core-hours")
@@ -139,12 +139,14 @@ def rows_of(result: ReplayResult) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def text_of(measure: ReplayMeasure, value: float | None, currency: str) -> str:
+def text_of(
+    measure: ReplayMeasure, value: float | None, currency: str, language: str = "en"
+) -> str:
     """A value with its unit."""
     if value is None:
         return figures.UNKNOWN
     if measure.unit == "s":
-        return figures.duration(value)
+        return figures.duration(value, language)
     if measure.unit == "share":
         return figures.percent(value, 1)
     if measure.unit in ("Wh", "g"):

@@ -41,9 +41,9 @@ def settings_of(visit: Visit) -> list[Setting]:
         Setting("Policy at the start", set_to.policy, "--policy"),
         Setting("Queues at the start", figures.number(len(set_to.queues)), "--queues"),
         Setting("Alert rules", figures.number(len(set_to.alert_rules)), "--alerts"),
-        Setting("Silent after", figures.duration(set_to.lease_s), "--lease"),
-        Setting("Given up after", figures.duration(set_to.lost_after_s), "--lost-after"),
-        Setting("Must start within", figures.duration(set_to.start_within_s), "--start-within"),
+        Setting("Silent after", visit.words.duration(set_to.lease_s), "--lease"),
+        Setting("Given up after", visit.words.duration(set_to.lost_after_s), "--lost-after"),
+        Setting("Must start within", visit.words.duration(set_to.start_within_s), "--start-within"),
         Setting(
             "Who joins waits for approval",
             "yes" if set_to.approve_joins else "no",
@@ -60,7 +60,9 @@ def _kept(visit: Visit) -> list[Setting]:
     kept = visit.ctx.settings.retention_s
     names = dict(zip(WIDTHS, ("10s", "1m", "15m", "1h", "1d"), strict=True))
     return [
-        Setting(f"Samples by {name} are kept for", figures.duration(kept[width]), f"--keep {name}=")
+        Setting(
+            f"Samples by {name} are kept for", visit.words.duration(kept[width]), f"--keep {name}="
+        )
         for width, name in names.items()
         if width in kept
     ]

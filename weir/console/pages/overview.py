@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from weir.console import asking, figures, render
 from weir.console.directory import Site
+from weir.console.drawing.network import Domains, way_to
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.alerts import changes, list_alerts
@@ -36,6 +37,7 @@ VIEWS = {"map": "Map", "tree": "Tree"}
 SIZES = {"devices": "Accelerators", "cores": "CPU cores", "hosts": "Hosts"}
 COLORS = {"use": "Use", "health": "Health"}
 LATEST = 8
+MOST_FLOWS = 20
 SKEW_S = 5.0
 """A clock that is off by more than this is worth a look."""
 
@@ -50,6 +52,18 @@ class Notice:
     detail: str
     at: float | None
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowShown:
+    """Runs at a site of jobs that were submitted at `home`; `way` are the domains it lies behind,
+    nearest first.
+    """
+
+    home: str
+    site: Site
+    way: tuple[str, ...]
+    runs: int
 
 
 def show(visit: Visit) -> Response:
@@ -72,6 +86,7 @@ def show(visit: Visit) -> Response:
         **_network(visit),
         headlines=_headlines(indicators),
         indicators=indicators,
+        covered=asking.covered(visit),
         active=_active(indicators),
         balance=asking.balance(visit),
         notices=[
@@ -109,7 +124,26 @@ def _network(visit: Visit) -> dict[str, object]:
         "drawing": drawing,
         "drawn": asking.drawn(visit, look, visit.language),
         "sites": asking.sites(visit),
+        **_flows(visit),
     }
+
+
+def _flows(visit: Visit) -> dict[str, object]:
+    """From where to where jobs are under way, as a list."""
+    carried, sites = asking.carried(visit), {s.id: s for s in asking.sites(visit)}
+    names, row = asking.domain_names(visit), visit.ctx.domain()
+    domains = Domains(row.id or row.name, row.name, names)
+    listed = [
+        FlowShown(
+            domains.name if one.home == domains.here else domains.name_of(one.home),
+            sites[one.site],
+            tuple(domains.name_of(d) for d in way_to(sites[one.site])),
+            one.runs,
+        )
+        for one in carried[:MOST_FLOWS]
+        if one.site in sites
+    ]
+    return {"flows": listed, "flows_left": max(0, len(carried) - MOST_FLOWS)}
 
 
 def _chosen(wanted: str | None, there: Mapping[str, str]) -> str:

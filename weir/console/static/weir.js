@@ -108,6 +108,13 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const at = document.activeElement, typed = at?.matches("textarea, input:not([type=checkbox])");
   if (typed && event.detail.target.contains(at)) event.detail.shouldSwap = false;
 });
+// A local time goes with how far its zone is from UTC then.
+document.addEventListener("submit", (event) => {
+  for (const at of event.target.querySelectorAll("input[data-zone]")) {
+    const zone = document.getElementById(at.dataset.zone);
+    zone.value = at.value ? String(-new Date(at.value).getTimezoneOffset()) : "";
+  }
+});
 // A page of mistakes is an answer too.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
