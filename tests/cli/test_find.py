@@ -9,7 +9,14 @@ import pytest
 
 from tests.cli.builders import a_candidate, a_pool, weir
 from tests.client.builders import FakeServer
-from weir.wire.jobs import ChangeAnswer, FindAnswer, ReasonAnswer, RejectionAnswer
+from weir.scheduling.explain_words import Saying, sentences
+from weir.wire.jobs import (
+    ChangeAnswer,
+    FindAnswer,
+    ReasonAnswer,
+    RejectionAnswer,
+    SayingAnswer,
+)
 
 JOB = """\
 name: train
@@ -88,6 +95,17 @@ def test_the_yes_the_no_and_what_would_help(job: str) -> None:
     result = weir(REPLIES, "find", job)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == GOLDEN
+
+
+def test_when_it_would_start_is_told(job: str) -> None:
+    soon = SayingAnswer(code="asked")
+    late = {"starts": False, "start": (soon,)}
+    result = weir(REPLIES | {"POST /v1/find": ANSWER.model_copy(update=late)}, "find", job)
+    there, said, *_ = result.stdout.splitlines()[1:]
+    assert there == "There is room, but others go first."
+    assert said == sentences([Saying(soon.code, soon.values)])
+    at_once = ANSWER.model_copy(update={"starts": True})
+    assert weir(REPLIES | {"POST /v1/find": at_once}, "find", job).stdout == GOLDEN
 
 
 def test_nothing_fits(job: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,12 @@ def site(house: House) -> str:
 
 def test_one_is_declared_ahead_and_ended(house: House, site: str) -> None:
     boss = house.browser("root", "operator")
-    form = {"site": site, "begins": local(NOW + HOUR_S), "length": "4h", "reason": "new pumps"}
+    form: dict[str, Any] = {
+        "site": site,
+        "begins": local(NOW + HOUR_S),
+        "length": "4h",
+        "reason": "new pumps",
+    }
     assert boss.post(AT, **form).status_code == 303
     [found] = list_downtimes(house.domain.ctx)
     assert found.ends_at - found.begins_at == 4 * HOUR_S and found.declared_by == "root"
@@ -41,7 +47,12 @@ def test_one_is_declared_ahead_and_ended(house: House, site: str) -> None:
 
 def test_what_is_over_needs_an_excuse_and_shows_that_it_is_one(house: House, site: str) -> None:
     boss = house.browser("root", "operator")
-    form = {"site": site, "begins": local(NOW - 6 * HOUR_S), "length": "2h", "reason": "flood"}
+    form: dict[str, Any] = {
+        "site": site,
+        "begins": local(NOW - 6 * HOUR_S),
+        "length": "2h",
+        "reason": "flood",
+    }
     refused = boss.post(AT, **form)
     assert refused.status_code == 422 and "as an excuse" in refused.text
     assert 'value="flood"' in refused.text and 'value="2h"' in refused.text

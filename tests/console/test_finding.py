@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
+from typing import Any
 
 import yaml
+from starlette.testclient import TestClient
 
 from tests.builders import pool, spec
 from tests.console.conftest import Browser, House
 from weir.core.lifecycle import JobState
+from weir.scheduling.explain_words import Saying, sentences
 
 JOB = "name: train\ntasks:\n  - command: [python, train.py]\n    devices: {count: 8}\n"
 
@@ -59,6 +63,18 @@ def no_queues(house: House) -> None:
     assert operator.post("/operations/queues", yaml="queues: []").status_code == 303
 
 
+def asked_by_http(house: House, text: str) -> dict[str, Any]:
+    """What the API answers to a job file."""
+    answer = TestClient(house.app).post(
+        "/v1/find",
+        json={"spec": yaml.safe_load(text)},
+        headers={"Authorization": f"Bearer {house.token('li', 'user')}"},
+    )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def test_the_start_is_told_with_those_who_wait_ahead(house: House) -> None:
     """One host of eight accelerators: one job runs for an hour, another of two hours waits."""
     no_queues(house)
@@ -74,6 +90,10 @@ def test_the_start_is_told_with_those_who_wait_ahead(house: House) -> None:
     assert "It would have to wait" in behind and "with one job ahead of it" in behind
     assert re.search(r"It should start in \S+ h to \S+ h\.", behind), behind
     assert "within 1 h if next" in behind
+    told = asked_by_http(house, JOB)
+    assert told["starts"] is False, "the same by HTTP, and so by `weir find`"
+    said = sentences(Saying(s["code"], s["values"]) for s in told["start"])
+    assert said and html.escape(said) in behind
     less = part(browser, "yaml", JOB.replace("count: 8", "count: 9"))
     assert "No pool can take it" in less and "It should start" not in less
 

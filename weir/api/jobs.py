@@ -15,7 +15,8 @@ from weir.control import show
 from weir.control.authorize import Action, Principal
 from weir.control.cancel import cancel
 from weir.control.context import job_key
-from weir.control.find import find_places, why
+from weir.control.find import why
+from weir.control.start_range import find_with_start
 from weir.control.submit import submit
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import FindRequest, SubmitRequest
@@ -113,7 +114,7 @@ async def read_file(
 
 def find(request: Request, body: FindRequest, who: Principal = allowed(Action.READ)) -> Response:
     """Where a job could run: each pool with a ranked yes or a reasoned no. Nothing is submitted."""
-    return reply(find_places(context(request), body, user=who.subject))
+    return reply(find_with_start(context(request), body, who.subject))
 
 
 def job_schema() -> dict[str, object]:

@@ -19,7 +19,7 @@ from weir.cli.values import (
     price,
     terms,
 )
-from weir.scheduling.explain_words import Saying, sentence
+from weir.scheduling.explain_words import Saying, sentence, sentences
 from weir.wire.jobs import FindAnswer, FindRequest
 from weir.wire.jobspec import JobSpec
 
@@ -65,6 +65,11 @@ def show_answer(answer: FindAnswer, spec: JobSpec, emulated: Collection[str]) ->
     say(f"{spec.name}: {yes} of {yes + no} {pools} can take it (policy {answer.policy})")
     for one in answer.said:
         say(sentence(Saying(one.code, one.values)))
+    if answer.starts is False:
+        if answer.candidates and answer.candidates[0].now:
+            say("There is room, but others go first.")
+        if answer.start:
+            say(sentences((Saying(one.code, one.values) for one in answer.start), "en"))
     if answer.candidates:
         say()
         show_sheet(_candidates(answer, spec))

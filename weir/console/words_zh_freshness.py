@@ -10,11 +10,14 @@ FRESHNESS: Mapping[str, str] = {
     (
         "What has come of each place, source and indicator, when last, and what lacks; in steps of "
         "{time}, up to the last whole step."
-    ): "各处、各数据源和各指标收到了什么、最近一次在何时、缺什么；步长 {time}，截至最后一个完整步长。",
+    ): (
+        "各处、各数据源和各指标收到了什么、最近一次在何时、缺什么；"
+        "步长 {time}，截至最后一个完整步长。"
+    ),
     "Places": "各处",
     (
-        "Covered is the share of the time of which any sample of the place has come. A pool without "
-        "samples of its own has a dash."
+        "Covered is the share of the time of which any sample of the place has come. A pool "
+        "without samples of its own has a dash."
     ): "覆盖率是该时段中收到过该处任一样本的时间所占比例。没有自身样本的资源池显示短横。",
     "Newest sample of the time": "时段内最新样本",
     "Newest of the time": "时段内最新值",

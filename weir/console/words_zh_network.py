@@ -20,9 +20,9 @@ NETWORK: Mapping[str, str] = {
     "It has begun, or is over: an excuse": "已开始或已结束：事后说明",
     "Declare": "声明",
     (
-        "A downtime is declared before it begins. One that has begun, or is over, is an excuse: its "
-        "availability is worked out anew, here and in every domain above, and whoever reads it sees "
-        "that it was declared afterwards."
+        "A downtime is declared before it begins. One that has begun, or is over, is an excuse: "
+        "its availability is worked out anew, here and in every domain above, and whoever reads it "
+        "sees that it was declared afterwards."
     ): (
         "停机须在开始前声明。已开始或已结束的属于事后说明：其可用率在本节点和各上级节点重新计算，"
         "查看者会看到它是事后声明的。"

@@ -58,7 +58,7 @@ def window(now: float, span_s: float, width: int) -> tuple[int, int]:
 
 
 def sources(ctx: Context, under: str | None = None) -> list[Source]:
-    """Every source that was ever heard of, in `under` or anywhere: those first that don't answer."""
+    """Every source that was ever heard of, in `under` or anywhere; first those without answer."""
     now = ctx.now()
     with ctx.store.read() as tx:
         rows = rows_of.listed(tx, metrics=OF_SOURCES, under=under)

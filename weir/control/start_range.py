@@ -13,14 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weir.control.context import Context
+from weir.control.find import find_places
 from weir.control.policies import in_force
 from weir.control.schedule import load_snapshot
 from weir.control.words import waiting_sayings
+from weir.core.lifecycle import JobState
 from weir.scheduling.explain_words import Saying
 from weir.scheduling.outlook import MOST_ROWS
 from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import WaitingJob
+from weir.store import jobs
 from weir.wire.jobdemand import demand_of
+from weir.wire.jobs import FindAnswer, FindRequest, SayingAnswer
 from weir.wire.jobspec import JobSpec, deadline_s, start_after_s
 
 DRAFT = "~"
@@ -33,6 +37,21 @@ class Start:
 
     now: bool
     said: tuple[Saying, ...] = ()
+
+
+def find_with_start(ctx: Context, request: FindRequest, user: str) -> FindAnswer:
+    """`find_places`, and when the job would start with those who wait ahead of it."""
+    found = find_places(ctx, request, user=user)
+    if not found.candidates or found.said:  # nowhere; or later on purpose, which `said` tells
+        return found
+    with ctx.store.read() as tx:
+        waiting = jobs.by_state(tx).get(JobState.WAITING, 0)
+    rows = len(found.candidates) + len(found.rejections) + waiting
+    start = start_if_submitted(ctx, request.spec, user, rows)
+    if start is None:
+        return found
+    said = tuple(SayingAnswer(code=s.code, values=dict(s.values)) for s in start.said)
+    return found.model_copy(update={"starts": start.now, "start": said})
 
 
 def start_if_submitted(ctx: Context, spec: JobSpec, user: str, rows: int) -> Start | None:

@@ -1,4 +1,4 @@
-"""Freshness and coverage: of each place, source and indicator, what has come, when last, what lacks.
+"""Freshness and coverage: what has come of each place, source and indicator, and what lacks.
 
 One goes down from the whole to a domain, a site and its pools, as with an indicator.
 """
@@ -142,8 +142,8 @@ def _places(
     for source in every:
         parts = body_of(source.subject).split("/")[0].split(".")
         for n in range(1, len(parts) + 1):
-            if (one := bodies.get(".".join(parts[:n]))) is not None:
-                probes[one].append(source)
+            if place := bodies.get(".".join(parts[:n])):
+                probes[place].append(source)
     return [
         Place(
             step,
