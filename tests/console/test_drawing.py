@@ -12,6 +12,7 @@ from tests.builders import foreign
 from weir.console.directory import paged, sites_of
 from weir.console.drawing import network, timeline
 from weir.console.facets import FACETS, Filtered, SiteFigures, filtered, indexed
+from weir.core.identifiers import Kind, issue
 from weir.core.lifecycle import JobState
 from weir.wire.jobs import JobAnswer
 from weir.wire.pools import Place, PoolAnswer
@@ -125,9 +126,49 @@ def test_pools_are_told_apart_by_what_they_cost_do_and_emit() -> None:
         "<= 100 g/kWh": 1, "<= 300 g/kWh": 1, "<= 500 g/kWh": 1, "<= 700 g/kWh": 1
     }  # fmt: skip
     assert choices_of(found, "proven") == {"claimed": 2, "measured": 1}
-    assert choices_of(found, "speed")["BF16 >= 900 TFLOPS"] == 2
-    fast = filtered(found.index, {"speed": ["FP64 >= 30 TFLOPS"], "proven": ["measured"]})
+    assert choices_of(found, "bf16")[">= 900 TFLOPS"] == 2
+    assert choices_of(found, "fp32") and choices_of(found, "fp16")
+    assert choices_of(found, "int8")[">= 1500 TOPS"] == 2
+    fast = filtered(found.index, {"fp64": [">= 30 TFLOPS"], "proven": ["measured"]})
     assert [p.name for p in fast.pools] == ["proven"]
+
+
+def test_performance_goes_by_nominal_or_by_measured_figures() -> None:
+    claimed, slow = shown("claimed", 1), shown("slow", 2, measured_gflops=(("bf16", 400_000),))
+    index = indexed([claimed, slow], {})
+    nominal = filtered(index, {})
+    assert choices_of(nominal, "bf16")[">= 900 TFLOPS"] == 2
+    assert not choices_of(nominal, "bf16-measured")
+    measured = filtered(index, {}, "", "measured")
+    assert choices_of(measured, "bf16-measured") == {">= 100 TFLOPS": 1, ">= 300 TFLOPS": 1}
+    assert not choices_of(measured, "bf16"), "of one precision one kind of figures at a time"
+    both = {"bf16": [">= 900 TFLOPS"], "bf16-measured": [">= 300 TFLOPS"]}
+    assert [p.name for p in filtered(index, both).pools] == ["slow"]
+    assert choices_of(filtered(index, both), "bf16-measured"), "what is chosen is shown"
+
+
+def test_prices_are_told_by_their_currency_in_order() -> None:
+    prices = {"a": (4, "CNY"), "b": (1, "USD"), "c": (18, "USD")}
+    found = all_of(
+        [
+            shown(n, 1, price_micro_per_device_hour=micro * 10**6, currency=currency)
+            for n, (micro, currency) in prices.items()
+        ]
+    )
+    said = list(choices_of(found, "price"))
+    assert said[:2] == ["<= 5 CNY", "<= 10 CNY"]
+    assert said[-5:] == ["<= 2 USD", "<= 5 USD", "<= 10 USD", "<= 20 USD", "<= 50 USD"]
+    odd = filtered(found.index, {"price": ["nonsense"]})
+    assert odd.count == 0 and list(choices_of(odd, "price"))[-1] == "nonsense"
+
+
+def test_tiers_are_those_of_the_domains_that_sites_belong_to() -> None:
+    pools = [
+        shown("here", 1),
+        shown("region", 1, of="CN.R1-K"),
+        shown("industry", 1, of=issue("CN.R1-K", Kind.INDUSTRY, 2)),
+    ]
+    assert choices_of(all_of(pools), "level") == {"national": 1, "regional": 1, "industry": 1}
 
 
 @settings(max_examples=25)

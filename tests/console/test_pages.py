@@ -38,7 +38,8 @@ PAGES = (
     "/operations?tab=settings",
     "/monitoring/devices_held?span=30d",
     "/monitoring/devices_held?span=1y&page=2",
-    "/resources?price=%3C%3D+10+CNY&speed=BF16+%3E%3D+100+TFLOPS&proven=claimed&core-price=x",
+    "/resources?price=%3C%3D+10+CNY&bf16=%3E%3D+100+TFLOPS&proven=claimed&core-price=x",
+    "/resources?figures=measured&level=regional&fp64-measured=x&figures=nonsense",
     "/commands",
 )
 

@@ -16,7 +16,7 @@ from weir.api.routes import ROUTES
 from weir.console import figures, form, render
 from weir.console.directory import SORTS
 from weir.console.drawing import matrix, usage
-from weir.console.facets import FACETS
+from weir.console.facets import FACETS, FIGURES
 from weir.console.history import SPANS, scale
 from weir.console.pages import find, jobs, operations, overview
 from weir.console.pages.operations_scheduling import text_of
@@ -79,6 +79,7 @@ def tables() -> Iterator[str]:
     for table in (overview.VIEWS, overview.SIZES, overview.COLORS, jobs.VIEWS, operations.TABS):
         yield from table.values()
     yield from SPANS.values()
+    yield from FIGURES.values()
     yield from (*matrix.SHOWS.values(), *matrix.CIRCLES.values())
     yield from (f.label for f in form.FIELDS)
     yield from figures.TERMS.values()

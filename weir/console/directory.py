@@ -80,7 +80,10 @@ SORTS: Mapping[str, tuple[str, Callable[[PoolAnswer], tuple[float | str, ...]]]]
     "free": ("Most free", _free_first),
     "name": ("Name", lambda p: (p.site_name, p.name)),
     "size": ("Largest", lambda p: (-figures.devices(p), -p.hosts * p.shape.cpu_milli)),
-    "price": ("Price", lambda p: (p.price_micro_per_device_hour or p.price_micro_per_core_hour,)),
+    "price": (
+        "Price",
+        lambda p: (p.currency, p.price_micro_per_device_hour or p.price_micro_per_core_hour),
+    ),
     "near": ("Nearest", lambda p: (p.latency_us if p.latency_us is not None else 1e12,)),
     "fast": ("Fastest at BF16", lambda p: (-(nominal(p, Precision.BF16) or 0),)),
 }

@@ -16,17 +16,25 @@ from dataclasses import dataclass, field
 
 from weir.console import figures
 from weir.core import devices
+from weir.core import identifiers as law
 from weir.core.devices import Precision
+from weir.core.series import body_of
 from weir.wire.pools import PoolAnswer
 
 MICRO = 10**6
 MEMORY_GIB = (16, 24, 32, 48, 64, 80, 96, 141)
 AT_LEAST_TFLOPS: Mapping[Precision, tuple[int, ...]] = {
     Precision.FP64: (1, 10, 30),
+    Precision.FP32: (10, 30, 60),
     Precision.BF16: (100, 300, 900),
-    Precision.FP8: (300, 1000),
-    Precision.INT8: (200, 600),
+    Precision.FP16: (100, 300, 900),
+    Precision.FP8: (300, 1000, 2000),
+    Precision.INT8: (200, 600, 1500),
 }
+FIGURES: Mapping[str, str] = {"nominal": "Nominal", "measured": "Measured there"}
+"""Which figures of performance facets go by: the catalog's, or those that were measured there."""
+
+FABRIC_GBPS = (100, 200, 400, 800)
 PRICES = (2, 5, 10, 20, 50)
 CORE_PRICES = (0.05, 0.1, 0.2, 0.5)
 PUES = (1.15, 1.25, 1.3, 1.5)
@@ -64,14 +72,33 @@ def _memory(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
     return () if found is None else [f">= {s} GiB" for s in MEMORY_GIB if found >= s * 2**30]
 
 
-def _performance(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
-    for precision, least in AT_LEAST_TFLOPS.items():
-        found = nominal(pool, precision) or 0
-        yield from (_fast(precision, n) for n in least if found >= 1000 * n)
+def of_catalog(pool: PoolAnswer, precision: Precision) -> int | None:
+    """GFLOPS of one accelerator as its maker states them; None if unknown or there is none."""
+    if pool.device_model is None:
+        return None
+    figure = devices.find(pool.device_model).nominal.get(precision)
+    return None if figure is None else figure.value
+
+
+def measured_there(pool: PoolAnswer, precision: Precision) -> int | None:
+    """GFLOPS of one accelerator as they were measured in the pool; None if nobody did."""
+    if pool.device_model is None:
+        return None
+    return dict(pool.measured_gflops).get(precision.value)
+
+
+def _performance(
+    of: Callable[[PoolAnswer, Precision], int | None], precision: Precision
+) -> Callable[[PoolAnswer, SiteFigures], Iterable[str]]:
+    def values(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
+        found = of(pool, precision) or 0
+        return [_fast(precision, n) for n in AT_LEAST_TFLOPS[precision] if found >= 1000 * n]
+
+    return values
 
 
 def _fast(precision: Precision, tera: int) -> str:
-    return f"{precision.upper()} >= {tera} {'TOPS' if precision is Precision.INT8 else 'TFLOPS'}"
+    return f">= {tera} {'TOPS' if precision is Precision.INT8 else 'TFLOPS'}"
 
 
 def _price(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
@@ -97,6 +124,25 @@ def _carbon(_: PoolAnswer, site: SiteFigures) -> Iterable[str]:
     return () if grams is None else [f"<= {n} g/kWh" for n in CARBON_G if grams <= n]
 
 
+def _fabric_speed(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
+    return [f">= {n} Gbit/s" for n in FABRIC_GBPS if (pool.fabric_gbps or 0) >= n]
+
+
+def _domain_kind(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
+    """The tier of the domain that the site belongs to, as its identifier has it."""
+    above = body_of(pool.site).split(".")[:-1]
+    return (_KINDS.get(above[-1][0], "national"),) if len(above) > 1 else ("national",)
+
+
+_KINDS = {law.LETTERS[kind]: kind.value for kind in (law.Kind.REGIONAL, law.Kind.INDUSTRY)}
+
+
+def _by_currency(value: str) -> tuple[str, float]:
+    """The order of classes of price: by currency, then by amount."""
+    _, amount, currency = value.split(" ", 2)
+    return currency, float(amount)
+
+
 def _tier(pool: PoolAnswer, _: SiteFigures) -> Iterable[str]:
     return ("own",) if pool.hops == 0 else (f"through {pool.hops}",)
 
@@ -114,7 +160,8 @@ def _one(value: str | None) -> Iterable[str]:
 @dataclass(frozen=True, slots=True)
 class Facet:
     """One way to tell pools apart. `translated`: its values are words, not names. `ranked`: they
-    are classes, shown in the order in which `of` tells them. `domains`: they are domains.
+    are classes, shown in this order; `order`: in the order of what it makes of a value. `domains`:
+    they are domains. `figures`: it goes by these figures of performance.
     """
 
     name: str
@@ -123,34 +170,40 @@ class Facet:
     translated: bool = False
     ranked: tuple[str, ...] = ()
     domains: bool = False
+    order: Callable[[str], tuple[str, float]] | None = None
+    figures: str = ""
+
+
+def _speeds() -> Iterable[Facet]:
+    for figures_of, of in (("nominal", of_catalog), ("measured", measured_there)):
+        for precision, least in AT_LEAST_TFLOPS.items():
+            yield Facet(
+                precision.value if figures_of == "nominal" else f"{precision.value}-{figures_of}",
+                precision.upper(),
+                _performance(of, precision),
+                ranked=tuple(_fast(precision, n) for n in least),
+                figures=figures_of,
+            )
 
 
 FACETS: tuple[Facet, ...] = (
     Facet("device", "Accelerator", lambda p, _: _one(p.device_model)),
     Facet("memory", "Accelerator memory", _memory, ranked=tuple(f">= {s} GiB" for s in MEMORY_GIB)),
-    Facet(
-        "speed",
-        "Performance of one",
-        _performance,
-        ranked=tuple(_fast(p, n) for p, least in AT_LEAST_TFLOPS.items() for n in least),
-    ),
-    Facet(
-        "price",
-        "Price of an accelerator-hour",
-        _price,
-        ranked=tuple(f"<= {n} CNY" for n in PRICES),
-    ),
-    Facet(
-        "core-price",
-        "Price of a core-hour",
-        _core_price,
-        ranked=tuple(f"<= {n:g} CNY" for n in CORE_PRICES),
-    ),
+    *_speeds(),
+    Facet("price", "Price of an accelerator-hour", _price, order=_by_currency),
+    Facet("core-price", "Price of a core-hour", _core_price, order=_by_currency),
+    Facet("level", "Tier", _domain_kind, True),
     Facet("domain", "Domain", lambda p, _: p.domains, domains=True),
     Facet("region", "Region", lambda p, _: _one(p.location.region)),
     Facet("industry", "Industry", lambda p, _: p.industries),
     Facet("stack", "Software", lambda p, _: p.traits),
     Facet("fabric", "Fabric", lambda p, _: _one(p.fabric)),
+    Facet(
+        "fabric-speed",
+        "Fabric bandwidth",
+        _fabric_speed,
+        ranked=tuple(f">= {n} Gbit/s" for n in FABRIC_GBPS),
+    ),
     Facet("pue", "PUE", _pue, ranked=tuple(f"<= {n:g}" for n in PUES)),
     Facet("carbon", "Carbon intensity", _carbon, ranked=tuple(f"<= {n} g/kWh" for n in CARBON_G)),
     Facet("tier", "Way there", _tier, True),
@@ -229,8 +282,15 @@ class Filtered:
         return [bit == "1" for bit in f"{self.left:0{size}b}"[::-1]] if size else []
 
 
-def filtered(index: Index, chosen: Mapping[str, Sequence[str]], words: str = "") -> Filtered:
-    """What the chosen values and the words leave."""
+def filtered(
+    index: Index,
+    chosen: Mapping[str, Sequence[str]],
+    words: str = "",
+    figures_of: str = "nominal",
+) -> Filtered:
+    """What the chosen values and the words leave. Of the facets that go by figures of performance
+    those of `figures_of` are told, and those of which something is chosen.
+    """
     size = len(index.pools)
     wanted = words.lower().split()
     found = (1 << size) - 1
@@ -243,6 +303,8 @@ def filtered(index: Index, chosen: Mapping[str, Sequence[str]], words: str = "")
         left &= mask
     facets = []
     for facet in FACETS:
+        if facet.figures not in ("", figures_of) and facet.name not in picks:
+            continue
         others = found
         for name, mask in holds.items():
             others &= mask if name != facet.name else -1
@@ -267,7 +329,18 @@ def _choices(
     values = {v for v, n in counts.items() if n} | picked
     choices = [Choice(v, counts.get(v, 0), v in picked) for v in values]
     choices.sort(key=lambda c: (not c.chosen, -c.pools, c.value))
-    if facet.ranked:
+    if facet.order is not None:
+        order = facet.order
+        choices.sort(key=lambda c: _placed(order, c.value))
+    elif facet.ranked:
         place = {value: n for n, value in enumerate(facet.ranked)}
         choices.sort(key=lambda c: place.get(c.value, len(place)))
     return choices
+
+
+def _placed(order: Callable[[str], tuple[str, float]], value: str) -> tuple[bool, str, float]:
+    """Where a value stands; one that is no such class, as an address may have it, after all."""
+    try:
+        return (False, *order(value))
+    except ValueError:
+        return True, value, 0.0

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from weir.console import asking, render
 from weir.console.directory import SORTS, paged
-from weir.console.facets import FACETS, NOTHING_MEASURED, SiteFigures, filtered
+from weir.console.facets import FACETS, FIGURES, NOTHING_MEASURED, SiteFigures, filtered
 from weir.console.history import SPANS, span_of
 from weir.console.pages.monitoring_history import charts_of, plot_of
 from weir.console.visit import Visit
@@ -35,7 +35,9 @@ def directory(visit: Visit) -> Response:
     query = visit.query
     chosen = {f.name: query.getlist(f.name) for f in FACETS}
     index = asking.index(visit)
-    found = filtered(index, chosen, query.get("q", ""))
+    figures_of = query.get("figures", "")
+    figures_of = figures_of if figures_of in FIGURES else next(iter(FIGURES))
+    found = filtered(index, chosen, query.get("q", ""), figures_of)
     sort = query.get("sort", "free")
     number = query.get("page", "1")
     shown = paged(found, sort, int(number) if number.isdecimal() else 1)
@@ -49,6 +51,9 @@ def directory(visit: Visit) -> Response:
         elsewhere=[p for p in index.pools if p.id in picked and p.id not in here] if picked else [],
         found=found,
         shown=shown,
+        figures_of=figures_of,
+        all_figures=FIGURES,
+        any_figures=any(index.masks[f.name] for f in FACETS if f.figures),
         sort=sort,
         sorts=SORTS,
         all_pools=len(index.pools),

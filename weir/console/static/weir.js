@@ -105,7 +105,7 @@ document.addEventListener("click", (event) => {
 });
 // What is being typed in is never replaced by an answer to what was typed elsewhere.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const at = document.activeElement, typed = at?.matches("textarea, input:not([type=checkbox])");
+  const at = document.activeElement, typed = at?.matches("textarea, input:not([type=checkbox], [type=radio])");
   if (typed && event.detail.target.contains(at)) event.detail.shouldSwap = false;
 });
 // A local time goes with how far its zone is from UTC then.
