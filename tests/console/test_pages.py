@@ -294,3 +294,14 @@ def test_what_there_is_goes_from_the_whole_down_to_each_pool(
     assert len(numbers) >= 2 and sum(map(int, numbers[-2:])) == total > 0, "its two pools"
     parts = browser.get("/monitoring/performance_nominal").text.split("Further down")[1]
     assert "fp16" in parts.lower()
+
+
+def test_an_address_that_nobody_has_is_a_page_for_people_and_a_problem_for_programs(
+    house: House,
+) -> None:
+    browser = house.browser()
+    page = browser.get("/no-such-page")
+    assert page.status_code == 404 and "<main" in page.text and 'href="/jobs"' in page.text
+    answer = browser.http.get("/no-such-page", headers={"Accept": "application/json"})
+    assert answer.status_code == 404 and "problem" in answer.headers["content-type"]
+    assert "problem" in browser.get("/v1/no-such-call").headers["content-type"]

@@ -113,24 +113,27 @@ PAGES: tuple[tuple[str, str, Page, Action | None], ...] = (
     ("GET", "/preferences", signing.prefer, None),
 )
 OWN = frozenset(path.split("/")[1] for _, path, _, _ in PAGES) | {"live", "static", "favicon.ico"}
+THEIRS = frozenset({"v1", "docs", "openapi.json"})
 
 
 class Console:
     """Answers for the console's addresses, and hands everything else to the API."""
 
-    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
-        self._app, self._pages = app, pages
+    def __init__(self, app: ASGIApp, pages: ASGIApp, theirs: frozenset[str] = THEIRS) -> None:
+        self._app, self._pages, self._theirs = app, pages, theirs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """To whom it is addressed."""
-        ours = scope["type"] == "http" and is_ours(scope)
+        ours = scope["type"] == "http" and is_ours(scope, self._theirs)
         await (self._pages if ours else self._app)(scope, receive, send)
 
 
-def is_ours(scope: Scope) -> bool:
-    """Whether a request is for a page: at `/` only a browser's, which asks for HTML or by htmx."""
+def is_ours(scope: Scope, theirs: frozenset[str] = THEIRS) -> bool:
+    """Whether a request is for a page: at `/`, and where neither has anything, only a browser's,
+    which asks for HTML or by htmx. `theirs` are the first parts of the API's addresses.
+    """
     first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-    if first:
+    if first in OWN or first in theirs:
         return first in OWN
     headers = dict(scope["headers"])
     return b"text/html" in headers.get(b"accept", b"") or b"hx-request" in headers
@@ -154,7 +157,8 @@ def install(app: FastAPI, recent: Recent | None = None) -> None:
     wakeups = app.state.wakeups
     pages.state.ahead = Ahead(ctx, pages.state.recent, lambda: bool(wakeups.closing), app.openapi)
     pages.state.ahead.first_if_large()
-    app.add_middleware(Console, pages=pages)
+    first = frozenset(str(getattr(r, "path", "/")).split("/")[1] for r in app.routes)
+    app.add_middleware(Console, pages=pages, theirs=first - {""})
 
 
 def make_console(ctx: Context) -> Starlette:

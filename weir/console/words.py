@@ -14,6 +14,7 @@ from functools import cache
 from weir.console import figures
 from weir.console.words_zh import ZH
 from weir.console.words_zh_api import API_ZH
+from weir.console.words_zh_network import SOURCES
 from weir.console.words_zh_policies import POLICIES_ZH
 from weir.scheduling.explain_words import shown
 
@@ -60,6 +61,12 @@ class Words:
             return text
         said = _POOLS.sub(r"\2 的 \1：\4 个资源池中只有 \3 个", text.removeprefix(LEFT_OUT))
         return "信息不全而略去：" + _MORE.sub(r"另有 \1 处", said)
+
+    def source(self, text: str) -> str:
+        """By what an identifier is known, as `control.resolve` writes it."""
+        if self.language != "zh":
+            return text
+        return next((found.expand(zh) for said, zh in SOURCES if (found := said(text))), text)
 
     def policy(self, name: str, about: str) -> str:
         """What a policy does; `about` is the English of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 NETWORK: Mapping[str, str] = {
@@ -48,3 +49,16 @@ NETWORK: Mapping[str, str] = {
     "End the downtime of {name}": "结束 {name} 的停机",
     "No downtime is declared, and none was of late.": "没有声明停机，近期也没有过。",
 }
+
+SOURCES = tuple(
+    (re.compile(said).fullmatch, zh)
+    for said, zh in (
+        (r"issued by (.+)", r"由 \1 签发"),
+        (r"linked to (.+)", r"与 \1 相连"),
+        (r"joined (.+)", r"已加入 \1"),
+        (r"this domain", "本节点"),
+        (r"(?:the|a) pool's report", "资源池的报告"),
+        (r"the way to a pool", "通往资源池的路径"),
+    )
+)
+"""By what an identifier is known, with names in it: what matches it, and the Chinese of that."""
