@@ -39,6 +39,8 @@ from weir.control.show import list_jobs
 from weir.core import identifiers
 from weir.core.inventory import Pool
 from weir.core.lifecycle import JobState
+from weir.core.series import Key, start_of
+from weir.store import series as rows_of
 from weir.store.engine import open_store
 from weir.store.migrate import migrate
 from weir.store.tables import job, run
@@ -46,6 +48,7 @@ from weir.wire.jobs import Submission
 from weir.wire.pools import Place, PoolReport
 
 MODELS = ("nvidia-h100-sxm5", "huawei-ascend-910b", "hygon-k100", "cambricon-mlu370-x8")
+PROBES = ("executor", "link", "host")
 AIM_S, AIM_BYTES = 0.3, 600_000
 BATCH = 1000
 
@@ -114,6 +117,26 @@ def fill_jobs(domain: Domain, count: int, chance: random.Random) -> None:
         at_work = {"state": JobState.RUNNING, "run": bindparam("run")}
         tx.execute(update(job).where(here).values(**began_at, **at_work), running)
         tx.execute(insert(run), runs)
+
+
+def fill_samples(domain: Domain) -> None:
+    """A day of what each site's agent tells of itself: three probes, and its cores."""
+    keys = [
+        Key(identifiers.issue(site, identifiers.Kind.CLUSTER, 1), metric, part)
+        for site in sorted({pool.site for pool, _ in ways_of(domain)})
+        for metric, part in (
+            *(("probe_tried", probe) for probe in PROBES),
+            *(("probe_up", probe) for probe in PROBES),
+            ("cpu_milli_total", ""),
+        )
+    ]
+    now = domain.ctx.now()
+    with domain.ctx.store.write() as tx:
+        numbers = rows_of.add(tx, keys, "").values()
+        for width, most in ((900, 97), (60, 6)):
+            for n in range(most):
+                at = start_of(now, width) - n * width
+                rows_of.put(tx, [(width, at, number, 6, 6.0, 1, 1, 1) for number in numbers])
 
 
 def ways_of(domain: Domain) -> list[tuple[Pool, str]]:
@@ -186,6 +209,7 @@ def main() -> None:
         domain = Domain(store, Path(folder) / "files", lease_s=86400.0)
         links = network(domain, asked.sites, asked.pools, chance)
         fill_jobs(domain, asked.jobs, chance)
+        fill_samples(domain)
         session = sign_in(domain.ctx, domain.operator_token or "").secret
         with serving(domain, wakeups) as url:
             cookies = {"weir-nation": session}
@@ -201,7 +225,8 @@ def pages_of(domain: Domain) -> list[str]:
         "/", "/?view=tree", "/resources", "/resources?device=hygon-k100&sort=price&page=7",
         f"/resources/sites/{pool.site}", f"/resources/pools/{pool.id}", "/find",
         "/jobs", "/jobs?state=failed", "/jobs?view=timeline", f"/jobs/{listed}", "/monitoring",
-        "/monitoring/devices_allocated", "/operations", "/operations?tab=policies", "/commands",
+        "/monitoring/devices_allocated", "/monitoring/freshness",
+        f"/monitoring/freshness?under={pool.site}", "/monitoring/links", "/operations", "/operations?tab=policies", "/commands",
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.builders import Clock, Domain, pool
 from tests.databases import NewStore
 from weir.console import ahead as working
+from weir.console import recent as keeping
 from weir.console.ahead import Ahead
 from weir.console.recent import DEAR_S, STALE_S, Recent
 
@@ -124,3 +125,65 @@ def test_a_large_domain_has_its_first_page_ready_before_anybody_asks(
     assert {"pools", "sites", "index", "balance", ("drawing", "map", "devices", "")} <= set(
         recent.kept
     )
+
+
+def after(recent: Recent, until: str) -> None:
+    """Wait for the background to have made this key anew, and then to have ended."""
+    threads = [t for t in threading.enumerate() if t.name == "console-renews"]
+    for thread in threads:
+        thread.join(10)
+    assert until in recent.kept and not recent.working
+
+
+def test_the_background_makes_one_thing_after_the_other_and_what_it_is_made_of_first() -> None:
+    clock = Clock(0.0)
+    recent, order = Recent(clock), list[str]()
+
+    def make(name: str, of: str = "") -> int:
+        order.append(f"begin {name}")
+        found = recent.get(of, lambda: make(of)) if of else 0
+        clock.turn(1.0)
+        order.append(f"end {name}")
+        return found + 1
+
+    for name, of in (("base", ""), ("top", "base"), ("side", "")):
+        recent.get(name, lambda name=name, of=of: make(name, of))  # type: ignore[misc]
+    order.clear()
+    clock.turn(60)
+    with recent.answer():
+        for name, of in (("top", "base"), ("base", ""), ("side", "")):
+            recent.get(name, lambda name=name, of=of: make(name, of))  # type: ignore[misc]
+        assert not order, "nothing is begun while a page is being answered"
+    after(recent, "side")
+    assert order == [
+        *("begin top", "begin base", "end base", "end top"),
+        *("begin side", "end side"),
+    ], "base is not made twice"
+
+
+def test_the_background_does_not_wait_for_pages_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "POLITE_S", 0.01)
+    clock = Clock(0.0)
+    recent, dear = Recent(clock), Slow(clock, 1.0)
+    recent.get("k", dear)
+    clock.turn(60)
+    with recent.answer():
+        assert recent.get("k", dear) == 1
+        after(recent, "k")
+    assert dear.made == 2
+
+
+def test_what_fails_in_the_background_stays_as_it_was_and_the_rest_goes_on() -> None:
+    clock = Clock(0.0)
+    recent, dear = Recent(clock), Slow(clock, 1.0)
+
+    def broken() -> int:
+        raise RuntimeError("not now")
+
+    recent.get("broken", lambda: dear() * 0 + 7)
+    recent.get("k", dear)
+    clock.turn(60)
+    assert recent.get("broken", broken) == 7
+    assert recent.get("k", dear) == 2
+    after(recent, "k")
+    assert recent.kept["broken"].value == 7 and recent.kept["k"].value == 3

@@ -36,10 +36,17 @@ class _Anew:
     ctx: Context
     kept: Recent
     made: dict[Hashable, Any] = field(default_factory=dict)
+    under: list[Hashable] = field(default_factory=list)
 
     def recent(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
         if key not in self.made:
-            self.made[key] = self.kept.renew(key, make)
+            if not self.under:  # who waits for a thing waits for what it is made of, too
+                self.kept.calm()
+            self.under.append(key)
+            try:
+                self.made[key] = self.kept.renew(key, make)
+            finally:
+                self.under.pop()
         value: T = self.made[key]
         return value
 

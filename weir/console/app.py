@@ -207,7 +207,8 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         form = await _form(request) if request.method == "POST" else {}
-        return await run_in_threadpool(_answer, ctx, request, form, page, action)
+        with request.app.state.recent.answer():
+            return await run_in_threadpool(_answer, ctx, request, form, page, action)
 
     return endpoint
 

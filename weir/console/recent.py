@@ -2,8 +2,13 @@
 
 What is cheap is worked out every time, so a small network is always shown as it is. What is dear
 is kept for fifty times what it took, at most `FRESH_S`; after that who comes gets what was kept,
-up to `STALE_S` old, while one thread makes it anew. So a page of a network of ten thousand pools
-comes at once, and keeping one answer new takes no more than a fiftieth of a core.
+up to `STALE_S` old, and it is made anew in the background. So a page of a network of ten thousand
+pools comes at once, and keeping one answer new takes no more than a fiftieth of a core.
+
+In the background there is one thread, which makes one thing after the other: all threads of a
+process share one core, and each more that works takes its share from those who wait for a page.
+For the same reason it begins nothing while a page is being answered, for a moment (`POLITE_S`); and
+what the thing is made of is made anew first, so that nothing new is made of what is old.
 
 Only what every reader may see is kept here, under a key that says what it is.
 """
@@ -13,7 +18,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,6 +40,9 @@ FRESH_S, STALE_S = 15.0, 120.0
 LONGEST_S = 30.0
 """Who waits for an answer that another thread works out waits no longer than this."""
 
+POLITE_S = 0.25
+"""So long at most work in the background is put off by pages that are being answered."""
+
 MOST = 200
 """So many answers are kept; the oldest goes first."""
 
@@ -46,6 +55,12 @@ class _Kept:
     dear: bool
 
 
+class _Behind(threading.local):
+    """Whether this thread is the one that works in the background."""
+
+    here = False
+
+
 @dataclass
 class Recent:
     """The answers that are kept for one server's pages."""
@@ -56,6 +71,29 @@ class Recent:
     making: set[Hashable] = field(default_factory=set)
     begun: dict[Hashable, threading.Event] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
+    due: dict[Hashable, Callable[[], Any]] = field(default_factory=dict)
+    answered: threading.Condition = field(default_factory=threading.Condition)
+    answering: int = 0
+    working: bool = False
+    behind: _Behind = field(default_factory=_Behind)
+
+    @contextmanager
+    def answer(self) -> Iterator[None]:
+        """A page is being answered: work in the background waits for a moment."""
+        with self.answered:
+            self.answering += 1
+        try:
+            yield
+        finally:
+            with self.answered:
+                self.answering -= 1
+                if not self.answering:
+                    self.answered.notify_all()
+
+    def calm(self) -> None:
+        """Wait until no page is being answered, `POLITE_S` at most."""
+        with self.answered:
+            self.answered.wait_for(lambda: not self.answering, POLITE_S)
 
     def get(self, key: Hashable, make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
         """The answer to `key`, kept or made by `make`; what is dear is made anew after `fresh_s`
@@ -67,6 +105,11 @@ class Recent:
         if found is None or (age := self.clock() - found.made_at) > STALE_S:
             return self._made_once(key, make)
         if age > min(fresh_s, found.keep_s):
+            if self.behind.here:
+                with self.guard:
+                    if self.due.pop(key, None) is not None:
+                        self.making.discard(key)
+                return self._made_once(key, make)
             self._renew(key, make)
         value: T = found.value
         return value
@@ -109,18 +152,32 @@ class Recent:
         return value
 
     def _renew(self, key: Hashable, make: Callable[[], T]) -> None:
+        """Have it made anew in the background, unless that is about to be."""
         with self.guard:
             if key in self.making:
                 return
             self.making.add(key)
-        threading.Thread(target=self._renewed, args=(key, make), daemon=True).start()
+            self.due[key] = make
+            begin, self.working = not self.working, True
+        if begin:
+            threading.Thread(target=self._work, daemon=True, name="console-renews").start()
 
-    def _renewed(self, key: Hashable, make: Callable[[], T]) -> None:
-        try:
-            self._make(key, make)
-        except Exception:
-            # The old answer stays until it is too old, and then who asks meets the fault.
-            log.exception("%s could not be made anew", key)
-        finally:
+    def _work(self) -> None:
+        """Make what is due, one thing after the other, until there is nothing any more."""
+        self.behind.here = True
+        while True:
+            self.calm()
             with self.guard:
-                self.making.discard(key)
+                if not self.due:
+                    self.working = False
+                    return
+                key = next(iter(self.due))
+                make = self.due.pop(key)
+            try:
+                self._made_once(key, make)
+            except Exception:
+                # The old answer stays until it is too old, and then who asks meets the fault.
+                log.exception("%s could not be made anew", key)
+            finally:
+                with self.guard:
+                    self.making.discard(key)
