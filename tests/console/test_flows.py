@@ -53,10 +53,10 @@ def test_arcs_lead_to_the_mark_that_stands_for_a_site() -> None:
     far = next(s for s in sites if s.pools[0].domains == ("CN.R1-K",))
     near = next(s for s in sites if s.pools[0].domains == ("CN.R0-K",))
     carried = [
-        arcs.Carried("CN.R0-K", far.id, 7),
-        arcs.Carried("CN.R0-K", near.id, 9),  # within the domain itself: nothing to draw
-        arcs.Carried("CN-F", far.id, 3),  # from here: along the links
-        arcs.Carried("CN.R9-X", far.id, 3),  # from a domain that nobody sees
+        network.Carried("CN.R0-K", far.id, 7),
+        network.Carried("CN.R0-K", near.id, 9),  # within the domain itself: nothing to draw
+        network.Carried("CN-F", far.id, 3),  # from here: along the links
+        network.Carried("CN.R9-X", far.id, 3),  # from a domain that nobody sees
     ]
     found = arcs.with_arcs(tree, "CN-F", carried)
     assert [look for look, _ in found.arcs] == ["f2"]

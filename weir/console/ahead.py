@@ -22,7 +22,7 @@ from weir.store import clusters
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-LARGE = 1000
+LARGE = asking.LARGE
 EVERY_S = 60.0
 """Half of what may be shown at its oldest (`recent.STALE_S`)."""
 
@@ -87,7 +87,9 @@ class Ahead:
         """Work out once what pages ask for."""
         asker = _Anew(self.ctx, self.kept)
         asking.first_page(asker)
-        render.environment().get_template("overview.html")
+        templates = render.environment()
+        for name in templates.list_templates():  # compiled once, and not by who comes first
+            templates.get_template(name)
 
     def _pools(self) -> int:
         with self.ctx.store.read() as tx:

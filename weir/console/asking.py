@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from weir.console import render
 from weir.console.directory import Site, sites_of
-from weir.console.drawing.arcs import Carried, with_arcs
-from weir.console.drawing.network import Domains, Drawing, draw_map, draw_tree
+from weir.console.drawing.arcs import with_arcs
+from weir.console.drawing.network import Carried, Domains, Drawing, draw_map, draw_tree
 from weir.console.facets import Index, SiteFigures, indexed
 from weir.console.history import Step
 from weir.console.history import ways as ways_of
@@ -31,7 +31,8 @@ from weir.control.network import Network, load_network
 from weir.core.indicators import INDICATORS
 from weir.core.series import WIDTHS, body_of
 from weir.wire.balance import BalanceAnswer
-from weir.wire.jobs import ClusterAnswer, IndicatorAnswer, Scope, WhyAnswer
+from weir.wire.jobs import ClusterAnswer, FindRequest, IndicatorAnswer, Scope, WhyAnswer
+from weir.wire.jobspec import JobSpec
 from weir.wire.pools import PoolAnswer
 
 T = TypeVar("T")
@@ -40,6 +41,20 @@ COVERED_S = 3600.0
 """Of so much time the coverage beside an indicator's value tells."""
 
 SAMPLED = tuple(i.name for i in INDICATORS if i.metrics)
+
+LARGE = 1000
+"""A network of so many pools is large."""
+
+_TASK = {
+    "cpu": 1,
+    "memory": "1GiB",
+    "devices": {"count": 1, "min_memory": "1GiB"},
+    "command": ["true"],
+}
+ANY_JOB = JobSpec.model_validate(
+    {"name": "any", "tasks": [_TASK], "constraints": {"max_latency": "1s"}}
+)
+"""A job that asks for a bit of everything."""
 
 LONG_FRESH_S = 90.0
 """What is asked for at every key that is pressed is not made anew while somebody types: in a large
@@ -126,8 +141,11 @@ def clusters(visit: Asker) -> Sequence[ClusterAnswer]:
 
 def indicators(visit: Asker, scope: Scope = "domain") -> Sequence[IndicatorAnswer]:
     """Every indicator as it is now."""
+    there = network(visit)
+    if scope == "domain" and not any(c.direction == "up" for c in there.clusters.values()):
+        scope = "network"  # all that it sees is its own or below it
     return visit.recent(
-        ("indicators", scope), lambda: measuring.measure(visit.ctx, scope, network=network(visit))
+        ("indicators", scope), lambda: measuring.measure(visit.ctx, scope, network=there)
     )
 
 
@@ -161,10 +179,16 @@ def why(visit: Asker, job: str, state: str, attempts: int) -> WhyAnswer:
 
 def seen(visit: Asker, policy: str) -> finding.Seen:
     """The network as places are looked for in it, ranked by a policy or, empty, by the domain's."""
-    key = ("seen", policy)
-    return visit.recent(
-        key, lambda: finding.seen_now(visit.ctx, policy or None, network(visit)), LONG_FRESH_S
-    )
+
+    def make() -> finding.Seen:
+        found = finding.seen_now(visit.ctx, policy or None, network(visit))
+        if len(found.snapshot.pools) >= LARGE:
+            # What places are judged by is worked out at the first look, which takes long in a large
+            # network: so that is had here, and not by who types.
+            finding.find_among(found, FindRequest(spec=ANY_JOB), 1)
+        return found
+
+    return visit.recent(("seen", policy), make, LONG_FRESH_S)
 
 
 def domain_names(visit: Asker) -> dict[str, str]:
@@ -172,19 +196,15 @@ def domain_names(visit: Asker) -> dict[str, str]:
     return visit.recent("domains", lambda: known_names(visit.ctx))
 
 
-def carried(visit: Asker) -> Sequence[Carried]:
+def _carried(visit: Asker) -> list[Carried]:
     """From which domain to which site jobs are under way, the largest number first."""
-
-    def make() -> list[Carried]:
-        of_site = {p.id: p.site for p in pools(visit)}
-        counts: dict[tuple[str, str], int] = {}
-        for flow in flows(visit.ctx):
-            if (site := of_site.get(flow.pool)) is not None:
-                counts[flow.home, site] = counts.get((flow.home, site), 0) + flow.runs
-        found = [Carried(home, site, runs) for (home, site), runs in counts.items()]
-        return sorted(found, key=lambda one: (-one.runs, one.home, one.site))
-
-    return visit.recent("carried", make)
+    of_site = {p.id: p.site for p in pools(visit)}
+    counts: dict[tuple[str, str], int] = {}
+    for flow in flows(visit.ctx):
+        if (site := of_site.get(flow.pool)) is not None:
+            counts[flow.home, site] = counts.get((flow.home, site), 0) + flow.runs
+    found = [Carried(home, site, runs) for (home, site), runs in counts.items()]
+    return sorted(found, key=lambda one: (-one.runs, one.home, one.site))
 
 
 def drawing(visit: Asker, view: str, by: str, opened: str = "") -> Drawing:
@@ -199,7 +219,7 @@ def drawing(visit: Asker, view: str, by: str, opened: str = "") -> Drawing:
             drawn = draw_tree(sites(visit), here, by, opened)
         else:
             drawn = draw_map(sites(visit), here, by)
-        return with_arcs(drawn, here.here, carried(visit))
+        return with_arcs(drawn, here.here, _carried(visit))
 
     return visit.recent(("drawing", view, by, opened), make)
 
@@ -221,6 +241,7 @@ def first_page(visit: Asker) -> None:
         drawn(visit, Look("tree"), language)
     index(visit)
     indicators(visit, "network")
+    indicators(visit, "domain")
     balance(visit)
     clusters(visit)
     seen(visit, "")

@@ -7,9 +7,9 @@ are drawn as bows over it, since the way between those two is no link of this do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from weir.console.drawing.network import Drawing, Mark, flow_of
+from weir.console.drawing.network import Carried, Drawing, Mark, flow_of
 
 MOST_ARCS = 30
 """So many are drawn, those first that most jobs went."""
@@ -18,17 +18,11 @@ BEND = 0.18
 """How far a bow stands off the straight line, as a share of its length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """Jobs that were submitted at one domain and are at a site: `runs` of them."""
-
-    home: str
-    site: str
-    runs: int
-
-
 def with_arcs(drawing: Drawing, here: str, carried: Sequence[Carried]) -> Drawing:
-    """The drawing with its arcs: to the mark of the site, or of the domain that stands for it."""
+    """The drawing with its arcs: to the mark of the site, or of the domain that stands for it.
+
+    `carried` is what there is, the largest number first.
+    """
     at = {m.id: m for m in drawing.marks}
     stands = {s.id: m for m in drawing.marks if m.kind == "domain" for s in m.sites}
     stands |= {s.id: m for m in drawing.marks if m.kind == "site" for s in m.sites}
@@ -39,7 +33,7 @@ def with_arcs(drawing: Drawing, here: str, carried: Sequence[Carried]) -> Drawin
             runs[one.home, to.id] = runs.get((one.home, to.id), 0) + one.runs
     largest = sorted(runs.items(), key=lambda r: (-r[1], r[0]))[:MOST_ARCS]
     arcs = tuple((f"f{flow_of(n)}", _bow(at[a], at[b])) for (a, b), n in largest)
-    return replace(drawing, arcs=arcs)
+    return replace(drawing, arcs=arcs, carried=tuple(carried))
 
 
 def _bow(a: Mark, b: Mark) -> str:

@@ -89,9 +89,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Jobs that were submitted at one domain and are at a site: `runs` of them."""
+
+    home: str
+    site: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """All that is drawn, in units of the view box. `arcs` are ways that jobs were handed on
-    (`weir.console.drawing.arcs`): class and path.
+    (`weir.console.drawing.arcs`): class and path; `carried` are all of them.
     """
 
     width: float
@@ -105,6 +114,7 @@ class Drawing:
     opened: str = ""
     left_out: int = 0
     arcs: tuple[tuple[str, str], ...] = ()
+    carried: tuple[Carried, ...] = ()
 
     @property
     def is_map(self) -> bool:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from weir.console import asking, figures, render
 from weir.console.directory import Site
-from weir.console.drawing.network import Domains, way_to
+from weir.console.drawing.network import Carried, Domains, way_to
 from weir.console.visit import Visit
 from weir.control import show as reading
 from weir.control.alerts import changes, list_alerts
@@ -124,13 +124,13 @@ def _network(visit: Visit) -> dict[str, object]:
         "drawing": drawing,
         "drawn": asking.drawn(visit, look, visit.language),
         "sites": asking.sites(visit),
-        **_flows(visit),
+        **_flows(visit, drawing.carried),
     }
 
 
-def _flows(visit: Visit) -> dict[str, object]:
+def _flows(visit: Visit, carried: Sequence[Carried]) -> dict[str, object]:
     """From where to where jobs are under way, as a list."""
-    carried, sites = asking.carried(visit), {s.id: s for s in asking.sites(visit)}
+    sites = {s.id: s for s in asking.sites(visit)}
     names, row = asking.domain_names(visit), visit.ctx.domain()
     domains = Domains(row.id or row.name, row.name, names)
     listed = [
