@@ -23,6 +23,7 @@ import click
 from rich.console import Console
 
 import weir
+from weir.cli.demo_stream import EVERY_S, MOST, stream_of
 from weir.cli.network_file import NetworkFile, read_network_file
 from weir.cli.processes import child_environment, interruptible
 from weir.cli.up import Network, Say, network_up, watch
@@ -88,7 +89,8 @@ def demo(once: bool, home: Path | None, keep: bool) -> None:
     """Start the example network on this machine and run jobs on it.
 
     Four servers, six computing centers, jobs at every tier. Accelerators are emulated; the servers,
-    the agents and the jobs' processes are real. Without --once it stays up until Ctrl-C.
+    the agents and the jobs' processes are real. Without --once it stays up until Ctrl-C, and small
+    jobs keep coming.
     """
     examples = find_examples()
     file = read_network_file(examples / "network.yaml")
@@ -111,7 +113,9 @@ def _run(
         show_find(network, examples / "jobs", say)
         if not once:
             _tell_more(network, examples, say)
-            watch(network, console, plain=not console.is_terminal)
+            servers = {name: Weir.over(one.client) for name, one in network.servers.items()}
+            stream = stream_of(examples / "jobs", servers)
+            watch(network, console, plain=not console.is_terminal, beside=stream.step)
 
 
 def find_examples() -> Path:
@@ -256,7 +260,10 @@ def show_find(network: Network, folder: Path, say: Say) -> None:
 
 def _tell_more(network: Network, examples: Path, say: Say) -> None:
     east, top = network.name_of("region-east"), network.name_of("national")
-    say("\nIt stays up. In another terminal, first the first line, then for instance:")
+    say(
+        f"\nIt stays up, and a small job comes every {EVERY_S:g} s, {MOST:,} in all. Watch a console;"
+    )
+    say("or type in another terminal, first the first line, then for instance:")
     say(f"  {exports(network.home)}")
     for command in (
         f"-s {east} pools",

@@ -286,22 +286,30 @@ def _tell_console(network: Network, say: Say) -> None:
         say(f"  {server.name:<16} {server.url}/signin?code={code}")
 
 
-def watch(network: Network, console: Console, *, plain: bool) -> None:
+def watch(
+    network: Network,
+    console: Console,
+    *,
+    plain: bool,
+    beside: Callable[[float], None] = lambda now: None,
+) -> None:
     """Show what the network does until interrupted, and start again what dies.
 
-    Raises `Died` if a process keeps dying.
+    `beside` is called about every second with the time of a clock that only goes on. Raises `Died`
+    if a process keeps dying.
     """
     if plain:
-        _tell(network, console)
+        _tell(network, console, beside)
     with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
             network.children.revive(partial(live.console.print, markup=False), time.monotonic())
             status = read_status(network.servers)
             live.update(draw(network.file, network.servers, status), refresh=True)
+            beside(time.monotonic())
             time.sleep(REFRESH_S)
 
 
-def _tell(network: Network, console: Console) -> None:
+def _tell(network: Network, console: Console, beside: Callable[[float], None]) -> None:
     def told(line: str) -> None:
         console.print(stamped(line, time.time()), markup=False)
 
@@ -312,4 +320,5 @@ def _tell(network: Network, console: Console) -> None:
         for line in changes(old, new):
             told(line)
         old = new
+        beside(time.monotonic())
         time.sleep(REFRESH_S)
