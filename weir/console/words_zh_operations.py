@@ -16,6 +16,7 @@ OPERATIONS: Mapping[str, str] = {
     "All jobs stand in one line.": "所有作业排在同一队列中。",
     "All queues as a file": "以文件编辑全部队列",
     "Apply": "应用",
+    "At the domain, beside its server:": "在该节点的服务器旁执行：",
     "Apply {name}": "应用 {name}",
     "As it was": "实际情况",
     "Asked": "请求时间",
@@ -73,6 +74,9 @@ OPERATIONS: Mapping[str, str] = {
     "The jobs of the last days once more, under other policies, beside what really happened. "
     "Nothing is changed by it.": (
         "用其他策略重放最近几天的作业，并与实际情况对照。此操作不会改变任何设置。"
+    ),
+    "The last day under {policies}, asked for by {name}": (
+        "最近 1 天的作业，策略：{policies}，请求人：{name}"
     ),
     "The last {n} days under {policies}, asked for by {name}": (
         "{policies} 策略下的最近 {n} 天，请求者 {name}"

@@ -33,4 +33,6 @@ USAGE: Mapping[str, str] = {
         "What its own accelerators do is not told by its resource manager; this is of all "
         "accelerators of the pool."
     ): "其资源管理器未提供它自身加速卡的情况；此处为资源池全部加速卡。",
+    "{amount} in all, at this price and for this time": "共 {amount}（按此价格和运行时间）",
+    "{amount} so far, at this price and for this time": "至今 {amount}（按此价格和运行时间）",
 }

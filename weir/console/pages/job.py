@@ -20,7 +20,7 @@ from weir.core.errors import NotFound
 from weir.core.lifecycle import JOB_FINAL, JobState
 from weir.core.plan import MEANINGS
 from weir.scheduling.explain_words import Saying, sentences
-from weir.wire.jobs import FilesAnswer, JobDetailAnswer
+from weir.wire.jobs import FilesAnswer, JobDetailAnswer, WhyAnswer
 from weir.wire.jobspec import JobSpec
 from weir.wire.usage import RunUsageAnswer
 
@@ -57,6 +57,7 @@ def show(visit: Visit) -> Response:
         why=why,
         why_text=sentences((Saying(s.code, s.values) for s in why.said), visit.language),
         used=used,
+        spent=spent(found, why, visit.ctx.now()),
         plots=[] if used is None else _plots(visit, used),
         files=files,
         log=log,
@@ -106,6 +107,17 @@ def steps(job: JobDetailAnswer) -> list[tuple[JobState, float | None, str]]:
         (state, when if n <= at else None, "now" if n == at else "done" if n < at else "ahead")
         for n, (state, when) in enumerate(order)
     ]
+
+
+def spent(job: JobDetailAnswer, why: WhyAnswer, now: float) -> str | None:
+    """What its newest run has taken at the price that it was placed for; None where either is not
+    known, or it is free.
+    """
+    if why.chosen is None or not why.chosen.price_micro_per_hour or job.started_at is None:
+        return None
+    hours = max(0.0, (job.ended_at or now) - job.started_at) / 3600
+    micro = round(why.chosen.price_micro_per_hour * hours)
+    return f"{micro / 1e6:,.2f} {why.chosen.currency}"
 
 
 def spec_text(spec: JobSpec) -> str:

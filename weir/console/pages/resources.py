@@ -22,6 +22,23 @@ from weir.core.series import body_of
 from weir.wire.pools import PoolAnswer
 
 MOST_COMPARED = 6
+FACTS = {
+    "region": "Region",
+    "country": "Country",
+    "domains": "Domains",
+    "hosts": "Hosts",
+    "devices_per_host": "Accelerators per host",
+    "device_model": "Accelerator",
+    "emulated": "Emulated",
+    "site": "Site",
+    "site_name": "Name of the site",
+    "pool": "Pool",
+    "executor": "Resource manager",
+    "tier": "Tier",
+    "url": "Address",
+    "issued_at": "Issued",
+}
+"""What a fact of an identifier is called on its page."""
 PRECISIONS = tuple(Precision)
 
 
@@ -176,6 +193,8 @@ def identifier(visit: Visit) -> Response:
         "identifier.html",
         section="resources",
         found=found,
+        labels=FACTS,
+        of_its_own=_page_of(found.kind, found.id) if found.known else "",
         commands=((f"weir id resolve {found.id}", f"GET /v1/identifiers/{found.id}"),),
     )
 
@@ -195,5 +214,11 @@ def go(visit: Visit) -> Response:
         found = resolve(visit.ctx, asked.upper())
     except BadInput:
         return RedirectResponse(f"/resources?q={quote(asked)}", 303)
-    at = {"pool": "pools", "site": "sites"}.get(found.kind if found.known else "", "identifiers")
-    return RedirectResponse(f"/resources/{at}/{quote(found.id)}", 303)
+    own = _page_of(found.kind, found.id) if found.known else ""
+    return RedirectResponse(own or f"/resources/identifiers/{quote(found.id)}", 303)
+
+
+def _page_of(kind: str, identifier: str) -> str:
+    """Where a thing has a page of its own; empty for what has none."""
+    at = {"pool": "pools", "site": "sites"}.get(kind)
+    return f"/resources/{at}/{quote(identifier)}" if at else ""
