@@ -115,6 +115,11 @@ def test_amounts_say_their_unit(value: float | int | None, unit: str, text: str)
     assert values.amount(value, unit) == text
 
 
+def test_the_operations_of_int8_are_whole_numbers() -> None:
+    assert values.amount(32_336_000, "GFLOPS", "int8") == "32.336 POPS"
+    assert values.amount(32_336_000, "GFLOPS", "fp16") == "32.336 PFLOPS"
+
+
 def test_devices_are_marked_when_emulated() -> None:
     name = "huawei-ascend-910b"
     assert values.device(name, emulated=True, count="8") == "8 x huawei-ascend-910b (emulated)"

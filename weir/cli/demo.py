@@ -260,9 +260,7 @@ def show_find(network: Network, folder: Path, say: Say) -> None:
 
 def _tell_more(network: Network, examples: Path, say: Say) -> None:
     east, top = network.name_of("region-east"), network.name_of("national")
-    say(
-        f"\nIt stays up, and a small job comes every {EVERY_S:g} s, {MOST:,} in all. Watch a console;"
-    )
+    say(f"\nIt stays up; a small job comes every {EVERY_S:g} s, {MOST:,} in all. Watch a console,")
     say("or type in another terminal, first the first line, then for instance:")
     say(f"  {exports(network.home)}")
     for command in (

@@ -105,13 +105,14 @@ def _show_past(
     bounds = (Column("LEAST", right=True), Column("MOST", right=True), Column("", least=1))
     sheet = Sheet((*head, *bounds))
     for found in answer.indicators:
-        rows = [(found.name, found.points)] if found.points else []
-        rows += [(f"{found.name} {part}", points) for part, points in found.by.items()]
-        for name, points in rows:
+        rows = [("", found.points)] if found.points else []
+        for part, points in [*rows, *found.by.items()]:
             values = [value for _, value in points]
             ends = values[0], values[-1], min(values), max(values)
-            shown = [amount(plain(value), found.unit) for value in ends]
-            sheet.add(name, *shown, bars(points, answer.begin, answer.end))
+            shown = [amount(plain(value), found.unit, part) for value in ends]
+            sheet.add(
+                f"{found.name} {part}".rstrip(), *shown, bars(points, answer.begin, answer.end)
+            )
     show_sheet(sheet, empty="nothing is known of that time")
     for gap in answer.gaps:
         note(f"{gap.cluster} lacks {stamp(gap.begin)} to {stamp(gap.end)}: {gap.reason}")
@@ -147,7 +148,7 @@ def _add(sheet: Sheet, found: IndicatorAnswer, by: bool, definitions: bool, mark
     # What has no total is nothing without its parts.
     for part, value_of in found.by.items() if by or found.value is None else ():
         blank = ("",) if definitions else ()
-        sheet.add("", f"  {part}", amount(value_of, found.unit), "", *blank)
+        sheet.add("", f"  {part}", amount(value_of, found.unit, part), "", *blank)
 
 
 def _value(found: IndicatorAnswer) -> str:

@@ -97,7 +97,10 @@ def _indicator(found: IndicatorAnswer) -> list[Row]:
     known = [(part, value) for part, value in found.by.items() if value is not None]
     known.sort(key=lambda one: (-one[1], one[0]))
     return [
-        (f"{found.name} {part}", (f"{found.label}: {part}", amount(value, found.unit), found.law))
+        (
+            f"{found.name} {part}",
+            (f"{found.label}: {part}", amount(value, found.unit, part), found.law),
+        )
         for part, value in known[:PARTS]
     ]
 

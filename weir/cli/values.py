@@ -100,10 +100,14 @@ def number(value: float | int | None) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
 
 
-def amount(value: float | int | None, unit: str) -> str:
-    """A number with its unit, large ones in a larger unit: `5 %`, `1.5 TiB`, `2 PFLOPS`."""
+def amount(value: float | int | None, unit: str, part: str = "") -> str:
+    """A number with its unit, large ones in a larger unit: `5 %`, `1.5 TiB`, `2 PFLOPS`.
+
+    `part` is of what it is a part: the operations of INT8 are whole numbers, `2 POPS`.
+    """
     if value is None:
         return UNKNOWN
+    unit = "GOPS" if (unit, part) == ("GFLOPS", "int8") else unit
     if isinstance(value, int) and value >= 0 and unit in ("bytes", "GFLOPS", "GOPS"):
         if unit == "bytes":
             return units.show_bytes(value)
