@@ -13,7 +13,7 @@ from weir.sim.loaders.formats import FORMATS, Options, format_of, load
 from weir.sim.loaders.own import load_own, save_own
 from weir.sim.workload import Workload, workload
 
-TEXTS = ("user", "home", "kind", "model")
+TEXTS = ("user", "home", "kind", "model", "queue")
 NUMBERS = (
     "submit_s",
     "duration_s",
@@ -25,6 +25,9 @@ NUMBERS = (
     "priority",
     "patience_s",
     "data_bytes",
+    "start_after_s",
+    "deadline_s",
+    "preemptible",
 )
 
 
@@ -75,6 +78,9 @@ def workloads(draw: st.DrawFn) -> Workload:
         priority=column(st.integers(-(2**62), 2**62)),
         patience_s=column(times | st.just(np.inf)),
         data_bytes=column(counts),
+        start_after_s=column(times | st.just(0.0)),
+        deadline_s=column(times | st.just(np.inf)),
+        preemptible=column(st.booleans()),
         epoch_s=draw(times | st.just(np.nan)),
         notes=["first: note", "second"],
         **{name: column(words) for name in TEXTS},

@@ -206,7 +206,7 @@ def gavel(
     jobs the models on which they gain most, and fifo, which knows no speeds.
     """
     from weir.cli.simulate_engines import InRounds
-    from weir.sim.loaders.gavel import load_gavel, load_throughputs
+    from weir.sim.loaders.gavel import load_gavel, load_throughputs, with_unmeasured
     from weir.sim.networks import model_pools
 
     counts = counts_of(cluster, "--cluster")
@@ -219,7 +219,8 @@ def gavel(
         )
     cases = cases_of(asked, [(AS_IT_IS, model_pools(counts))])
     engine = InRounds(speeds, counts, round_s, switch_s, only_rounds)
-    answer(asked, f"{file.name} on {cluster}", [load_gavel(file)], cases, engine)
+    load = with_unmeasured(load_gavel(file), speeds, tuple(counts))
+    answer(asked, f"{file.name} on {cluster}", [load], cases, engine)
 
 
 @simulate.command(cls=Form, epilog=CHANGES)

@@ -31,7 +31,7 @@ from weir.scheduling.schedule import schedule
 from weir.scheduling.snapshot import PoolState, Queue, RunningJob, Snapshot, WaitingJob
 from weir.scheduling.tasks import claim_of
 from weir.sim.stage import Stage
-from weir.sim.workload import Floats
+from weir.sim.workload import Floats, Workload
 
 if TYPE_CHECKING:
     from weir.sim.engine import Options
@@ -104,7 +104,7 @@ def play(there: Stage, options: Options, progress: Progress | None) -> tuple[Flo
 
 def _begin(there: Stage, options: Options) -> _Play:
     load, order = there.workload, there.order
-    names = load.home if len(load.home.names) else load.user
+    names = load.sharers
     expected = load.expected_s
     demands: dict[tuple[int, float], Demand] = {}
     klass = np.asarray(there.board.jobs.klass)
@@ -128,6 +128,7 @@ def _begin(there: Stage, options: Options) -> _Play:
                 kind=shape.kind,
                 data=shape.data,
                 user=load.user.of_row(row),
+                deadline_at=_deadline_at(load, row),
             )
         )
     queues: list[Queue] = []
@@ -136,6 +137,11 @@ def _begin(there: Stage, options: Options) -> _Play:
             Queue(name, weight=options.weights.get(name, 1.0)) for name in names.names
         ]
     return _Play(there, options, jobs, queues)
+
+
+def _deadline_at(load: Workload, row: int) -> float | None:
+    due = float(load.submit_s[row] + load.deadline_s[row])
+    return due if due < inf else None
 
 
 def _go_to(state: _Play, then: float) -> None:
@@ -212,7 +218,8 @@ def _mates(state: _Play) -> Iterator[Mate]:
 def _running(state: _Play, held: _Held) -> RunningJob:
     job = state.jobs[held.row]
     pool = state.there.pools[held.pool].id
-    may_go = state.options.preemptible
+    load, row = state.there.workload, state.there.order[held.row]
+    may_go = state.options.preemptible or bool(load.preemptible[row])
     return RunningJob(
         job.id, pool, held.claims, job.priority, held.start_s, job.queue, preemptible=may_go
     )
@@ -257,7 +264,8 @@ def _start(state: _Play, row: int, pool_id: str, groups: Sequence[GroupAllocatio
         there.replay.start_s[row] = state.now
 
 
-def takes(policy: Policy, options: Options) -> bool:
+def takes(load: Workload, policy: Policy, options: Options) -> bool:
     """Whether a policy needs this clock, or jobs that keep apart from others do."""
-    apart = any(demand.apart is not None for demand in options.demands.values())
-    return apart or policy.optimal or policy.rounds or (policy.preempt and options.preemptible)
+    apart = any(d.apart is not None for d in (*options.demands.values(), *load.demands))
+    pushed = options.preemptible or bool(load.preemptible.any())
+    return apart or policy.optimal or policy.rounds or (policy.preempt and pushed)

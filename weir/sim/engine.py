@@ -47,7 +47,8 @@ class Options:
     those of some kinds of job, told whole: instead of what columns say of tasks. `energy` is by
     site, its forecasts on Unix time, instead of what curves, PUE and `power_w` say. Where neither
     says what energy costs, pools that declare it do. With `preemptible`
-    every job may be pushed out by a policy that does that, and then starts anew.
+    every job may be pushed out by a policy that does that, and then starts anew; without it those
+    of the workload that say so.
     """
 
     price: Mapping[str, Curve] = field(default_factory=dict)
@@ -76,7 +77,7 @@ def simulate(
     """Run the workload to its end."""
     began = perf_counter()
     there = stage(workload, pools, policy, energies(workload, pools, options), options)
-    if takes(policy, options):
+    if takes(workload, policy, options):
         busy, lost, asked = play(there, options, progress)
         return there.outcome(policy.name, perf_counter() - began, asked, busy, lost)
     built = perf_counter() - began

@@ -39,8 +39,9 @@ class Facts:
     """What the measures of some jobs are computed from: one row a job, NaN where there is nothing.
 
     `work` is what a job used, in devices (or cores) times seconds, `lost` the part of it that was
-    thrown away, `held` the devices that it has when the last job comes. `capacity` is in devices
-    (or cores), `span_s` from the first submission to the last end.
+    thrown away, `held` the devices that it has when the last job comes, `late` whether it missed
+    its deadline (NaN: it has none). `capacity` is in devices (or cores), `span_s` from the first
+    submission to the last end.
     """
 
     wait_s: Floats
@@ -54,6 +55,7 @@ class Facts:
     energy_wh: Floats
     moved_bytes: Floats
     away: Floats
+    late: Floats
     capacity: float
     devices: float
     span_s: float
@@ -160,6 +162,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("carbon_g", "Carbon", "g", lambda f: _sum(f.carbon_g), -1),
     Measure("energy_wh", "Energy", "Wh", lambda f: _sum(f.energy_wh), -1),
     Measure("moved_bytes", "Data moved", "bytes", lambda f: int(f.moved_bytes.sum()), -1),
+    Measure("late", "Jobs past their deadline", "count", lambda f: _late(f), -1),
     Measure("away_share", "Work done away from home", "share", lambda f: _away(f)),
 )
 BY_NAME: Mapping[str, Measure] = {m.name: m for m in MEASURES}
@@ -194,6 +197,11 @@ def _lost(f: Facts) -> Number:
     """None where nothing was lost, so that a table has no row of zeros."""
     lost = _sum(f.lost)
     return _over(lost, HOUR_S) if lost else None
+
+
+def _late(f: Facts) -> Number:
+    """None where no job has a deadline."""
+    return int(np.nansum(f.late)) if np.isfinite(f.late).any() else None
 
 
 def _away(f: Facts) -> Number:
@@ -257,11 +265,20 @@ def facts_of(outcome: Outcome) -> Facts:
         energy_wh=outcome.energy_wh,
         moved_bytes=np.where(started, outcome.moved_bytes, 0).astype(np.float64),
         away=_ran_away(outcome),
+        late=_ran_late(outcome),
         capacity=capacity_of(outcome),
         devices=sum(p.device_milli for p in outcome.pools) / DEVICE_MILLI,
         span_s=last - first,
         endless=bool((started & ~outcome.done).any() or np.isinf(load.duration_s).any()),
     )
+
+
+def _ran_late(outcome: Outcome) -> Floats:
+    """1 where a job did not end by its deadline, 0 where it did, NaN where it has none."""
+    load = outcome.workload
+    due = load.submit_s + load.deadline_s
+    in_time = outcome.end_s <= due  # NaN, of what never ended, is not
+    return np.where(np.isfinite(due), ~in_time, np.nan).astype(np.float64)
 
 
 def _ran_away(outcome: Outcome) -> Floats:

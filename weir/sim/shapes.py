@@ -36,23 +36,28 @@ def shapes_of(
     home = np.where(data > 0, load.home.codes, -1)
     keys = np.stack(
         [load.tasks, load.cpu_milli, load.memory_bytes, load.device_milli, load.model.codes,
-         load.kind.codes, home, data, bucket, broken], axis=1,
+         load.kind.codes, home, data, bucket, broken, load.wish.codes], axis=1,
     ).astype(np.int64)  # fmt: skip
     rows, klass = np.unique(keys, axis=0, return_inverse=True)
     shapes = []
-    for tasks, cpu, memory, milli, model, kind, at, size, long, allowed in rows.tolist():
+    for tasks, cpu, memory, milli, model, kind, at, size, long, allowed, wish in rows.tolist():
         models = tuple(load.model.names[model].split("|")) if model >= 0 else ()
         device = DeviceRequest(milli=milli, models=models) if milli else None
         group = TaskGroup("all", count=tasks, cpu_milli=cpu, memory_bytes=memory, device=device)
         name = load.kind.names[kind] if kind >= 0 else ""
+        demand = told.get(name) or Demand(groups=(group,))
+        if wish >= 0:
+            said = load.demands[wish]
+            demand = said if said.groups else replace(said, groups=(group,))
+        moved = ((load.home.names[at], size),) if at >= 0 and size else ()
         shapes.append(
             Shape(
-                demand=told.get(name) or Demand(groups=(group,)),
+                demand=demand,
                 avoid=frozenset(),
                 allowed=allowed,
                 length=long,
                 kind=name,
-                data=((load.home.names[at], size),) if at >= 0 and size else (),
+                data=(*demand.data, *moved),
             )
         )
     return klass.reshape(-1), tuple(shapes)

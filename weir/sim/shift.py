@@ -30,11 +30,11 @@ def shifted(
     klass: Any,
     kw: Floats,
 ) -> Floats:
-    """When each job becomes eligible, in seconds; its submission for one that can't wait.
+    """When each job becomes eligible, in seconds; for one that can't wait, when it may start.
 
     `klass` is the class of each job, `kw` (class, pool) what such a job draws.
     """
-    eligible = load.submit_s.astype(np.float64).copy()
+    eligible = load.ready_s
     if not len(load) or not pools:
         return eligible
     finite = load.expected_s[np.isfinite(load.expected_s)]
@@ -46,7 +46,7 @@ def shifted(
     rooms, step_s = laid.rooms, laid.step_s
     asks = Asks(
         submit_s=eligible.copy(),
-        patience_s=load.patience_s.astype(np.float64),
+        patience_s=np.maximum(0.0, load.patience_s - load.start_after_s),
         length_s=np.where(np.isfinite(load.expected_s), load.expected_s, horizon),
         klass=np.asarray(klass, dtype=np.int64),
     )

@@ -14,7 +14,7 @@ from weir.scheduling import rank
 from weir.scheduling.board import Board, Rules
 from weir.scheduling.columns import PoolColumns
 from weir.scheduling.defer import kw_of, without_curves
-from weir.scheduling.encode import Class, Surroundings, class_rows, classify
+from weir.scheduling.encode import Class, Surroundings, class_rows, classify, missing_gb
 from weir.scheduling.energy import Energy
 from weir.scheduling.estimate import rows_for
 from weir.scheduling.expected import expected_mix
@@ -121,7 +121,7 @@ class Stage:
         wh, carbon, price = _bill(self, klass, pool, start, end, busy)
         return Outcome(
             policy=name,
-            workload=self.workload,
+            workload=_as_held(self, klass, pool),
             pools=tuple(SimPool.of(p) for p in self.pools),
             start_s=start,
             end_s=np.where(np.isinf(end), nan, end),
@@ -131,7 +131,7 @@ class Stage:
             price=price,
             carbon_g=carbon,
             energy_wh=wh,
-            moved_bytes=_moved(self, pool),
+            moved_bytes=_moved(self, klass, pool),
             currency=self.pools[0].currency if self.pools else "",
             wall_s=wall_s,
             rounds=rounds,
@@ -167,14 +167,39 @@ def _bill(
     return wh, carbon, price if priced else np.full(len(pool), nan)
 
 
-def _moved(stage: Stage, pool: Any) -> Any:
+def _as_held(stage: Stage, klass: Any, pool: Any) -> Workload:
+    """The workload with what jobs held where a wish says it: how many tasks a total performance is
+    and how many hosts tasks without neighbors take depends on the pool.
+    """
+    load = stage.workload
+    whole = np.array([bool(demand.groups) for demand in load.demands] + [False])
+    if not whole.any():
+        return load
+    rows = np.flatnonzero(whole[load.wish.codes] & (pool >= 0))
+    milli, cpu = load.device_milli.copy(), load.cpu_milli.copy()
+    for number in np.unique(klass[rows]).tolist():
+        here = rows[klass[rows] == number]
+        for column, amounts in zip(
+            (milli, cpu), stage.classes[number].judgment.tasks.sums, strict=True
+        ):
+            column[here] = np.broadcast_to(amounts, (len(stage.pools),))[pool[here]]
+    return replace(load, device_milli=milli, cpu_milli=cpu)
+
+
+def _moved(stage: Stage, klass: Any, pool: Any) -> Any:
     """Bytes that each job had brought to where it ran."""
     load = stage.workload
     sites = np.array([p.site for p in stage.pools] + [""], dtype=object)[pool]
     names = np.array([p.site_name for p in stage.pools] + [""], dtype=object)[pool]
     homes = np.array([*load.home.names, ""], dtype=object)[load.home.codes]
     away = (pool >= 0) & (sites != homes) & (names != homes)
-    return np.where(away, load.data_bytes, 0)
+    moved = np.where(away, load.data_bytes, 0)
+    for number, found in enumerate(stage.classes):
+        if found.shape.demand.data:
+            here = np.flatnonzero((klass == number) & (pool >= 0))
+            missing = missing_gb(stage.columns, found.shape.demand.data) * 1e9
+            moved[here] += np.rint(missing[pool[here]]).astype(np.int64)
+    return moved
 
 
 def _runs_s(board: Board, classes: Sequence[Class], pools: int) -> tuple[Floats, Any]:
@@ -206,7 +231,7 @@ def stage(
     plain = replace(around, energy=without_curves(energy))
     classes = tuple(classify(columns, s, asked(s, limits), policy, plain) for s in shapes)
     kw = kw_of(classes, ranked, energy)
-    eligible = load.submit_s.astype(np.float64)
+    eligible = load.ready_s
     if policy.shift and (load.patience_s > 0).any() and energy:
         eligible = shifted(load, policy, ranked, energy, classes, klass, kw)
     order = np.argsort(eligible, kind="stable")
@@ -258,7 +283,7 @@ def _board(
     options: Options,
 ) -> Board:
     """The board: all pools free, all jobs in the order in which they become eligible."""
-    queues = load.home if len(load.home.names) else load.user
+    queues = load.sharers
     speed = speeds(columns).tolist() if policy.normalized else [1000] * len(pools)
     if options.queues and policy.fair:
         tree, index = tree_of(options.queues, totals(pools, speed))
@@ -325,12 +350,18 @@ def _replay(
     )
 
 
+def _due_s(load: Workload) -> Floats:
+    """When each job is to have ended; where none says, each is to have started by its patience."""
+    said = bool(np.isfinite(load.deadline_s).any())
+    return load.submit_s + (load.deadline_s if said else load.patience_s)
+
+
 def _in_order(load: Workload, policy: Policy, order: Any, length: Floats) -> Any:
     """The rows in the order in which a round takes them: see `weir.scheduling.schedule`."""
     known = np.where(np.isfinite(length), length, 0.0)
     turn = {
         Order.ARRIVAL: np.zeros(len(load)),
-        Order.DEADLINE: (load.submit_s + load.patience_s)[order] - known,
+        Order.DEADLINE: _due_s(load)[order] - known,
     }.get(policy.order, length)
     submit = load.submit_s[order]
     standing = -load.priority[order] + policy.age_weight / 3600 * submit

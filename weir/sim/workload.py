@@ -13,6 +13,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from weir.core.demand import Demand
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -57,7 +59,14 @@ class Workload:
     sort of job (its measured speeds are by kind), `model` the device models that it takes (several
     joined by "|"), `priority` as in a job file. `patience_s` is how long after its submission a
     deferrable job may start (0: it wants to start at once). `data_bytes` is what has to be moved to
-    where it runs. `epoch_s` is the Unix time of second 0, NaN if unknown.
+    where it runs. It starts not before `start_after_s` after its submission, and is late if it ends
+    later than `deadline_s` after it (infinite: never). `preemptible` jobs may be pushed out, and
+    start anew. `queue` is whose share it counts for.
+
+    `wish` is what a job wishes beside all that, as JSON in the words of a job file, and `demands`
+    are the same for the scheduler, one a name of `wish`. One with groups stands for the columns of
+    amounts and models, which then have the sums of all its tasks (tasks 1); one without goes with
+    them. `epoch_s` is the Unix time of second 0, NaN if unknown.
     """
 
     name: str
@@ -76,6 +85,12 @@ class Workload:
     priority: Ints
     patience_s: Floats
     data_bytes: Ints
+    start_after_s: Floats
+    deadline_s: Floats
+    preemptible: npt.NDArray[np.bool_]
+    queue: Texts
+    wish: Texts
+    demands: tuple[Demand, ...] = ()
     epoch_s: float = float("nan")
     notes: tuple[str, ...] = field(default=())
 
@@ -86,6 +101,16 @@ class Workload:
     def expected_s(self) -> Floats:
         """How long jobs are thought to run: what was asked for, or else what they really run."""
         return np.where(np.isnan(self.estimate_s), self.duration_s, self.estimate_s)
+
+    @property
+    def ready_s(self) -> Floats:
+        """From when on each may start."""
+        return self.submit_s + self.start_after_s
+
+    @property
+    def sharers(self) -> Texts:
+        """Between whom capacity is shared: queues, where no job has one homes, or else users."""
+        return next((t for t in (self.queue, self.home) if t.names), self.user)
 
 
 def workload(name: str, ids: Iterable[str], **columns: Any) -> Workload:
@@ -126,6 +151,12 @@ def workload(name: str, ids: Iterable[str], **columns: Any) -> Workload:
         priority=numbers("priority", np.int64, 0),
         patience_s=numbers("patience_s", np.float64, 0.0),
         data_bytes=numbers("data_bytes", np.int64, 0),
+        start_after_s=numbers("start_after_s", np.float64, 0.0),
+        deadline_s=numbers("deadline_s", np.float64, float("inf")),
+        preemptible=numbers("preemptible", np.bool_, False),
+        queue=texts("queue"),
+        wish=texts("wish"),
+        demands=tuple(columns.get("demands", ())),
         epoch_s=float(columns.get("epoch_s", float("nan"))),
         notes=tuple(columns.get("notes", ())),
     )

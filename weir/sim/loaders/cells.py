@@ -121,6 +121,16 @@ def share(text: str) -> int:
     return units.parse_milli_devices(f"{count()(text)}m")
 
 
+def yes_or_no(text: str) -> bool:
+    """Reads `yes`, `true` or `1` and `no`, `false` or `0`."""
+    word = text.lower()
+    if word in ("yes", "true", "1"):
+        return True
+    if word in ("no", "false", "0"):
+        return False
+    raise ValueError(f"{quoted(text)} is neither yes nor no")
+
+
 def number(text: str) -> float:
     """A finite number, negative or not."""
     value = _float(text)

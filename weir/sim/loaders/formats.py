@@ -127,6 +127,10 @@ def _has(*names: str) -> Callable[[str], bool]:
     return lambda text: set(names) <= set(_header(text))
 
 
+def _is_own(text: str) -> bool:
+    return own.is_lines(text) or _has(*own.NEEDED)(text)
+
+
 def _read_csv(path: str | Path, options: Options) -> Workload:
     if not options.mapping:
         raise BadInput(f"{path} is a CSV without a map of columns: {columns_with_example(path)}")
@@ -157,7 +161,9 @@ FORMATS: tuple[Format, ...] = (
         lambda path, _: load_gavel(path),
         ".trace",
     ),
-    Format("own", "Weir's own CSV", _has(*own.NEEDED), lambda path, _: load_own(path)),
+    Format(
+        "own", "Weir's own CSV or JSON lines", _is_own, lambda path, _: load_own(path), ".jsonl"
+    ),
     Format(
         "openb",
         "Alibaba's pods (cluster-trace-gpu-v2023)",

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from weir.core.errors import BadInput
 from weir.core.inventory import DEVICE_MILLI
@@ -170,6 +171,20 @@ def _throughputs(
         at = job_types.index(job_type), scales.index(scale), devices.index(device)
         speeds[at] = speed
     return Throughputs(job_types, scales, devices, speeds)
+
+
+def with_unmeasured(load: Workload, speeds: Throughputs, models: Sequence[str]) -> Workload:
+    """The workload with a note of jobs that run on none of the models, as far as is known."""
+    columns = [speeds.device_types.index(model) for model in models]
+    table = np.nan_to_num(speeds.table(load.kind.names)[:, columns])
+    stuck: npt.NDArray[np.bool_] = np.asarray(~(table > 0).any(axis=1))
+    if not stuck.any():
+        return load
+    jobs = int(stuck[load.kind.codes].sum())
+    names = [name for name, none in zip(load.kind.names, stuck.tolist(), strict=True) if none]
+    listed = ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
+    said = f"{jobs} jobs never start: there is no speed of {listed} on {', '.join(models)}"
+    return replace(load, notes=(*load.notes, said))
 
 
 def _json(path: str | Path) -> dict[str, Any]:

@@ -13,8 +13,10 @@ Laws:
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -207,7 +209,8 @@ def _notes(log: _Log) -> list[str]:
 def _blocks(stream: BinaryIO, path: str) -> Iterator[tuple[bytes, int]]:
     """Blocks of whole lines, each with the number of lines before it; all end in a newline."""
     rest, lines = b"", 0
-    while data := stream.read(_BLOCK):
+    first = stream.read(_BLOCK).removeprefix(BOM_UTF8)
+    for data in chain((first,), iter(lambda: stream.read(_BLOCK), b"")):
         end = data.rfind(b"\n") + 1
         if not end:
             rest += data

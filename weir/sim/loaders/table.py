@@ -2,6 +2,7 @@
 
 Laws:
 - No more than one chunk is in memory at a time.
+- A CSV whose header has semicolons or tabs and no comma is parted by those.
 - A row that has not the fields of the header is a fault, and is left out of its chunk.
 - Line numbers are the file's own: comments, blank lines and line breaks in quotes are counted.
 """
@@ -98,12 +99,19 @@ def _header(
         raise BadInput(f"{path} is empty")
     rest = csv.reader(
         _again(first, lines),
-        delimiter=layout.delimiter,
+        delimiter=_parted_by(first, layout),
         quoting=csv.QUOTE_MINIMAL if layout.quotes else csv.QUOTE_NONE,
     )
     if layout.names is not None:
         return list(layout.names), rest, before
     return [name.strip() for name in next(rest)], rest, before
+
+
+def _parted_by(header: str, layout: Layout) -> str:
+    """What parts the cells: semicolons or tabs, if a header that should have commas has none."""
+    others = (each for each in ";\t" if each in header)
+    plain = layout.delimiter == "," and layout.names is None and "," not in header
+    return next(others, ",") if plain else layout.delimiter
 
 
 def _is_comment(line: str, layout: Layout) -> bool:
