@@ -75,6 +75,18 @@ def simulated(*arguments: object) -> dict[str, Any]:
     return found
 
 
+def test_speeds_say_how_long_kinds_take_on_models(network: Path, tmp_path: Path) -> None:
+    jobs = tmp_path / "kinds.csv"
+    jobs.write_text("submit_s,duration_s,device_milli,kind\n0,3600,1000,t\n0,3600,1000,t\n")
+    speeds = tmp_path / "speeds.yaml"
+    speeds.write_text("t: {nvidia-h20: 2, nvidia-l20: 1}\n")
+    call = ("network", network, "--workload", jobs, "--policy", "easy")
+    assert simulated(*call)["mean_jct_s"] == 3600
+    assert simulated(*call, "--speeds", speeds)["mean_jct_s"] == 5400
+    speeds.write_text("u: {nvidia-h20: 2}\n")
+    assert "No job is of a kind" in refused(*call, "--speeds", speeds)
+
+
 def refused(*arguments: object) -> str:
     """What is said of a call that has mistakes."""
     result = weir({}, "simulate", *map(str, arguments))

@@ -254,6 +254,9 @@ def gavel(
 @click.option("--pue", metavar="SITE=1.3", multiple=True, help="A site's PUE; SITE may be *.")
 @click.option("--power-w", type=click.FloatRange(0, min_open=True), help="Watts of a busy device.")
 @click.option("--gbps", metavar="SITE,SITE=10", multiple=True, help="Gbit/s between sites, or *,*.")
+@click.option(
+    "--speeds", metavar="FILE", type=FILE, help="How fast kinds of job run on models (CSV or YAML)."
+)
 @click.option("--preemptible", is_flag=True, help="Every job may be pushed out, and starts anew.")
 @simulates
 def network(
@@ -272,6 +275,7 @@ def network(
     pue: tuple[str, ...],
     power_w: float | None,
     gbps: tuple[str, ...],
+    speeds: Path | None,
     preemptible: bool,
 ) -> None:
     """A network file as `weir up` takes it, with any workload.
@@ -283,6 +287,8 @@ def network(
     from weir.cli.simulate_engines import OnTheClock
     from weir.cli.simulate_network import notes_of, read_networks
     from weir.sim.loaders.formats import Options, format_of, load
+    from weir.sim.loaders.speeds import load_speeds
+    from weir.sim.loaders.speeds import notes_of as speed_notes
 
     if (kind or format_of(workload)) == "gavel":
         raise BadInput(
@@ -302,6 +308,7 @@ def network(
         pue=numbers_of("--pue", pue, sites),
         power_w=power_w,
         links=links_of("--gbps", gbps, sites),
+        speeds=load_speeds(speeds) if speeds else {},
         preemptible=preemptible,
     )
     settings = Options(
@@ -313,7 +320,7 @@ def network(
     jobs = load(workload, kind, settings)
     if apart:
         networks.insert(0, (APART, networks[0][1]))
-    notes = tuple(notes_of(networks, jobs.home.names))
+    notes = (*notes_of(networks, jobs.home.names), *speed_notes(engine.speeds, jobs))
     title = f"{workload.name} in {file.name}"
     answer(asked, title, [jobs], cases_of(asked, networks), engine, notes)
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class OnTheClock:
     """The scheduler of a server, whenever a job comes or ends.
 
-    Curves (money and g CO2e per kWh) and PUE are by site, `links` are Gbit/s between two sites.
+    Curves (money and g CO2e per kWh) and PUE are by site, `links` are Gbit/s between two sites,
+    `speeds` by kind of job and device model.
     With `preemptible` every job may be pushed out.
     """
 
@@ -32,6 +33,7 @@ class OnTheClock:
     pue: Mapping[str, float] = field(default_factory=dict)
     power_w: float | None = None
     links: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     preemptible: bool = False
 
     def notes(self) -> tuple[str, ...]:
@@ -50,6 +52,7 @@ class OnTheClock:
             pue=self.pue,
             power_w=self.power_w,
             links=self.links,
+            speeds=self.speeds,
             preemptible=self.preemptible,
         )
         return simulate(load, case.pools, policy(case.policy), options=options, progress=progress)
