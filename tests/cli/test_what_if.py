@@ -161,7 +161,7 @@ def test_networks_are_named_for_their_changes(tmp_path: Path) -> None:
     path, more = tmp_path / "trial.yaml", tmp_path / "more.yaml"
     path.write_text(TEXT)
     more.write_text("pools:\n  - {name: new, cpu: 8, memory: 8GiB}\n")
-    found = read_networks(path, ("hosts gpu=+1", f"add={more}; remove=gpu", "hosts gpu=+1"))
+    found, _ = read_networks(path, ("hosts gpu=+1", f"add={more}; remove=gpu", "hosts gpu=+1"))
     assert [name for name, _ in found] == ["as it is", "hosts gpu=+1", "add=more.yaml; remove=gpu"]
     assert list(notes_of(found, ("north", "mars"))) == [
         "Homes of jobs that are no site of the network: mars."

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from weir.api.calls import allowed, context, reply
 from weir.control import replay
 from weir.control.authorize import Action, Principal
 from weir.control.context import Context
 from weir.core.errors import NotReady, WeirError
-from weir.wire.replays import ReplayRequest
+from weir.wire.replays import MOST_DAYS, ReplayRequest
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,15 @@ def ask_replay(
 def list_replays(request: Request, _who: Principal = allowed(Action.READ)) -> Response:
     """The last replays, newest first, without their results."""
     return reply(replay.list_replays(context(request)))
+
+
+def list_past_jobs(
+    request: Request,
+    days: Annotated[float, Query(gt=0, le=MOST_DAYS)] = 7.0,
+    _who: Principal = allowed(Action.READ),
+) -> Response:
+    """The jobs of the last days with what they wished and how long they ran, to simulate them."""
+    return reply(replay.past_jobs(context(request), days))
 
 
 def show_replay(

@@ -56,7 +56,7 @@ from weir.wire.joining import (
 from weir.wire.leases import LeaseAnswer
 from weir.wire.pools import PoolAnswer
 from weir.wire.queues import QueueAnswer
-from weir.wire.replays import ReplayAnswer, ReplaysAnswer
+from weir.wire.replays import PastAnswer, ReplayAnswer, ReplaysAnswer
 from weir.wire.samples import SamplesAnswer
 from weir.wire.scheduling import SchedulingAnswer
 from weir.wire.series import IndicatorsAnswer, SeriesAnswer
@@ -104,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/scheduling", operations.show_scheduling, SchedulingAnswer, "operations"),
     Route("POST", "/v1/replays", replays.ask_replay, ReplayAnswer, "operations", 201),
     Route("GET", "/v1/replays", replays.list_replays, ReplaysAnswer, "operations"),
+    Route("GET", "/v1/past-jobs", replays.list_past_jobs, PastAnswer, "operations"),
     Route("GET", "/v1/replays/{replay_id}", replays.show_replay, ReplayAnswer, "operations"),
     Route("GET", "/v1/indicators", series.list_indicators, Indicators, "network"),
     Route("GET", "/v1/series", series.list_series, list[SeriesAnswer], "network"),

@@ -21,6 +21,7 @@ from weir.cli.simulate_inputs import (
     counts_of,
     simulates,
 )
+from weir.cli.simulate_record import record
 from weir.cli.simulate_replay import replay
 from weir.core.errors import BadInput
 
@@ -56,6 +57,7 @@ def simulate() -> None:
 
 
 simulate.add_command(replay)
+simulate.add_command(record)
 
 
 @simulate.command(cls=Form)
@@ -278,7 +280,7 @@ def network(
     speeds: Path | None,
     preemptible: bool,
 ) -> None:
-    """A network file as `weir up` takes it, with any workload.
+    """A network file as `weir up` takes it, or what `weir pools --json` shows, with any workload.
 
     Last month's jobs, and tomorrow's policy or tomorrow's network: each --what-if is one more
     network beside the unchanged one. A job whose home is the name of a site is at home there.
@@ -300,7 +302,7 @@ def network(
             "Carbon, prices of power and PUE say nothing until it is known what a device draws: "
             "add --power-w, such as --power-w 400."
         )
-    networks = read_networks(file, what_ifs)
+    networks, said = read_networks(file, what_ifs)
     sites = tuple(dict.fromkeys(pool.site for _, pools in networks for pool in pools))
     engine = OnTheClock(
         price=curves_of("--power-price", power_price, sites, "per kWh", 0.001),
@@ -320,7 +322,8 @@ def network(
     jobs = load(workload, kind, settings)
     if apart:
         networks.insert(0, (APART, networks[0][1]))
-    notes = (*notes_of(networks, jobs.home.names), *speed_notes(engine.speeds, jobs))
+    homes = notes_of(networks, jobs.home.names)
+    notes = (*said, *homes, *speed_notes(engine.speeds, jobs))
     title = f"{workload.name} in {file.name}"
     answer(asked, title, [jobs], cases_of(asked, networks), engine, notes)
 

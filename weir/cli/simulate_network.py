@@ -1,4 +1,6 @@
-"""Pools to simulate from the network file of `weir up`, as its top domain sees them."""
+"""Pools to simulate: of a network file as `weir up` takes it, as its top domain sees them, or as a
+server shows them.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from weir.cli.network_file import NetworkFile, read_network_file
+from weir.cli.network_file import NetworkFile, read_network
 from weir.cli.pool_entries import pool_fields
 from weir.cli.simulate_inputs import AS_IT_IS
 from weir.cli.what_if import changed
+from weir.cli.what_if_pools import changed_pools
 from weir.core.errors import BadInput
 from weir.core.inventory import Pool
 from weir.sim.networks import site_pool
+from weir.sim.shown_pools import is_shown, read_shown
 
 _FOLDERS = re.compile(r"add\s*=\s*[^;]*/")
 """A file's folders are left out of a network's name."""
@@ -20,18 +24,27 @@ _FOLDERS = re.compile(r"add\s*=\s*[^;]*/")
 Networks = list[tuple[str, tuple[Pool, ...]]]
 
 
-def read_networks(path: Path, what_ifs: Sequence[str]) -> Networks:
-    """The network of a file as it is, and then with each what-if: name and pools.
+def read_networks(path: Path, what_ifs: Sequence[str]) -> tuple[Networks, tuple[str, ...]]:
+    """The network of a file as it is, and then with each what-if, name and pools; and what to know
+    of it. The file is a network file, or what `weir pools --json` shows of a server.
 
     Raises `BadInput` with the mistakes of the file, or of a what-if.
     """
-    file = read_network_file(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} can't be read: {error}") from None
+    texts = tuple(dict.fromkeys(what_ifs))
+    names = [AS_IT_IS, *(_FOLDERS.sub("add=", text) for text in texts)]
+    if is_shown(text):
+        shown = read_shown(text, str(path))
+        found = [shown.pools, *(changed_pools(shown.pools, text) for text in texts)]
+        return list(zip(names, found, strict=True)), shown.notes
+    file = read_network(text, str(path), path.absolute().parent)
     if not file.sites:
         raise BadInput(f"{path} has no sites, so there is nowhere to run anything; add some.")
-    found = [(AS_IT_IS, pools_of(file))]
-    for text in dict.fromkeys(what_ifs):
-        found.append((_FOLDERS.sub("add=", text), pools_of(changed(file, text))))
-    return found
+    found = [pools_of(file), *(pools_of(changed(file, text)) for text in texts)]
+    return list(zip(names, found, strict=True)), ()
 
 
 def pools_of(network: NetworkFile) -> tuple[Pool, ...]:
@@ -46,8 +59,9 @@ def pools_of(network: NetworkFile) -> tuple[Pool, ...]:
     managed = [f"{s.name}/{c.name}" for s in network.sites for c in s.clusters if c.manager]
     if managed:
         raise BadInput(
-            f"What {', '.join(managed)} has is known to its resource manager only: to simulate it, "
-            "write its pools into a network file, as `weir pools` shows them."
+            f"What {', '.join(managed)} has is known to its resource manager only: take what a "
+            "server sees of it by `weir pools --json > pools.json`, and simulate that: "
+            "`weir simulate network pools.json`."
         )
     machine = this_machine()
     ways = _ways(network)
@@ -80,7 +94,7 @@ def _ways(network: NetworkFile) -> Mapping[str, tuple[str, ...]]:
 def notes_of(networks: Networks, homes: Sequence[str]) -> Iterator[str]:
     """What to know of a network and a workload: who has no site, where prices don't compare."""
     pools = networks[0][1]
-    sites = {pool.site for pool in pools}
+    sites = {name for pool in pools for name in (pool.site, pool.site_name)}
     strangers = sorted(set(homes) - sites)
     if homes and strangers:
         shown = ", ".join(strangers[:5]) + (" and more" if len(strangers) > 5 else "")

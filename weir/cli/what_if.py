@@ -19,13 +19,13 @@ nothing, or a name that nothing has, is a mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from weir.cli.network_file import NetworkFile
 from weir.cli.pool_entries import PoolsFile
@@ -35,6 +35,7 @@ from weir.wire.jobspec import Name
 from weir.wire.mistakes import read_yaml, validated
 
 Data = dict[str, Any]
+T = TypeVar("T")
 
 FORMS = (
     "add=FILE, remove=NAME, hosts NAME=+4, price NAME=2.5, link SITE=20ms, link NAME=down or "
@@ -63,13 +64,9 @@ def changed(network: NetworkFile, text: str) -> NetworkFile:
     what = f"--what-if {text!r}"
     data: Data = deepcopy(network.model_dump(mode="json", exclude_unset=True))
     before = deepcopy(data)
-    for part in filter(None, (p.strip() for p in text.split(";"))):
-        match = _CHANGE.fullmatch(part)
-        change = None if match is None else CHANGES.get(match["verb"])
-        if match is None or change is None or bool(match["name"]) != (match["verb"] in _NAMED):
-            raise BadInput(f"{what}: {part!r} is no change; write {FORMS}.")
+    for _, verb, name, value in split(text, CHANGES, what):
         try:
-            change(data, match["name"] or "", match["value"].strip())
+            CHANGES[verb](data, name, value)
         except ValueError as error:
             raise BadInput(f"{what}: {error}") from None
     if data == before:
@@ -79,16 +76,35 @@ def changed(network: NetworkFile, text: str) -> NetworkFile:
     return validated(NetworkFile, data, what)
 
 
-def _add(data: Data, _name: str, value: str) -> None:
-    path = Path(value)
+def split(text: str, verbs: Mapping[str, object], what: str) -> Iterator[tuple[str, str, str, str]]:
+    """Each change as it is written, its verb, its name (or "") and its value. Raises `BadInput`."""
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        match = _CHANGE.fullmatch(part)
+        if (
+            match is None
+            or match["verb"] not in verbs
+            or bool(match["name"]) != (match["verb"] in _NAMED)
+        ):
+            raise BadInput(f"{what}: {part!r} is no change; write {FORMS}.")
+        yield part, match["verb"], match["name"] or "", match["value"].strip()
+
+
+def read_added(path: Path) -> tuple[AddedPools, str]:
+    """A file of pools, and the name of its site. Raises `BadInput`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} can't be read: {error}") from None
-    loaded, lines = read_yaml(text, value)
-    file = validated(AddedPools, loaded, value, lines)
+    loaded, lines = read_yaml(text, str(path))
+    file = validated(AddedPools, loaded, str(path), lines)
+    return file, file.site or path.stem.lower()
+
+
+def _add(data: Data, _name: str, value: str) -> None:
+    file, name = read_added(Path(value))
     fields = file.model_dump(mode="json", exclude_unset=True)
-    pools, name = fields.pop("pools"), fields.pop("site", None) or path.stem.lower()
+    fields.pop("site", None)
+    pools = fields.pop("pools")
     site = next((s for s in data["sites"] if s["name"] == name), None)
     if site is None:
         site = {"name": name, "domains": [_top(data)], "clusters": [], **fields}
@@ -126,11 +142,11 @@ def _hosts(data: Data, name: str, value: str) -> None:
     for found in _meant(data, name):
         if found.pool.get("detect"):
             raise ValueError(f"pool {found.pool['name']!r} is this machine, which is one host")
-        hosts = _moved(Fraction(found.pool.get("hosts", 1)), value, "hosts +4, -4, 12 or x2")
+        hosts = moved(Fraction(found.pool.get("hosts", 1)), value, "hosts +4, -4, 12 or x2")
         if hosts.denominator != 1 or hosts < 1:
             pool = found.pool["name"]
             raise ValueError(
-                f"pool {pool!r} would have {_plain(hosts)} hosts; use remove={pool} to leave none"
+                f"pool {pool!r} would have {plain(hosts)} hosts; use remove={pool} to leave none"
             )
         found.pool["hosts"] = int(hosts)
 
@@ -139,13 +155,13 @@ def _price(data: Data, name: str, value: str) -> None:
     for found in _meant(data, name):
         key = "price_per_device_hour" if found.pool.get("devices") else "price_per_core_hour"
         old = found.pool.get(key, found.site.get(key)) or "0"
-        price = _moved(Fraction(old), value, "price 2.5, +1, -1 or x1.2")
+        price = moved(Fraction(old), value, "price 2.5, +1, -1 or x1.2")
         if price < 0:
-            raise ValueError(f"pool {found.pool['name']!r} would cost {_plain(price)} an hour")
+            raise ValueError(f"pool {found.pool['name']!r} would cost {plain(price)} an hour")
         found.pool[key] = units.show_price_micro(round(price * 10**6))
 
 
-def _moved(old: Fraction, value: str, right: str) -> Fraction:
+def moved(old: Fraction, value: str, right: str) -> Fraction:
     """`12` is set, `+4` and `-4` are added, `x2` multiplies."""
     match = re.fullmatch(r"(?P<sign>[-+x]?)\s*(?P<number>[0-9]+(?:\.[0-9]+)?)", value)
     if match is None:
@@ -154,7 +170,8 @@ def _moved(old: Fraction, value: str, right: str) -> Fraction:
     return {"": number, "+": old + number, "-": old - number, "x": old * number}[match["sign"]]
 
 
-def _plain(value: Fraction) -> str:
+def plain(value: Fraction) -> str:
+    """A number as people write it."""
     return f"{float(value):g}"
 
 
@@ -165,7 +182,7 @@ def _link(data: Data, name: str, value: str) -> None:
         _cut(data, name, site, domains)
         return
     if site is None:
-        raise _no_such("site", name, [s["name"] for s in data["sites"]])
+        raise no_such("site", name, [s["name"] for s in data["sites"]])
     if value in domains:
         if value in site["domains"]:
             raise ValueError(f"site {name!r} is in {value} already")
@@ -184,7 +201,7 @@ def _cut(data: Data, name: str, site: Data | None, domains: list[str]) -> None:
         _keep(data, lambda pool: not any(pool is p for c in site["clusters"] for p in c["pools"]))
         return
     if name not in domains:
-        raise _no_such("site or domain", name, [*domains, *(s["name"] for s in data["sites"])])
+        raise no_such("site or domain", name, [*domains, *(s["name"] for s in data["sites"])])
     if name == _top(data):
         raise ValueError(f"{name} is the top: everything would be cut off")
     gone = {name}
@@ -216,22 +233,28 @@ def _pools(data: Data) -> Iterator[Found]:
 def _meant(data: Data, name: str) -> list[Found]:
     """The pools that a name means: all of a site, or one. Raises `ValueError`."""
     every = list(_pools(data))
-    of_site = [f for f in every if f.site["name"] == name]
+    return meant_by(name, [(f.site["name"], f.pool["name"], f) for f in every])
+
+
+def meant_by(name: str, every: Sequence[tuple[str, str, T]]) -> list[T]:
+    """Those that a name means, of sites, pools and what they stand for. Raises `ValueError`."""
+    of_site = [found for site, _, found in every if site == name]
     if of_site:
         return of_site
-    site, _, pool = name.rpartition("/")
-    named = [f for f in every if f.pool["name"] == pool and site in ("", f.site["name"])]
+    place, _, pool = name.rpartition("/")
+    named = [(site, found) for site, one, found in every if one == pool and place in ("", site)]
     if len(named) > 1:
-        places = " or ".join(f"{f.site['name']}/{pool}" for f in named)
+        places = " or ".join(f"{site}/{pool}" for site, _ in named)
         raise ValueError(f"several sites have a pool {pool!r}: write {places}")
     if not named:
-        names = [f"{f.site['name']}/{f.pool['name']}" for f in every]
-        names += [f.pool["name"] for f in every] + [f.site["name"] for f in every]
-        raise _no_such("site or pool", name, names)
-    return named
+        names = [f"{site}/{one}" for site, one, _ in every]
+        names += [one for _, one, _ in every] + [site for site, _, _ in every]
+        raise no_such("site or pool", name, names)
+    return [found for _, found in named]
 
 
-def _no_such(noun: str, name: str, names: list[str]) -> ValueError:
+def no_such(noun: str, name: str, names: list[str]) -> ValueError:
+    """What to say of a name that nothing has."""
     near = get_close_matches(name, dict.fromkeys(names), n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_listed(names)}"
     return ValueError(f"there is no {noun} {name!r}; {hint}")

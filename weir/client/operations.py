@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weir.client.transport import Transport, path_part
 from weir.wire.joining import JoinRecord, JoinsAnswer
-from weir.wire.replays import ReplayAnswer, ReplayRequest, ReplaysAnswer
+from weir.wire.replays import PastAnswer, ReplayAnswer, ReplayRequest, ReplaysAnswer
 from weir.wire.scheduling import PolicyRequest, QueuesRequest, SchedulingAnswer
 
 
@@ -34,6 +34,10 @@ class Operations(Transport):
     def replay(self, replay: str) -> ReplayAnswer:
         """How far a replay is, or its result."""
         return self._ask(ReplayAnswer, "GET", f"/v1/replays/{path_part(replay)}")
+
+    def past_jobs(self, days: float) -> PastAnswer:
+        """The jobs of the last days, with what they wished and how long they ran."""
+        return self._ask(PastAnswer, "GET", f"/v1/past-jobs?days={days:g}")
 
     def joins(self) -> JoinsAnswer:
         """Who has joined and waits for approval."""

@@ -36,8 +36,11 @@ from weir.scheduling.policy import Policy
 from weir.scheduling.snapshot import Queue
 from weir.store import replays
 from weir.store.replays import ReplayRow
+from weir.wire.jobdemand import wishes_of
 from weir.wire.replays import (
     LeftOut,
+    PastAnswer,
+    PastJobAnswer,
     ReplayAnswer,
     ReplayRequest,
     ReplayResult,
@@ -249,6 +252,43 @@ def study_of(ctx: Context, row: ReplayRow) -> Study:
         policies=tuple(row.policies),
         left_out=left,
         energy=tuple(sorted(energy.items())),
+    )
+
+
+def past_jobs(ctx: Context, days: float) -> PastAnswer:
+    """The jobs of the last days that have run and ended, to be simulated elsewhere: the newest
+    `MOST_JOBS`. Raises `BadInput` where there are none.
+    """
+    since = ctx.now() - days * DAY_S
+    with ctx.store.read() as tx:
+        rows = replays.past_jobs(tx, since, MOST_JOBS + 1)
+        demands = demands_of(ctx, tx, {r.shape for r in rows})
+        left = _left_out(tx, rows, since)
+    if not rows:
+        raise BadInput(
+            f"no job that was submitted in the last {days:g} days has run to its end, so there is "
+            "nothing to simulate; ask for more days, or later"
+        )
+    found = [_past_job(r, demands[r.shape]) for r in rows[:MOST_JOBS]]
+    jobs = sorted(found, key=lambda j: (j.ready_at, j.id))
+    return PastAnswer(
+        jobs=tuple(
+            PastJobAnswer(
+                id=j.id,
+                ready_at=j.ready_at,
+                held_s=j.held_s,
+                walltime_s=j.walltime_s,
+                submitter=j.submitter,
+                queue=j.queue,
+                priority=j.priority,
+                patience_s=j.patience_s,
+                wishes=j.kind,
+            )
+            for j in jobs
+        ),
+        wishes={kind: wishes_of(demands[kind]) for kind in sorted({j.kind for j in jobs})},
+        pinned=sum(demands[j.kind].pinned_pool is not None for j in jobs),
+        left_out=left,
     )
 
 

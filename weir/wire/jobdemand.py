@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from weir.core import units
 from weir.core.demand import Apart, Demand, DeviceRequest, TaskGroup, Topology
-from weir.wire.jobspec import Devices, JobSpec, Tasks, milliseconds, traits_of, walltime_s
+from weir.core.inventory import DEVICE_MILLI
+from weir.wire.jobspec import (
+    CONTAINER,
+    ENVIRONMENTS,
+    Devices,
+    JobSpec,
+    Tasks,
+    milliseconds,
+    traits_of,
+    walltime_s,
+)
 
 
 def demand_of(
@@ -87,3 +98,83 @@ def _device(devices: Devices) -> DeviceRequest:
         gflops=units.parse_gflops(least.value) if least else 0,
         total_gflops=units.parse_gflops(total.value) if total else 0,
     )
+
+
+def wishes_of(demand: Demand) -> dict[str, Any]:
+    """The fields of a job file that ask for this, with a command that does nothing: `demand_of` of
+    them is the same again, but for the walltime, the pool that it is pinned to and where it has
+    been.
+    """
+    wishes: dict[str, Any] = {"tasks": [_tasks_of(g) for g in demand.groups]}
+    where: dict[str, Any] = {
+        name: list(values)
+        for name in ("regions", "industries", "countries", "sites")
+        if (values := getattr(demand, name))
+    }
+    if demand.max_latency_us is not None:
+        where["max_latency"] = f"{demand.max_latency_us}us"
+    if demand.max_price_micro_per_hour is not None:
+        where["max_price_per_hour"] = units.show_price_micro(demand.max_price_micro_per_hour)
+    if not demand.allow_emulated:
+        where["emulated"] = False
+    inputs: list[dict[str, Any]] = [
+        {"path": f"data-{number}", "url": "file:///-", "site": site, "size": str(size)}
+        for number, (site, size) in enumerate(demand.data)
+    ]
+    if CONTAINER in demand.traits:
+        wishes["image"] = "docker://any"
+    if ENVIRONMENTS in demand.traits:
+        wishes["requirements"] = "requirements.txt"
+        inputs.append({"path": "requirements.txt", "text": ""})
+    if demand.apart is not None:
+        wishes["apart"] = {"name": demand.apart.name, **_level(demand.apart)}
+    return {
+        **wishes,
+        **({"constraints": where} if where else {}),
+        **({"inputs": inputs} if inputs else {}),
+    }
+
+
+def _level(wish: Apart | Topology) -> dict[str, str]:
+    return {"required" if wish.required else "preferred": wish.level}
+
+
+def _tasks_of(group: TaskGroup) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": group.name,
+        "cpu": f"{group.cpu_milli}m",
+        "memory": str(group.memory_bytes),
+    }
+    if group.count:
+        found["count"] = group.count
+    if group.device is not None:
+        found["devices"] = _devices_of(group.device)
+    if group.max_per_host is not None:
+        found["max_per_host"] = group.max_per_host
+    if group.exclusive:
+        found["exclusive"] = True
+    if group.fabric:
+        found["fabric"] = list(group.fabric)
+    if group.topology is not None:
+        found["topology"] = _level(group.topology)
+    if group.stacks:
+        found["variants"] = [{"stack": stack, "command": ["-"]} for stack in group.stacks]
+    else:
+        found["command"] = ["-"]
+    return found
+
+
+def _devices_of(device: DeviceRequest) -> dict[str, Any]:
+    whole, share = divmod(device.milli, DEVICE_MILLI)
+    found: dict[str, Any] = {"share": share / DEVICE_MILLI} if share else {"count": whole}
+    if device.models:
+        found["models"] = list(device.models)
+    if device.memory_bytes:
+        found["min_memory"] = str(device.memory_bytes)
+    for name, gflops in (
+        ("min_performance", device.gflops),
+        ("total_performance", device.total_gflops),
+    ):
+        if gflops and device.precision is not None:
+            found[name] = {"precision": device.precision.value, "value": f"{gflops} GFLOPS"}
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -81,6 +81,33 @@ class ReplaysAnswer(Answer):
 
     replays: tuple[ReplayAnswer, ...]
     possible: bool
+
+
+class PastJobAnswer(Answer):
+    """A job that has run and ended: from when on it could start, how long it held its place in all,
+    the walltime that it asked for, and the key of what it wished. Times are seconds.
+    """
+
+    id: str
+    ready_at: float
+    held_s: float
+    walltime_s: int | None
+    submitter: str
+    queue: str
+    priority: int
+    patience_s: float
+    wishes: str
+
+
+class PastAnswer(Answer):
+    """The jobs of the last days, in the order in which they could start, and what they wished, by
+    key, as fields of a job file. `pinned` of them another domain had sent to a pool of its choice.
+    """
+
+    jobs: tuple[PastJobAnswer, ...]
+    wishes: dict[str, dict[str, Any]]
+    pinned: int
+    left_out: tuple[LeftOut, ...]
 
 
 def best_of(measure: ReplayMeasure, values: Sequence[float | None]) -> frozenset[int]:

@@ -1,0 +1,65 @@
+"""What a domain has seen, taken home: its jobs as a workload, its pools as a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import Domain, MakeDomain, pool, spec
+from tests.cli.builders import weir
+from tests.client.builders import FakeServer
+from weir.control.replay import past_jobs
+from weir.control.show import list_pools
+from weir.core.errors import BadInput
+from weir.sim.loaders.own import load_own
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def week(make_domain: MakeDomain) -> Domain:
+    """A pool of one host for two jobs of an hour that want all of it: one, then the other."""
+    domain = make_domain()
+    site = domain.site("east", pool("gpu", hosts=1, price_micro_per_device_hour=2_000_000))
+    for name in ("first", "second"):
+        domain.submit(spec(name, queue=None, walltime="2h"))
+    for _ in range(2):
+        domain.round()
+        run = site.run("accepted", "started")
+        domain.clock.turn(3600)
+        site.say(run, "succeeded")
+    domain.submit(spec("waits", count=999))
+    return domain
+
+
+def test_last_weeks_jobs_in_tomorrows_network(week: Domain, tmp_path: Path) -> None:
+    server = FakeServer(
+        {"GET /v1/past-jobs": past_jobs(week.ctx, 7), "GET /v1/pools": list_pools(week.ctx)}
+    )
+    jobs, pools = tmp_path / "week.jsonl", tmp_path / "pools.json"
+    said = weir(server, "simulate", "record", str(jobs), "--days", "7")
+    assert said.exit_code == 0, said.stderr
+    assert "2 jobs" in said.stdout
+    assert "1 jobs are left out: they have not ended yet." in said.stderr
+    pools.write_text(weir(server, "pools", "--json").stdout)
+
+    load = load_own(jobs)
+    assert load.duration_s.tolist() == [3600, 3600]
+    assert load.estimate_s.tolist() == [7200, 7200]
+    assert load.device_milli.tolist() == [8000, 8000]
+    assert load.epoch_s > 0
+
+    call = ("simulate", "network", str(pools), "--workload", str(jobs), "--policy", "easy")
+    result = weir({}, *call, "--what-if", "hosts gpu=x2", "--what-if", "price gpu=+1", "--json")
+    assert result.exit_code == 0, result.stderr
+    now, larger, dearer = json.loads(result.stdout)["runs"]
+    assert (now["max_wait_s"], now["makespan_s"]) == (3600, 7200)
+    assert (larger["max_wait_s"], larger["makespan_s"]) == (0, 3600)
+    assert dearer["cost"] == pytest.approx(1.5 * now["cost"])
+
+
+def test_nothing_has_run_yet(make_domain: MakeDomain) -> None:
+    with pytest.raises(BadInput, match="nothing to simulate"):
+        past_jobs(make_domain().ctx, 7)
