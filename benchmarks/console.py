@@ -226,7 +226,8 @@ def pages_of(domain: Domain) -> list[str]:
         f"/resources/sites/{pool.site}", f"/resources/pools/{pool.id}", "/find",
         "/jobs", "/jobs?state=failed", "/jobs?view=timeline", f"/jobs/{listed}", "/monitoring",
         "/monitoring/devices_allocated", "/monitoring/freshness",
-        f"/monitoring/freshness?under={pool.site}", "/monitoring/links", "/operations", "/operations?tab=policies", "/commands",
+        f"/monitoring/freshness?under={pool.site}", "/monitoring/links", "/operations",
+        "/operations?tab=policies", "/commands",
     ]  # fmt: skip
 
 

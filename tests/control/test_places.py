@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.builders import H100, Cluster, Domain, MakeDomain, foreign, pool
@@ -43,7 +45,7 @@ def meter(cluster: Cluster, begin: int, seconds: int, watts: float = 1e6) -> Non
     assert cluster.exchange(samples=(pack(10, points),), want=False).refused == ()
 
 
-def energy(domain: Domain, begin: int, width: int, **more: str) -> tuple[float, float]:
+def energy(domain: Domain, begin: int, width: int, **more: Any) -> tuple[float, float]:
     end = begin + DAY_S
     names = ["facility_energy"]
     [found] = history(domain.ctx, begin, end, width, names=names, **more).indicators
