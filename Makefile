@@ -12,7 +12,7 @@ export WEIR_HOME
 # What is type-checked, as far as it is there.
 CODE := $(wildcard weir tests benchmarks)
 BENCHMARKS := throughput latency idle packing fidelity heterogeneity scheduler_speed \
-	simulator_speed optimal across_centers ingest national_query server_round console \
+	simulator_speed optimal across_centers ingest national_query month_sheet server_round console \
 	slurm_jobs slurm_agent slurm_federation kubernetes_jobs ray_jobs
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet

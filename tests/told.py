@@ -5,7 +5,7 @@ It is all worked out from the reports alone, so that it is the same whichever pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -29,7 +29,8 @@ def tell(terminal: pytest.TerminalReporter) -> None:
     parts = {
         "what the stories tell": list(_stories(terminal)),
         "the executors' faults": list(_faults(terminal)),
-        "the executors' contract": list(_contract(terminal)),
+        "the executors' contract": _contract(terminal, table.EXECUTORS),
+        "the probes' faults": _contract(terminal, table.PROBES),
     }
     for title, lines in parts.items():
         if lines:
@@ -67,9 +68,9 @@ def _faults(terminal: pytest.TerminalReporter) -> list[str]:
     return list(table.lines(ordered)) if found else []
 
 
-def _contract(terminal: pytest.TerminalReporter) -> list[str]:
-    """Executor by case of the contract."""
-    found = table.outcomes(terminal.stats)
+def _contract(terminal: pytest.TerminalReporter, kinds: Sequence[str]) -> list[str]:
+    """Executor, or probe, by case of its contract."""
+    found = table.outcomes(terminal.stats, kinds)
     # The processes of a run end in no fixed order: the cases stand in that of the alphabet.
     ordered = {key: found[key] for key in sorted(found)}
     return list(table.lines(ordered)) if found else []

@@ -71,6 +71,12 @@ from weir.wire.usage import JobUsageAnswer, UsesAnswer
 __all__ = ["Client", "FilePiece", "Unreachable"]
 
 
+REPORT_S = 300.0
+"""How much longer than any other answer the sheet of a month may take: a nation's is seconds of
+work, on a server that has other things to do.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class FilePiece:
     """A piece of a job's file. `size` is the whole file's; `complete` if it won't grow more."""
@@ -223,7 +229,7 @@ class Client(Operations):
     def report(self, month: str, *, zone: str = "+00:00", under: str | None = None) -> MonthReport:
         """The sheet of a month, such as `2026-10`."""
         path, query = f"/v1/reports/{path_part(month)}", {"zone": zone, "under": under}
-        return self._ask(MonthReport, "GET", path, query=query)
+        return self._ask(MonthReport, "GET", path, query=query, wait_s=REPORT_S)
 
     def downtimes(self, begin: str | None = None) -> list[DowntimeAnswer]:
         """Downtimes that are or will be, or that have been since `begin`, too."""
