@@ -78,12 +78,17 @@ sites:
 """
 
 EXACT: dict[str, tuple[str, float, dict[str, float]]] = {
-    # Devices busy: 0.5 of 1, 1.2 of 2, 0.25 of 1, 0.9 of 1; what is blank is of neither.
-    "devices_busy": ("%", 100 * 2.85 / 5, {}),
-    "device_memory_used": ("%", 100 * (1 + 32 + 12 + 96) / (4 + 64 + 48 + 192), {}),
-    "device_power": ("W", 300.5 + 350.2 + 200 + 700, {}),
+    # Devices busy: 0.5 of 1, 1.2 of 2, 0.25 of 1, 0.9 of 1, 0.5 of 2, 0.3, 0.75 and 0.8 of 1; what
+    # is blank is of neither.
+    "devices_busy": ("%", 100 * 5.2 / 10, {}),
+    "device_memory_used": (
+        "%",
+        100 * (1 + 32 + 12 + 96 + 1 + 1 + 2 + 1) / (4 + 64 + 48 + 192 + 64 + 32 + 64 + 16),
+        {},
+    ),
+    "device_power": ("W", 300.5 + 350.2 + 200 + 700 + 131 + 109 + 56, {}),
     "device_temperature": ("Cel", 70, {}),
-    "devices_health": ("1", 7, {"healthy": 4, "unhealthy": 2, "unknown": 1}),
+    "devices_health": ("1", 11, {"healthy": 6, "unhealthy": 3, "unknown": 2}),
     "memory_used": ("%", 25, {}),
     "storage": ("bytes", 1000, {}),
     "storage_used": ("%", 60, {}),
@@ -275,5 +280,5 @@ def test_it_answers_as_a_data_source_of_grafana_is_asked(network: Network) -> No
         busy = asked("/api/v1/query_range", query="sum(weir_devices_busy)", **span)
         assert busy["resultType"] == "matrix"
         [line] = busy["result"]
-        assert {round(float(v), 9) for _, v in line["values"]} == {2.85}
+        assert {round(float(v), 9) for _, v in line["values"]} == {5.2}
         assert "weir_device_power" in grafana.get("/api/v1/label/__name__/values").json()["data"]
