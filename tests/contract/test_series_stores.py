@@ -213,7 +213,7 @@ def test_what_is_none_is_refused_as_prometheus_does(beside: Any, query: str) -> 
 
 
 OF_ITS_OWN = re.compile(
-    r"/ 0$|bool weir_it_power offset|scalar\(|changes|resets|delta|deriv|predict|:"
+    r"/ 0$|bool weir_it_power offset|scalar\(|changes|resets|delta|deriv|predict|:|^bottomk|^sgn"
 )
 """Where VictoriaMetrics says that it differs from Prometheus: it takes NaN for no value, a missing
 side of a comparison for one, the value before a window into it, and steps of subqueries from now;

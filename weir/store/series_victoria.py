@@ -9,6 +9,7 @@ can be asked is passed through.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import httpx
 
@@ -19,6 +20,8 @@ from weir.store.series_base import Answer, Minutes
 
 PREFIX = "weir_"
 TIMEOUT_S = 30.0
+BY_FORM = frozenset({"query", "query_range", "labels", "series", "query_exemplars"})
+"""What Prometheus can be asked by form; the rest by an address only."""
 
 
 class VictoriaSeries:
@@ -46,7 +49,9 @@ class VictoriaSeries:
 
     def ask(self, path: str, pairs: Sequence[tuple[str, str]]) -> Answer:
         """Pass a question through. Raises `NotReady` if nobody answers."""
-        return self.call("POST", path, data=_form(pairs))
+        if path.removeprefix("/api/v1/") in BY_FORM:  # which may be longer than an address
+            return self.call("POST", path, data=_form(pairs))
+        return self.call("GET", f"{path}?{urlencode(pairs)}" if pairs else path)
 
     def call(
         self,
