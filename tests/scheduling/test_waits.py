@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,7 @@ from weir.core.demand import Demand
 from weir.core.plan import CAN_CHANGE, Plan, Reason, Waiting
 from weir.scheduling.changes import relaxations
 from weir.scheduling.feasible import judge
+from weir.scheduling.more_quota import with_queue
 from weir.scheduling.packing import Claim
 from weir.scheduling.policies import POLICIES, policy
 from weir.scheduling.policy import Policy
@@ -118,14 +120,15 @@ def changed(seen: Snapshot, rules: Policy) -> list[tuple[Snapshot, str, Demand]]
         if one.id not in plan.waiting:
             continue
         judgment = judge(seen.columns, one.demand)
-        every = relaxations(judgment, one.avoid, waits._now(one, row))
+        every = relaxations(judgment, one.avoid, waits._now(judgment, one, row))
         assert tuple(r.change for r in every) == plan.waiting[one.id].changes
         for r in every:
             if r.change.now:
                 with_it = tuple(
                     replace(j, demand=r.demand) if j.id == one.id else j for j in seen.jobs
                 )
-                found.append((replace(seen, jobs=with_it), one.id, r.demand))
+                other = seen if r.queue is None else with_queue(seen, r.queue)
+                found.append((replace(other, jobs=with_it), one.id, r.demand))
     return found
 
 
@@ -159,8 +162,82 @@ def test_so_it_is_where_a_quota_stops_the_job() -> None:
         snapshot(full, free, jobs=(replace(job("j", wanted), queue="q"),)), queues=(quota,)
     )
     for name in ("easy", "fair", "cheapest"):
-        assert holds(seen, policy(name)) == 0
+        assert holds(seen, policy(name)) == 0  # neither a quota alone would do
         assert holds(replace(seen, queues=()), policy(name)) == 1
+
+
+def limited(devices: int, borrow: int = 0, **fields: Any) -> Queue:
+    return Queue(
+        nominal=(None, None, devices * 1000),
+        borrow=(0, 0, borrow * 1000),
+        **{"name": "q", **fields},
+    )
+
+
+def asking(name: str, devices: int, at: float, queue: str = "q") -> WaitingJob:
+    return replace(job(name, demand(group(devices=devices)), at=at), queue=queue)
+
+
+def quotas(seen: Snapshot, name: str = "j") -> list[str]:
+    return [c.instead for c in waiting(seen, name).changes if c.reason is Reason.QUOTA]
+
+
+def test_how_much_more_quota_would_let_it_start() -> None:
+    mine = limited(4, borrow=1)
+    waits = asking("first", 4, 1.0), asking("j", 3, 2.0)
+    seen = snapshot(pool("a", model=A100), jobs=waits)
+    for name in ("easy", "fair", "cheapest"):
+        fewer, change = waiting(replace(seen, queues=(mine,)), rules=policy(name)).changes
+        assert (fewer.wanted, fewer.instead) == ("3 devices per task", "1 device per task")
+        assert (change.reason, change.wanted, change.instead, change.now) == (
+            Reason.QUOTA, "4 devices for q", "6 devices for q", True,
+        )  # fmt: skip
+        assert holds(replace(seen, queues=(mine,)), policy(name)) == 2
+
+
+def test_fewer_tasks_keep_to_a_quota() -> None:
+    gang = replace(job("j", demand(group(count=5, devices=1))), queue="q")
+    seen = replace(snapshot(pool("a"), jobs=(gang,)), queues=(limited(3),))
+    assert [(c.reason, c.instead) for c in waiting(seen).changes] == [
+        (Reason.BUSY, "3 tasks"),
+        (Reason.QUOTA, "5 devices for q"),
+    ]
+    assert holds(seen, EASY) == 2
+
+
+def test_a_quota_that_somebody_ahead_would_take_is_not_named() -> None:
+    seen = snapshot(pool("a"), jobs=(asking("big", 8, 1.0), asking("j", 5, 2.0)))
+    seen = replace(seen, queues=(limited(3),))
+    assert quotas(seen, "big") == ["8 devices for q"]
+    assert quotas(seen) == ["5 devices for q"]
+    assert holds(seen, EASY) == 4
+    seen = replace(seen, jobs=(asking("small", 4, 1.0), asking("j", 5, 2.0)))
+    assert quotas(seen) == []
+
+
+def test_two_queues_that_are_short_are_no_single_change() -> None:
+    above, mine = limited(4, name="above"), limited(2, parent="above")
+    seen = replace(snapshot(pool("a"), jobs=(asking("j", 5, 1.0),)), queues=(above, mine))
+    assert quotas(seen) == []
+    seen = replace(seen, queues=(replace(above, nominal=(None, None, 9000)), mine))
+    assert quotas(seen) == ["5 devices for q"]
+
+
+@settings(max_examples=150)
+@given(snapshots(), st.sampled_from(STEADY), st.data())
+def test_with_the_quota_that_is_named_the_job_runs(
+    seen: Snapshot, name: str, data: st.DataObject
+) -> None:
+    amounts = st.sampled_from((0, 1000, 2500, 8000))
+    limits = st.tuples(st.just(None) | amounts, st.just(None), st.just(None) | amounts)
+    queues = (
+        Queue("above", nominal=data.draw(limits), borrow=(0, 0, 0)),
+        Queue("a", "above", nominal=data.draw(limits), borrow=(0, None, 1000)),
+        Queue("b", nominal=data.draw(limits), borrow=(500, 0, 0)),
+    )
+    whose = st.sampled_from(("a", "b", "above", ""))
+    waits = tuple(replace(one, queue=data.draw(whose)) for one in seen.jobs)
+    holds(replace(seen, jobs=waits, queues=queues), policy(name))
 
 
 def test_so_it_is_where_its_length_is_known_better_than_by_its_walltime() -> None:

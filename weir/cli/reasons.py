@@ -21,6 +21,8 @@ AT_ONCE = {
     str(Reason.EXCLUSIVE): "exclusive:",
     str(Reason.SPREAD): "max_per_host:",
     str(Reason.TOPOLOGY): "topology:",
+    str(Reason.QUOTA): "quota:",
+    str(Reason.HOST_DEVICES): "devices:",
 }
 """Changes of these ask for less of what would do anyway, and open no more pools."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from weir.core.demand import Apart, Demand, TaskGroup
+from weir.core.inventory import DEVICE_MILLI
 from weir.core.plan import Change, Reason
 from weir.core.units import show_duration_s
 from weir.scheduling.checks import Check, required_levels
@@ -23,27 +24,32 @@ from weir.scheduling.figures import tasks_text
 from weir.scheduling.packing import Claim, Free, fitting
 from weir.scheduling.relaxing import RELAX, of_groups, preferred, topology_texts
 from weir.scheduling.room import per_host_text
+from weir.scheduling.snapshot import Queue
 
 SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """A change, and the demand that has it."""
+    """A change, and the demand that has it; or the queue, where its quota is changed."""
 
     change: Change
     demand: Demand
+    queue: Queue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
     """What is known of this moment, by row of pools: whether claims of a changed demand fit and
-    are in nobody's way, how long such a job might run in seconds (0: not at all), what is free.
+    are in nobody's way, how long such a job might run in seconds (0: not at all), what is free;
+    what more quota would do, and whether its quota is what the job waits for (`bound`).
     """
 
     fits: Callable[[Demand, int, tuple[Claim, ...]], bool]
     longest_s: Callable[[int, tuple[Claim, ...]], float]
     free: Callable[[int], Free]
+    quota: Callable[[], Relaxation | None] = lambda: None
+    bound: bool = False
 
 
 def changes(
@@ -63,10 +69,21 @@ def relaxations(
     if now is not None:
         for reason, relaxation in found.items():
             found[reason] = _at_once(relaxation, judgment, avoid, now)
-        for look in (_fewer_now, _shorter_now, _shared_now, _closer_now, _apart_now, _near_now):
+        for look in (
+            _fewer_now,
+            _fewer_devices_now,
+            _shorter_now,
+            _shared_now,
+            _closer_now,
+            _apart_now,
+            _near_now,
+        ):
             other = look(judgment, avoid, now)
             if other is not None:
                 found[other.change.reason] = other
+        more = now.quota()
+        if more is not None:
+            found[Reason.QUOTA] = more
         if Reason.TOPOLOGY in found:  # the same change, of which this one counts all pools
             found.pop(Reason.BLOCK, None)
     ranked = sorted(
@@ -93,13 +110,16 @@ def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxati
     if len(demand.groups) != 1 or not judgment.tasks.alike:
         return None
     rows = np.flatnonzero(judgment.suits & reachable(judgment.columns, avoid)).tolist()
+
+    def more_than(at: int, row: int) -> Callable[[int], bool]:
+        return lambda n: now.fits(demand, row, _counted(judgment, row, at + n))
+
     best = 0
     for row in rows:
         (claim,) = judgment.tasks.claims(row)
-        tasks = fitting(now.free(row), (claim,))[0]
-        smaller = (replace(claim, count=tasks),)
-        if best < tasks < claim.count and now.fits(demand, row, smaller):
-            best = tasks
+        most = min(fitting(now.free(row), (claim,))[0], claim.count - 1)
+        if most > best:
+            best += _most_that(most - best, more_than(best, row))
     if not best:
         return None
     changed = of_groups(demand, lambda g: replace(g, count=best))
@@ -108,6 +128,35 @@ def _fewer_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxati
         Reason.BUSY, tasks_text(demand.groups[0].count), tasks_text(best), pools, now=True
     )
     return Relaxation(change, changed)
+
+
+def _most_that(most: int, does: Callable[[int], bool]) -> int:
+    """The largest number up to `most` that does, 0 if none; those below one that does, do."""
+    if does(most):
+        return most
+    return bisect_left(range(1, most), True, key=lambda n: not does(n))
+
+
+def _fewer_devices_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
+    """A smaller task that its quota lets in: for a job that is one, of several devices."""
+    group = judgment.demand.groups[0]
+    whole = group.device.milli // DEVICE_MILLI if group.device else 0
+    if not now.bound or len(judgment.demand.groups) != 1 or group.count != 1 or whole < 2:
+        return None
+
+    def of(devices: int) -> Demand:
+        milli = devices * DEVICE_MILLI
+        return of_groups(
+            judgment.demand,
+            lambda g: replace(g, device=replace(g.device, milli=milli) if g.device else None),
+        )
+
+    best = _most_that(whole - 1, lambda n: bool(_fitting_now(judgment, of(n), avoid, now)))
+    if not best:
+        return None
+    pools = len(_fitting_now(judgment, of(best), avoid, now))
+    was, instead = (f"{n} device{'' if n == 1 else 's'} per task" for n in (whole, best))
+    return Relaxation(Change(Reason.HOST_DEVICES, was, instead, pools, now=True), of(best))
 
 
 def _shared_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxation | None:
@@ -206,6 +255,11 @@ def _shorter_now(judgment: Judgment, avoid: Collection[str], now: Now) -> Relaxa
     change = Change(Reason.HELD, was, show_duration_s(int(longest)), pools, now=True)
     return Relaxation(change, changed)
 
+
+_LOOKS = (
+    _fewer_now, _fewer_devices_now, _shorter_now, _shared_now, _closer_now, _apart_now, _near_now,
+)  # fmt: skip
+"""What is looked at where a smaller or a looser job might start at once."""
 
 MOST_WALLTIME_S = 10 * 365 * 86400
 """What nobody would call a shorter walltime."""

@@ -10,7 +10,7 @@ queue that has queues below it share like one more of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,7 @@ class Quotas:
         twin._queues, twin._held = self._queues, deepcopy(self._held)
         return twin
 
-    def _up(self, queue: str) -> list[str]:
+    def up(self, queue: str) -> list[str]:
         """The queue and all above it."""
         found: list[str] = []
         while queue in self._queues and queue not in found:
@@ -143,7 +143,7 @@ class Quotas:
     def change(self, queue: str, claims: Iterable[Claim], pool: str, sign: int) -> None:
         """Count claims for a queue and all above it, or take them off."""
         for i, amount in enumerate(self._needs(claims, pool)):
-            for name in self._up(queue):
+            for name in self.up(queue):
                 self._held[name][i] += sign * amount
 
     def allows(self, queue: str, claims: Iterable[Claim], pool: str) -> bool:
@@ -151,11 +151,24 @@ class Quotas:
         needs = self._needs(claims, pool)
         return all(
             most is None or more is None or not need or held + need <= most + more
-            for q in (self._queues[name] for name in self._up(queue))
+            for q in (self._queues[name] for name in self.up(queue))
             for most, more, held, need in zip(
                 q.nominal, q.borrow, self._held[q.name], needs, strict=True
             )
         )
+
+    def short(
+        self, queue: str, claims: Iterable[Claim], pool: str
+    ) -> Iterator[tuple[str, int, int]]:
+        """Each queue that may not hold these claims too, the row of the resource, and how much more
+        it would have to be allowed.
+        """
+        needs = self._needs(claims, pool)
+        for q in (self._queues[name] for name in self.up(queue)):
+            rows = zip(q.nominal, q.borrow, self._held[q.name], needs, strict=True)
+            for resource, (most, more, held, need) in enumerate(rows):
+                if most is not None and more is not None and need and held + need > most + more:
+                    yield q.name, resource, held + need - most - more
 
     def deserves(self, queue: str, claims: Iterable[Claim], pool: str) -> bool:
         """Whether the queue has a quota of what the claims need, and keeps to it with them."""
@@ -171,10 +184,10 @@ class Quotas:
         """Whether the queue, or one above it that `asking` is not below, holds more than its quota
         of something that the claims need.
         """
-        needs, shared = self._needs(claims, pool), self._up(asking)
+        needs, shared = self._needs(claims, pool), self.up(asking)
         return any(
             most is not None and need and held > most
-            for name in self._up(queue)
+            for name in self.up(queue)
             if name not in shared
             for most, held, need in zip(
                 self._queues[name].nominal, self._held[name], needs, strict=True
@@ -185,7 +198,7 @@ class Quotas:
         """Whether a job of `queue` comes before one of `other` in the next round: where their ways
         to the root part, the one with the lesser share does.
         """
-        here, there = self._up(queue)[::-1], self._up(other)[::-1]
+        here, there = self.up(queue)[::-1], self.up(other)[::-1]
         for one, two in zip(here, there, strict=False):
             if one != two:
                 return (self._share(one), one) < (self._share(two), two)

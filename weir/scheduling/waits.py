@@ -18,12 +18,13 @@ from weir.core.demand import Apart, Demand
 from weir.core.plan import Change, Reason, ReasonCount, Waiting
 from weir.scheduling.apart import Nearby, by_name, mates_after
 from weir.scheduling.board import WAITS_QUOTA
-from weir.scheduling.changes import Now, changes
+from weir.scheduling.changes import Now, Relaxation, changes
 from weir.scheduling.checks import Check
 from weir.scheduling.columns import Bools
 from weir.scheduling.explain import reason_counts
 from weir.scheduling.feasible import Judgment, busy, held, judge, reachable, too_near, unreachable
 from weir.scheduling.figures import Names, Same
+from weir.scheduling.more_quota import more_quota
 from weir.scheduling.outlook import Outlook
 from weir.scheduling.packing import Claim, Free, fits, fitting
 from weir.scheduling.queues import Quotas, quotas_after
@@ -157,9 +158,9 @@ class Waits(Mapping[str, Waiting]):
         return int(counts[np.array(share, dtype=bool)].sum())
 
     def _changes(self, judgment: Judgment, job: WaitingJob, row: int) -> tuple[Change, ...]:
-        return changes(judgment, job.avoid, self._now(job, row))
+        return changes(judgment, job.avoid, self._now(judgment, job, row))
 
-    def _now(self, job: WaitingJob, row: int) -> Now:
+    def _now(self, judgment: Judgment, job: WaitingJob, row: int) -> Now:
         """Whether a changed demand would start at once on a pool, as far as its queue may."""
         board, now, routes = (
             self._round.board,
@@ -176,21 +177,32 @@ class Waits(Mapping[str, Waiting]):
         def closed(demand: Demand) -> Bools:
             return closed_to(demand.apart)
 
-        def allowed(pool: int, claims: tuple[Claim, ...]) -> bool:
-            if pool in holders and board.pools.kept[pool]:
+        def roomy(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
+            if closed(demand)[pool] or (pool in holders and board.pools.kept[pool]):
                 return False
-            within = self._quotas.allows(job.queue, claims, routes[pool].pool.id)
-            return within and fits(self.free(pool), claims)
-
-        def fits_now(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
-            if closed(demand)[pool]:
+            if not fits(self.free(pool), claims):
                 return False
             if pool not in holders:
-                return allowed(pool, claims)
+                return True
             length = replace(job, demand=demand).expected_s
             end = now + klass.lag_s[pool] + length * klass.pace[pool]
-            later = later_of(board, pool)
-            return allowed(pool, claims) and all(fits(f, claims) for t, f in later if t < end)
+            return all(fits(f, claims) for t, f in later_of(board, pool) if t < end)
+
+        def within(pool: int, claims: tuple[Claim, ...]) -> bool:
+            return self._quotas.allows(job.queue, claims, routes[pool].pool.id)
+
+        def fits_now(demand: Demand, pool: int, claims: tuple[Claim, ...]) -> bool:
+            return within(pool, claims) and roomy(demand, pool, claims)
+
+        def allowed(pool: int, claims: tuple[Claim, ...]) -> bool:
+            kept = pool in holders and board.pools.kept[pool]
+            return not kept and within(pool, claims) and fits(self.free(pool), claims)
+
+        def quota() -> Relaxation | None:
+            claims, takes = judgment.tasks.claims, judgment.suits
+            rows = np.flatnonzero(takes & reachable(judgment.columns, job.avoid)).tolist()
+            there = [r for r in rows if roomy(job.demand, r, claims(r))]
+            return more_quota(self._round, self._quotas, row, judgment, there)
 
         def longest(pool: int, claims: tuple[Claim, ...]) -> float:
             """What walltime lets a job with these claims run there from now on, 0 if none does."""
@@ -200,4 +212,5 @@ class Waits(Mapping[str, Waiting]):
             left = min(blocked, default=inf) - now - klass.lag_s[pool]
             return float(left / klass.pace[pool])
 
-        return Now(fits_now, longest, self.free)
+        bound = board.jobs.why[row] == WAITS_QUOTA
+        return Now(fits_now, longest, self.free, quota, bound)
