@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.core.inventory import DEVICE_MILLI, Location, Pool
-from weir.sim.apart import rows_of
 from weir.sim.curves import load_curve
 from weir.sim.loaders.columns import load_csv
 from weir.sim.sites import (
@@ -31,7 +30,7 @@ from weir.sim.sites import (
     power_w,
     with_assumptions,
 )
-from weir.sim.workload import Floats, Ints, Workload
+from weir.sim.workload import Floats, Ints, Workload, rows_of
 
 HOUR_S = 3600.0
 WEEK_HOURS = 7 * 24

@@ -15,12 +15,14 @@ from weir.control.energy import catalog_w, declared, energy_of, forecast
 from weir.control.schedule import Remembered, load_round, load_snapshot
 from weir.control.speeds import SETTLED
 from weir.control.surroundings import REFRESH_S
+from weir.core.devices import Precision
 from weir.core.inventory import HostShape, Pool
 from weir.core.lifecycle import JobState
 from weir.core.series import body_of, start_of
 from weir.scheduling.planner import Planner
 from weir.scheduling.policies import policy
 from weir.scheduling.snapshot import Snapshot
+from weir.scheduling.speeds import speed
 from weir.wire.jobspec import JobSpec
 
 A100 = "nvidia-a100-sxm4-40gb"
@@ -186,6 +188,26 @@ def test_where_a_kind_never_ran_its_speed_is_an_estimate_and_says_so(
     assert units == ["s (estimated)", "s"]
     [(name, model)] = snapshot(domain).estimated
     assert (name.split("/")[:2], model) == (["li", "train"], H100)
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.INT8, Precision.FP64])
+def test_an_estimate_is_by_the_precision_that_the_job_names(
+    make_domain: MakeDomain, precision: Precision
+) -> None:
+    domain = make_domain(policy="fastest")
+    old = domain.site("old", pool(model=A100))
+    least = {"precision": precision.value, "value": "1 TFLOPS"}
+    task = {"command": ["true"], "devices": {"count": 4, "min_performance": least}}
+    kind = JobSpec.model_validate({"name": "train", "tasks": [task], "walltime": "2h"})
+    runs_for(domain, old, 4000, kind)
+    later(domain, old, domain.site("new", pool(model=H100)))
+    [known] = snapshot(domain).speeds.values()
+    shown = {"k": {A100: 1 / 4000}}
+    expected = speed("k", H100, shown, precision=precision)
+    assert expected is not None
+    assert known[H100] == pytest.approx(expected.value)
+    others = {p: speed("k", H100, shown, precision=p) for p in (Precision.FP16, Precision.FP64)}
+    assert others[Precision.FP16] != others[Precision.FP64]
 
 
 def test_a_job_that_began_anew_teaches_nothing(make_domain: MakeDomain) -> None:

@@ -13,12 +13,12 @@ from weir.core.demand import Demand, TaskGroup, Topology
 from weir.core.errors import BadInput
 from weir.core.inventory import Pool
 from weir.scheduling.policies import policy
-from weir.sim.apart import apart, rows_of
+from weir.sim.apart import apart
 from weir.sim.engine import Options, simulate
 from weir.sim.loaders.openb import OpenbHost
 from weir.sim.networks import flat_pool, host_pools, model_pools, site_pool
 from weir.sim.outcome import Outcome, SimPool
-from weir.sim.workload import Workload, workload
+from weir.sim.workload import Workload, rows_of, workload
 from weir.wire.pools import Block, PoolFields, Shape
 
 GIB = 2**30

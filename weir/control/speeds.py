@@ -3,7 +3,8 @@
 A kind is whose job it is, what it is called and its shape: what people submit again and again. A
 job is one unit of work, so its speed on a model is one over how long its runs took there: the mean
 of the first `SETTLED`, and from then on one that forgets as fast. On models where none has run yet,
-the speed is estimated by the roofline (`weir.scheduling.speeds`) and marked so.
+the speed is estimated by the roofline (`weir.scheduling.speeds`) and marked so: by the figures of
+the precision that the job file names for its performance, else by those of FP16.
 
 Only a job's first and only run counts: another may have gone on from a checkpoint. What a link has
 handed over is its sender's to learn from.
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from weir.core.devices import UnknownDevice, find
+from weir.core.demand import Demand, from_record
+from weir.core.devices import Precision, UnknownDevice, find
 from weir.scheduling.columns import canonical_model
 from weir.scheduling.speeds import speed
-from weir.store import clusters, speeds
+from weir.store import clusters, jobs, speeds
 from weir.store.rows import JobRow, RunRow
 from weir.store.speeds import SpeedRow
 
@@ -67,21 +69,23 @@ def note_speeds(tx: Connection, ended: Iterable[tuple[JobRow, RunRow]], now: flo
 
 
 def _taught(row: SpeedRow, seconds: Iterable[float], now: float) -> SpeedRow:
-    jobs, mean = row.jobs, row.mean_s
+    runs, mean = row.jobs, row.mean_s
     for took in seconds:
-        jobs += 1
-        mean += (took - mean) / min(jobs, SETTLED)
-    return SpeedRow(row.submitter, row.name, row.shape, row.model, jobs, mean, now)
+        runs += 1
+        mean += (took - mean) / min(runs, SETTLED)
+    return SpeedRow(row.submitter, row.name, row.shape, row.model, runs, mean, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """`names` are kinds as the scheduler calls them, each with how long its jobs take as a rule on
-    the fastest model where they ran; `speeds` is work per second by name and model.
+    the fastest model where they ran; `speeds` is work per second by name and model, `precisions` of
+    those names whose jobs say at which they compute.
     """
 
     names: Mapping[Kind, tuple[str, float]] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    precisions: Mapping[str, Precision] = field(default_factory=dict)
 
 
 def read_speeds(tx: Connection) -> Measured:
@@ -93,7 +97,23 @@ def read_speeds(tx: Connection) -> Measured:
         name, least = names.get(kind, (f"{row.submitter}/{row.name}/{row.shape[:12]}", row.mean_s))
         names[kind] = name, min(least, row.mean_s)
         found.setdefault(name, {})[row.model] = 1.0 / row.mean_s
-    return Measured(names, found)
+    return Measured(names, found, _precisions(tx, names))
+
+
+def _precisions(tx: Connection, names: Mapping[Kind, tuple[str, float]]) -> Mapping[str, Precision]:
+    """The precision of each kind whose job file names one; of several, that of the first group."""
+    records = jobs.demands(tx, sorted({shape for _, _, shape in names}))
+    of_shape = {key: _precision(from_record(record)) for key, record in records.items()}
+    return {
+        name: precision
+        for (_, _, shape), (name, _) in names.items()
+        if (precision := of_shape.get(shape)) is not None
+    }
+
+
+def _precision(demand: Demand) -> Precision | None:
+    devices = (group.device for group in demand.groups if group.device is not None)
+    return next((device.precision for device in devices if device.precision is not None), None)
 
 
 def on_models(
@@ -107,7 +127,8 @@ def on_models(
         found[kind] = dict(own)
         for model in wanted:
             if model not in own:
-                estimate = speed(kind, model, measured.speeds)
+                precision = measured.precisions.get(kind, Precision.FP16)
+                estimate = speed(kind, model, measured.speeds, precision=precision)
                 if estimate is not None:
                     found[kind][model] = estimate.value
                     guessed.add((kind, model))

@@ -7,7 +7,7 @@ simulated alone. A job whose home is no site never starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,24 +15,12 @@ import numpy.typing as npt
 
 from weir.core.inventory import Pool
 from weir.sim.outcome import Outcome, SimPool
-from weir.sim.workload import Texts, Workload
+from weir.sim.workload import Workload, rows_of
 
 Alone = Callable[[Workload, tuple[Pool, ...], float], Outcome]
 """Simulates some jobs on some pools; the number is the share of all jobs that came before."""
 
 _ROWS = ("start_s", "end_s", "busy_s", "lost_s", "price", "carbon_g", "energy_wh", "moved_bytes")
-
-
-def rows_of(load: Workload, rows: npt.NDArray[Any]) -> Workload:
-    """Some of the jobs, in the same order, on the same clock."""
-    taken: dict[str, Any] = {"ids": tuple(load.ids[row] for row in rows.tolist())}
-    for each in fields(load):
-        value = getattr(load, each.name)
-        if isinstance(value, np.ndarray):
-            taken[each.name] = value[rows]
-        elif isinstance(value, Texts):
-            taken[each.name] = value.take(rows)
-    return replace(load, **taken)
 
 
 def apart(load: Workload, pools: Sequence[Pool], alone: Alone) -> Outcome | None:

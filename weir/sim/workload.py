@@ -7,7 +7,7 @@ the units of `weir.core.inventory`. Texts are coded: `names[codes[row]]`; code -
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -160,3 +160,15 @@ def workload(name: str, ids: Iterable[str], **columns: Any) -> Workload:
         epoch_s=float(columns.get("epoch_s", float("nan"))),
         notes=tuple(columns.get("notes", ())),
     )
+
+
+def rows_of(load: Workload, rows: npt.NDArray[Any]) -> Workload:
+    """Some of the jobs in this order, on the same clock; a row may come again, ids with it."""
+    taken: dict[str, Any] = {"ids": tuple(load.ids[row] for row in rows.tolist())}
+    for each in fields(load):
+        value = getattr(load, each.name)
+        if isinstance(value, np.ndarray):
+            taken[each.name] = value[rows]
+        elif isinstance(value, Texts):
+            taken[each.name] = value.take(rows)
+    return replace(load, **taken)

@@ -21,7 +21,7 @@ from weir.core.inventory import DEVICE_MILLI
 from weir.sim.loaders.cells import Parts, TextColumn, converted, count
 from weir.sim.loaders.faults import Faults, quoted
 from weir.sim.loaders.table import Chunk, read_table
-from weir.sim.workload import Ints, Workload, workload
+from weir.sim.workload import Ints, Workload, rows_of, workload
 
 _MIB = 1 << 20
 _COPY = re.compile(r"-tuned-[0-9]+$")
@@ -77,24 +77,8 @@ def load_openb_hosts(path: str | Path) -> list[OpenbHost]:
 
 def arranged(pods: Workload, rows: Ints, ids: Sequence[str]) -> Workload:
     """These rows of a pod list, in this order (a row may come again), a second apart."""
-    return replace(
-        pods,
-        ids=tuple(ids),
-        submit_s=np.arange(len(rows), dtype=np.float64),
-        duration_s=pods.duration_s[rows],
-        estimate_s=pods.estimate_s[rows],
-        tasks=pods.tasks[rows],
-        cpu_milli=pods.cpu_milli[rows],
-        memory_bytes=pods.memory_bytes[rows],
-        device_milli=pods.device_milli[rows],
-        user=pods.user.take(rows),
-        home=pods.home.take(rows),
-        kind=pods.kind.take(rows),
-        model=pods.model.take(rows),
-        priority=pods.priority[rows],
-        patience_s=pods.patience_s[rows],
-        data_bytes=pods.data_bytes[rows],
-    )
+    came = np.arange(len(rows), dtype=np.float64)
+    return replace(rows_of(pods, rows), ids=tuple(ids), submit_s=came)
 
 
 def resample(pods: Workload, capacity_milli: int, share: float = 1.3, seed: int = 0) -> Workload:
