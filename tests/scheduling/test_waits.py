@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -40,9 +41,10 @@ from weir.scheduling.more_quota import with_queue
 from weir.scheduling.packing import Claim
 from weir.scheduling.policies import POLICIES, policy
 from weir.scheduling.policy import Policy
+from weir.scheduling.queues import MEMORY_S
 from weir.scheduling.reference import reachable, suits
 from weir.scheduling.schedule import plan_of, play, schedule
-from weir.scheduling.snapshot import Lease, Queue, Snapshot, WaitingJob
+from weir.scheduling.snapshot import Lease, Queue, RunningJob, Snapshot, WaitingJob
 from weir.scheduling.waits import Waits
 
 STEADY = sorted(set(POLICIES) - {"optimal"})
@@ -299,9 +301,27 @@ def test_a_job_behind_a_crowd_has_no_latest_start_and_no_long_explanation() -> N
     assert said.ahead == 1499
 
 
+def grown_old(queues: tuple[Queue, ...], them: tuple[RunningJob, ...], by: float) -> Any:
+    """The queues after so many seconds in which these ran; no queue is below another here."""
+    found = []
+    for queue in queues:
+        held = [0.0, 0.0, 0.0]
+        for one in them:
+            for c in one.claims if one.queue == queue.name else ():
+                held[0] += c.cpu_milli * c.count
+                held[1] += c.memory_bytes * c.count
+                held[2] += c.device_milli * c.count
+        left = math.exp(-by / MEMORY_S)
+        pairs = zip(queue.past, held, strict=True)
+        cpu, memory, milli = (p * left + h * (1 - left) for p, h in pairs)
+        found.append(replace(queue, past=(cpu, memory, milli)))
+    return tuple(found)
+
+
 def played_out(seen: Snapshot, rules: Policy) -> dict[str, float]:
     """When each job starts if nobody else comes and all run as long as they said."""
     found: dict[str, float] = {}
+    them: tuple[RunningJob, ...] = seen.running
     now = seen.now
     for _ in range(200):
         placed = places(schedule(replace(seen, now=now), rules))
@@ -314,17 +334,24 @@ def played_out(seen: Snapshot, rules: Policy) -> dict[str, float]:
                 if placed.get(j.id) == s.pool.id
             )
             states.append(replace(s, claims=(*s.claims, *new)))
+            began = [j for j in seen.jobs if placed.get(j.id) == s.pool.id]
+            them += tuple(
+                RunningJob(j.id, s.pool.id, (c,), 0, now, j.queue, False, c.ends_at)
+                for j, c in zip(began, new, strict=True)
+            )
         waits = tuple(j for j in seen.jobs if j.id not in placed)
         ends = [max(now, c.ends_at) for s in states for c in s.claims if c.ends_at is not None]
         ends += [t for x in seen.leases for t in (x.starts_at, x.ends_at) if t > now]
         if not waits or not ends:
             break
+        queues = grown_old(seen.queues, them, min(ends) - now)
         now = min(ends)
+        them = tuple(r for r in them if r.ends_at is None or r.ends_at > now)
         still = [
             replace(s, claims=tuple(c for c in s.claims if c.ends_at is None or c.ends_at > now))
             for s in states
         ]
-        seen = replace(seen, pools=tuple(still), jobs=waits)
+        seen = replace(seen, pools=tuple(still), jobs=waits, running=them, queues=queues)
     return found
 
 
@@ -340,9 +367,50 @@ def test_with_exact_walltimes_and_no_newcomers_a_job_starts_within_its_range(
         j if j.demand.walltime_s else replace(j, demand=replace(j.demand, walltime_s=15))
         for j in seen.jobs
     )
-    seen = replace(seen, jobs=exact)
-    plan: Plan = schedule(seen, policy(name))
-    begun = played_out(seen, policy(name))
+    within_ranges(replace(seen, jobs=exact), policy(name))
+
+
+@settings(max_examples=100)
+@given(
+    flat_snapshots(most=8),
+    st.sampled_from(("fifo", "easy", "conservative", "cheapest", "fair")),
+    st.data(),
+)
+def test_so_it_is_with_quotas_and_fair_queues(
+    seen: Snapshot, name: str, data: st.DataObject
+) -> None:
+    limits = st.sampled_from((None, 2000, 4000, 6000))
+    queues = tuple(
+        Queue(q, weight=w, nominal=(None, None, data.draw(limits)), borrow=(0, 0, 0))
+        for q, w in (("a", 1.0), ("b", 3.0))
+    )
+    waits = tuple(
+        replace(
+            j,
+            queue=data.draw(st.sampled_from(("a", "b"))),
+            demand=replace(j.demand, walltime_s=j.demand.walltime_s or 15),
+        )
+        for j in seen.jobs
+    )
+    rules = replace(policy(name), normalized=False)
+    within_ranges(replace(seen, jobs=waits, queues=queues), rules)
+
+
+def test_a_job_that_a_quota_stops_starts_when_enough_of_its_queue_has_ended() -> None:
+    """Others end sooner, which is no help."""
+    theirs = RunningJob("r", "a", (runs_for(2, 70),), 0, NOW, "q", False, NOW + 70)
+    mine = replace(wide("j", 2, 10), queue="q")
+    seen = snapshot(flat_state("a", 8, runs_for(3, 30), runs_for(2, 70)), jobs=(mine,))
+    for name in ("easy", "fair"):
+        rules = replace(policy(name), normalized=False)
+        bound = replace(seen, running=(theirs,), queues=(limited(3),))
+        assert waiting(bound, rules=rules).start_s[1] == 70
+
+
+def within_ranges(seen: Snapshot, rules: Policy) -> None:
+    """Every job starts within the range that is told of it."""
+    plan: Plan = schedule(seen, rules)
+    begun = played_out(seen, rules)
     for one, said in plan.waiting.items():
         soonest, latest = said.start_s
         assert latest is None or (soonest is not None and 0 <= soonest <= latest)

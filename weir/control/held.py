@@ -21,7 +21,8 @@ for room elsewhere."""
 @dataclass(frozen=True, slots=True)
 class Held:
     """The run that counts of a job that is placed or runs. `counted` is what it holds as shares
-    count it, `began` when it started, or was assigned; `stopping` that it was told to stop.
+    count it, `began` when it started, or was assigned, `ends_at` when it ends at the latest, if
+    that is known; `stopping` that it was told to stop.
     """
 
     job: str
@@ -35,6 +36,7 @@ class Held:
     priority: int
     queue: str
     preemptible: bool
+    ends_at: float | None = None
 
 
 def load_held(tx: Connection, everything: bool) -> list[Held]:
@@ -55,6 +57,7 @@ def load_held(tx: Connection, everything: bool) -> list[Held]:
             priority=row.priority,
             queue=row.queue,
             preemptible=row.preemptible and row.origin_cluster is None,
+            ends_at=row.ends_at,
         )
         for row in runs.held(tx, everything)
     ]
@@ -78,6 +81,7 @@ def running_jobs(
             preemptible=one.preemptible
             and not one.stopping
             and routes.get(one.pool) == one.cluster,
+            ends_at=one.ends_at,
         )
         for one in held
     )

@@ -160,4 +160,5 @@ def _held(row: LiveRow, claims: tuple[Claim, ...]) -> Held:
         priority=row.priority,
         queue=row.queue,
         preemptible=row.preemptible and row.origin is None,
+        ends_at=row.ends_at,
     )

@@ -8,18 +8,19 @@ make it later, and now and then so can a run that ends early.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from math import inf
+from math import exp, inf
 from typing import TYPE_CHECKING
 
 from weir.scheduling.apart import by_name, mates_after, name_of
 from weir.scheduling.booking import length_on
 from weir.scheduling.packing import Claim
 from weir.scheduling.policy import Policy
+from weir.scheduling.queues import MEMORY_S, amounts
 from weir.scheduling.reserving import earliest
-from weir.scheduling.snapshot import PoolState, Snapshot, WaitingJob
+from weir.scheduling.snapshot import PoolState, Queue, RunningJob, Snapshot, WaitingJob
 
 if TYPE_CHECKING:
     from weir.scheduling.schedule import Round
@@ -88,20 +89,23 @@ class Outlook:
     def _starts(self) -> dict[str, float]:
         """When the jobs that wait start, by id, as far as rounds are played ahead.
 
-        Usage of queues and what a program finds by its time limit can't be foreseen.
+        What queues hold and have held goes on as rounds do. What a program finds by its time limit
+        can't be foreseen.
         """
-        from weir.scheduling.schedule import play
+        from weir.scheduling.schedule import Shared, play
 
         policy, seen = self._round.policy, self._after
         many = len(seen.jobs) + len(seen.pools) > MOST_ROWS
-        if many or policy.optimal or (policy.fair and seen.queues):
+        if many or policy.optimal:
             return {}
         found: dict[str, float] = {}
+        speed = Shared.of(seen, policy).speed
         for _ in range(MOST_ROUNDS):
             moment = min(moments(seen), default=inf)
             if moment == inf or not seen.jobs:
                 break
-            round_ = play(at(seen, moment), policy)
+            queues = faded(seen, moment, speed)
+            round_ = play(replace(at(seen, moment), queues=queues), policy)
             for row, job in enumerate(round_.jobs):
                 if round_.board.jobs.pool[row] >= 0:
                     found[job.id] = moment - self._round.snapshot.now
@@ -113,6 +117,7 @@ def after(round_: Round) -> Snapshot:
     """The snapshot with what the round has placed running, and nobody asked to leave."""
     placed: dict[int, list[Claim]] = {}
     waiting = []
+    running = [replace(r, preemptible=False) for r in round_.snapshot.running]
     for row, job in enumerate(round_.jobs):
         pool = int(round_.board.jobs.pool[row])
         if pool < 0:
@@ -122,13 +127,17 @@ def after(round_: Round) -> Snapshot:
         end = float(round_.board.runs.end[row])
         claims = klass.variants[int(klass.variant[pool])]
         ends_at = end if end < inf else None
-        placed.setdefault(pool, []).extend(replace(c, ends_at=ends_at) for c in claims)
+        held = tuple(replace(c, ends_at=ends_at) for c in claims)
+        placed.setdefault(pool, []).extend(held)
+        where, since = round_.snapshot.routes[pool].pool.id, round_.snapshot.now
+        begun = RunningJob(job.id, where, held, job.priority, since, job.queue, False, ends_at)
+        running.append(begun)
     pools = tuple(
         replace(state, claims=(*state.claims, *placed.get(pool, ())))
         for pool, state in enumerate(round_.snapshot.routes)
     )
     waits, mates = (*waiting, *round_.deferred), mates_after(round_)
-    return replace(round_.snapshot, pools=pools, jobs=waits, running=(), mates=mates)
+    return replace(round_.snapshot, pools=pools, jobs=waits, running=tuple(running), mates=mates)
 
 
 def moments(seen: Snapshot) -> Iterator[float]:
@@ -151,9 +160,37 @@ def at(seen: Snapshot, moment: float) -> Snapshot:
     """The same at a later moment: what was to end by then has ended."""
     pools = tuple(_without_ended(state, moment) for state in seen.pools)
     mates = tuple(m for m in seen.mates if m.ends_at is None or m.ends_at > moment)
-    return replace(seen, now=moment, pools=pools, mates=mates)
+    running = tuple(r for r in seen.running if _goes_on(r, moment))
+    return replace(seen, now=moment, pools=pools, mates=mates, running=running)
+
+
+def faded(seen: Snapshot, moment: float, speed: Mapping[str, int]) -> tuple[Queue, ...]:
+    """The queues at a later moment before which nothing ends: what they hold goes into what they
+    held of late, by the exponential average of `queues`. `speed` is by pool, see `Quotas`.
+    """
+    left = exp(-(moment - seen.now) / MEMORY_S)
+    above = {q.name: q.parent for q in seen.queues}
+    held = {q.name: [0, 0, 0] for q in seen.queues}
+    for running in seen.running:
+        name, way = running.queue, set[str]()
+        amount = amounts(running.claims, speed.get(running.pool, 1000))
+        while name in above and name not in way:
+            way.add(name)
+            held[name] = [h + a for h, a in zip(held[name], amount, strict=True)]
+            name = above[name]
+
+    def past(queue: Queue) -> tuple[float, float, float]:
+        pairs = zip(queue.past, held[queue.name], strict=True)
+        cpu, memory, milli = (h + (p - h) * left for p, h in pairs)
+        return cpu, memory, milli
+
+    return tuple(replace(q, past=past(q)) for q in seen.queues)
+
+
+def _goes_on(held: Claim | RunningJob, moment: float) -> bool:
+    return held.ends_at is None or held.ends_at > moment
 
 
 def _without_ended(state: PoolState, moment: float) -> PoolState:
-    still = tuple(c for c in state.claims if c.ends_at is None or c.ends_at > moment)
+    still = tuple(c for c in state.claims if _goes_on(c, moment))
     return replace(state, claims=still)

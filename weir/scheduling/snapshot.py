@@ -71,7 +71,8 @@ class WaitingJob:
 class RunningJob:
     """A job of this domain that holds a place, and might be asked to leave it.
 
-    What it has done since `saved_at` (its last checkpoint, or its start) is lost if it must.
+    What it has done since `saved_at` (its last checkpoint, or its start) is lost if it must. It
+    ends by `ends_at`, if that is known.
     """
 
     id: str
@@ -81,6 +82,7 @@ class RunningJob:
     saved_at: float
     queue: str = ""
     preemptible: bool = True
+    ends_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

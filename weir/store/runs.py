@@ -159,14 +159,15 @@ def named(tx: Connection) -> list[LiveRow]:
 
 def held(tx: Connection, everything: bool) -> list[Any]:
     """Rows of the runs that hold capacity for a job now: (job, run, pool, cluster, claims,
-    counted_milli, assigned_at, started_at, cancel, priority, queue, preemptible, origin_cluster,
-    cancel_at). Those of jobs that may be pushed out; with `everything` those of all jobs.
+    counted_milli, assigned_at, started_at, ends_at, cancel, priority, queue, preemptible,
+    origin_cluster, cancel_at). Those of jobs that may be pushed out; with `everything` those of all
+    jobs.
     """
     r, j = run.c, job.c
     query = (
         select(
             j.id, r.id.label("run"), r.pool, r.cluster, r.claims, r.counted_milli,
-            r.assigned_at, r.started_at, r.cancel, j.priority, j.queue, j.preemptible,
+            r.assigned_at, r.started_at, r.ends_at, r.cancel, j.priority, j.queue, j.preemptible,
             j.origin_cluster, j.cancel_at,
         )
         .join(run, r.id == j.run)
