@@ -22,6 +22,7 @@ PUE = {
     "law": "ratio of sums",
     "definition": "Facility energy over IT energy.",
     "step_s": 900,
+    "coverage": 0.25,
     "points": [[NOW - 3600, 1.5], [NOW - 1800, 1.3]],
     "by": {},
 }
@@ -58,7 +59,10 @@ def run(asked: list[httpx.URL], *arguments: str) -> Result:
 def test_how_indicators_went(asked: list[httpx.URL]) -> None:
     result = run(asked, "indicators", "pue", "--since", "2h", "--step", "15m", "--under", "CN.S1-X")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[1].split() == ["pue", "1.5", "1.3", "1.3", "1.5", "█", "▁"]
+    assert result.stdout.splitlines()[1].split() == [
+        *("pue", "1.5", "1.3", "1.3", "1.5"),
+        *("25.0", "%", "█", "▁"),
+    ]
     assert "lacks" in result.stderr and "no room" in result.stderr
     query = dict(asked[0].params)
     assert query == {

@@ -13,7 +13,7 @@ from weir.core import units
 from weir.core.errors import NotFound
 from weir.core.indicator_laws import plain
 from weir.wire.jobs import IndicatorAnswer, Scope
-from weir.wire.series import IndicatorsAnswer
+from weir.wire.series import HistoryOfIndicator, IndicatorsAnswer
 
 HEIGHTS = "▁▂▃▄▅▆▇█"
 BARS = 32
@@ -90,7 +90,7 @@ def _show_past(
     under: str | None,
     as_json: bool,
 ) -> None:
-    """How indicators went: the ends, the bounds, and a line of bars."""
+    """How indicators went: the ends, the bounds, how much is known, and a line of bars."""
     now = session.clock()
     try:
         begin = now - units.parse_duration_s(since)
@@ -103,19 +103,26 @@ def _show_past(
         return
     head = (Column("NAME"), Column("FIRST", right=True), Column("LAST", right=True))
     bounds = (Column("LEAST", right=True), Column("MOST", right=True), Column("", least=1))
-    sheet = Sheet((*head, *bounds))
+    sheet = Sheet((*head, *bounds[:2], Column("KNOWN", right=True), bounds[2]))
     for found in answer.indicators:
         rows = [("", found.points)] if found.points else []
         for part, points in [*rows, *found.by.items()]:
             values = [value for _, value in points]
             ends = values[0], values[-1], min(values), max(values)
             shown = [amount(plain(value), found.unit, part) for value in ends]
-            sheet.add(
-                f"{found.name} {part}".rstrip(), *shown, bars(points, answer.begin, answer.end)
-            )
+            name = f"{found.name} {part}".rstrip()
+            sheet.add(name, *shown, _known(found), bars(points, answer.begin, answer.end))
     show_sheet(sheet, empty="nothing is known of that time")
     for gap in answer.gaps:
         note(f"{gap.cluster} lacks {stamp(gap.begin)} to {stamp(gap.end)}: {gap.reason}")
+
+
+def _known(found: HistoryOfIndicator) -> str:
+    """Of how much of the time something is known: all of it is `100 %`, and nothing less."""
+    if found.coverage is None:
+        return UNKNOWN
+    share = 100 * found.coverage
+    return "100 %" if share >= 99.95 else f"{min(99.9, share):.1f} %"
 
 
 def bars(points: Sequence[tuple[float, float]], begin: float, end: float) -> str:

@@ -1,9 +1,9 @@
 """Recent: what many pages ask for, not worked out again for each where that takes long.
 
-What is cheap is worked out every time, so a small network is always shown as it is. What is dear
-is kept for fifty times what it took, at most `FRESH_S`; after that who comes gets what was kept,
-up to `STALE_S` old, and it is made anew in the background. So a page of a network of ten thousand
-pools comes at once, and keeping one answer new takes no more than a fiftieth of a core.
+What is cheap is worked out every time, so a small network is always shown as it is. What is dear is
+kept for a hundred times what it took, at most `FRESH_S`; after that who comes gets what was kept, up
+to `STALE_S` old, and it is made anew in the background. So a page of a network of ten thousand pools
+comes at once, and keeping one answer new takes no more than a hundredth of a core.
 
 In the background there is one thread, which makes one thing after the other: all threads of a
 process share one core, and each more that works takes its share from those who wait for a page.
@@ -31,12 +31,12 @@ DEAR_S, DEAR_CPU_S = 0.03, 0.012
 cheap takes on a busy machine tells little.
 """
 
-TIMES, TIMES_WAITED = 50, 5
+TIMES, TIMES_WAITED = 100, 10
 """So many times what it took of a core it is kept, or so many times what it took by the clock,
 where that is longer: what waits for a database takes little of this core.
 """
 
-FRESH_S, STALE_S = 15.0, 120.0
+FRESH_S, STALE_S = 30.0, 120.0
 LONGEST_S = 30.0
 """Who waits for an answer that another thread works out waits no longer than this."""
 

@@ -20,8 +20,13 @@ from weir.core.errors import NotFound
 from weir.core.series import body_of, site_of
 from weir.store import series as rows_of
 
-OF_A_WAY = ("link_latency", "link_jitter", "link_loss", "link_bandwidth")
-"""The indicators of a single way."""
+OF_A_WAY = {
+    "link_latency": "Round trip",
+    "link_jitter": "Jitter",
+    "link_loss": "Loss",
+    "link_bandwidth": "Bandwidth",
+}
+"""The indicators of a single way, and what each is called there."""
 
 MEASURED = ("link_rtt", "link_jitter", "link_sent", "link_lost", "link_bandwidth")
 
@@ -64,7 +69,7 @@ def one(visit: Visit) -> Response:
     ends = visit.recent("ends", lambda: ends_of(visit, found))
     at = visit.ctx.now()
     cell = None if now is None else matrix.draw([now], ends, at).cells[0]
-    drawn = charts_of(visit, subject, OF_A_WAY)
+    drawn = charts_of(visit, subject, tuple(OF_A_WAY))
     return render.page(
         visit,
         "monitoring_link.html",
@@ -77,6 +82,7 @@ def one(visit: Visit) -> Response:
         cell=cell,
         circles=matrix.CIRCLES,
         charts=[(chart, plot_of(chart)) for chart in drawn],
+        words=OF_A_WAY,
         span=span,
         spans=SPANS,
         commands=(
