@@ -1,9 +1,9 @@
 """Recent: what many pages ask for, not worked out again for each where that takes long.
 
-What is cheap is worked out every time, so a small network is always shown as it is. What is dear is
-kept for a hundred times what it took, at most `FRESH_S`; after that who comes gets what was kept, up
-to `STALE_S` old, and it is made anew in the background. So a page of a network of ten thousand pools
-comes at once, and keeping one answer new takes no more than a hundredth of a core.
+What is cheap is worked out every time, so a small network is always shown as it is. What is dear
+is kept for a hundred times what it took, at most `FRESH_S`; after that who comes gets what was
+kept, up to `STALE_S` old, and it is made anew in the background. So a page of a network of ten
+thousand pools comes at once, and keeping one answer new takes a hundredth of a core at most.
 
 In the background there is one thread, which makes one thing after the other: all threads of a
 process share one core, and each more that works takes its share from those who wait for a page.
