@@ -51,7 +51,7 @@ ALLOWED = {
     *("VictoriaMetrics", "CO", "Redfish", "Prometheus", "MIG", "IT", "GET", "PUT", "POST", "HBM"),
     *("DELETE", "postgresql", "GPU", "NPU", "FP", "BF", "TF", "INT", "stdout", "stderr"),
     *("operator", "test", "EASY", "ARGO", "draft", "ietf", "cats", "metric", "definition"),
-    *("fp", "bf", "tf", "int", "OpenMetrics", "link", "python", "py"),
+    *("fp", "bf", "tf", "int", "OpenMetrics", "PromQL", "link", "python", "py"),
     # What the API calls its own: a call is told with the names of what goes in and out.
     *("before", "next", "key", "wait", "from", "code", "CODE", "FILE", "NAME"),
     *(word for name in (*POLICIES, *templates()) for word in name.split("-")),

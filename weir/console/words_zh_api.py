@@ -29,6 +29,7 @@ API_ZH: Mapping[str, str] = {
     "POST /v1/replays": "用其他策略重放最近几天的作业。",
     "GET /v1/replays": "最近的重放，最新在前，不含结果。",
     "GET /v1/replays/{replay_id}": "一次重放：进度，完成后为结果。",
+    "GET /v1/past-jobs": "最近几天的作业，含其需求和运行时长，供仿真使用。",
     "GET /v1/indicators": "每个指标：数值、单位、定义和汇总方式。",
     "GET /v1/series": "样本序列：对每个对象测得的数值，按时间桶。",
     "GET /v1/reports/{month}": "某月（如 2026-10）的月报，属于本节点或某标识之下。",
