@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.console import fill_jobs, network, serving
+from benchmarks.console import fill_jobs, network, p95, serving
 from tests.builders import Domain
 from weir.api.wakeups import Wakeups
 from weir.core.series import start_of
@@ -198,7 +198,7 @@ def measure(page: Any, url: str, one: Interaction, rounds: int) -> Timing:
 def tell(found: Timing) -> str:
     """A line of the table."""
     ordered = sorted(found.wall)
-    high = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    high = p95(ordered)
     verdict = "holds" if high <= AIM_MS else "median holds" if median(ordered) <= AIM_MS else "no"
     return (
         f"{found.name:<28} {median(ordered):6.0f} ms {high:6.0f} ms {median(found.server):6.0f} ms "
