@@ -153,4 +153,4 @@ def test_conditions_are_in_words(alarmed: House) -> None:
     assert "PUE above 1.3, over 15m" in text
     assert "Storage used above 90 %" in text
     zh = alarmed.browser().get(PAGE, **{"Accept-Language": "zh"}).text
-    assert "电能利用效率 高于 1.3（时段 15m）" in zh
+    assert "电能利用效率 高于 1.3（时段 15 分钟）" in zh

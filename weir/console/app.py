@@ -133,7 +133,7 @@ def is_ours(scope: Scope, theirs: frozenset[str] = THEIRS) -> bool:
     which asks for HTML or by htmx. `theirs` are the first parts of the API's addresses.
     """
     first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-    if first in OWN or first in theirs:
+    if first and (first in OWN or first in theirs):
         return first in OWN
     headers = dict(scope["headers"])
     return b"text/html" in headers.get(b"accept", b"") or b"hx-request" in headers
