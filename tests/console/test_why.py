@@ -6,7 +6,11 @@ import re
 
 import pytest
 
+from tests.cli.builders import a_candidate, a_detail
 from tests.console.conftest import House
+from weir.console.pages.job import spent
+from weir.core.lifecycle import JobState
+from weir.wire.jobs import WhyAnswer
 
 ZH = {"Accept-Language": "zh-CN"}
 
@@ -37,3 +41,26 @@ def test_every_code_that_is_said_has_a_wording(furnished: tuple[House, dict[str,
         answer = house.domain.why(job)
         assert answer.said
         assert answer.text
+
+
+def test_what_a_job_has_cost_is_its_price_for_its_time() -> None:
+    chosen = a_candidate("npu", price_micro_per_hour=64_000_000)
+    why = WhyAnswer(job="j-1", state=JobState.RUNNING, text="why", chosen=chosen)
+    runs = a_detail("j-1", started_at=1000.0)
+    assert spent(runs, why, 2800.0) == "32.00 CNY"
+    assert spent(runs.model_copy(update={"ended_at": 1000.1}), why, 2800.0) == "< 0.01 CNY"
+    assert spent(a_detail("j-1", started_at=None), why, 2800.0) is None
+    assert spent(runs, WhyAnswer(job="j-1", state=JobState.RUNNING, text="why"), 2800.0) is None
+
+
+def test_the_page_of_an_identifier_speaks_in_words(
+    furnished: tuple[House, dict[str, str]],
+) -> None:
+    house, _ = furnished
+    found = next(iter(house.domain.pools().values()))
+    browser = house.browser()
+    page = browser.get(f"/resources/identifiers/{found.id}").text
+    assert "Accelerators per host" in page and "devices_per_host" not in page
+    assert f'href="/resources/pools/{found.id}"' in page
+    assert f'href="/resources/sites/{found.site}"' in page
+    assert "每台主机加速卡" in browser.get(f"/resources/identifiers/{found.id}", **ZH).text

@@ -25,6 +25,7 @@ OPERATIONS: Mapping[str, str] = {
     "Change": "修改",
     "Change {name}": "修改 {name}",
     "Core-hours used": "已用核时",
+    "Cores": "CPU 核",
     "Days": "天数",
     "Days to go back": "回溯天数",
     "Being worked on": "进行中",

@@ -117,7 +117,8 @@ def spent(job: JobDetailAnswer, why: WhyAnswer, now: float) -> str | None:
         return None
     hours = max(0.0, (job.ended_at or now) - job.started_at) / 3600
     micro = round(why.chosen.price_micro_per_hour * hours)
-    return f"{micro / 1e6:,.2f} {why.chosen.currency}"
+    amount = "< 0.01" if 0 < micro < 10_000 else f"{micro / 1e6:,.2f}"
+    return f"{amount} {why.chosen.currency}"
 
 
 def spec_text(spec: JobSpec) -> str:
