@@ -23,7 +23,7 @@ LOCK := $(PIN) --group build --extra demo --extra postgres --extra s3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev demo demo-once check format test test-real bench lock upgrade clean
+.PHONY: help install dev demo demo-once check format test test-real pictures bench lock upgrade clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ test-real: dev ## Run the tests against real servers, installing these first (De
 	PYTHON=$(BIN)/python scripts/install-ray
 	scripts/build-kubernetes
 	$(BIN)/python -m pytest -m real --no-skips
+
+pictures: dev ## Draw the console's pages anew into docs/images/console (Chromium; ten minutes)
+	WEIR_PICTURES=docs/images/console $(BIN)/python -m pytest -m real --no-skips \
+		tests/console/test_network_in_browser.py -k picture
 
 bench: dev ## Run every benchmark in turn (WEIR_TRACES: the folder of traces)
 	@$(BIN)/python -m benchmarks $(BENCHMARKS)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -81,7 +81,8 @@ def run(folder: Path, typed: str, limit_s: float, **environment: str) -> str:
     try:
         code = shell.wait(limit_s)
     finally:
-        os.killpg(shell.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # nothing of it is left
+            os.killpg(shell.pid, signal.SIGTERM)
     logs = "".join(f"\n{p.name}: {p.read_text()}" for p in sorted(folder.glob("up-*")))
     said = (folder / "out").read_text()
     assert code == 0, said + logs

@@ -142,7 +142,8 @@ def signed_in(browser: Any, live: Live, seen: Seen, token: str, **options: Any) 
 
 
 def serious(page: Any) -> list[str]:
-    """axe-core's serious and critical findings."""
+    """axe-core's serious and critical findings; fails where axe-core is not there."""
+    assert AXE.exists(), "there is no axe-core; `scripts/fetch-assets --tests` brings it"
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("axe.run({resultTypes: ['violations']})")
     return [

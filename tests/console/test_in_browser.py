@@ -1,4 +1,6 @@
-"""The pages in a real browser: the main story, both languages, keyboard, phone, dark, axe-core."""
+"""The pages in a real browser: the main story by mouse, by touch on a phone in the dark, by the
+keys alone, in both languages; lists, plots over time, and what goes without scripts.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,41 +18,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.builders import ASCEND, pool, spec
-from tests.console.browser import AXE, DESK, PHONE, Live, Seen, chromium, serious, served, signed_in
-from weir.control.show import list_jobs
+from tests.console.browser import DESK, PHONE, Live, Seen, chromium, served, signed_in
+from weir.console.words import words
 from weir.core.series import start_of
 from weir.store.engine import open_store
 from weir.store.migrate import migrate
 from weir.store.series_totals import put_totals
-from weir.wire.usage import RunUse
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
-
-PAGES = (
-    "/",
-    "/?view=tree&color=health",
-    "/resources",
-    "/find",
-    "/jobs",
-    "/jobs?view=timeline",
-    "/monitoring",
-    "/monitoring/alerts",
-    "/monitoring/devices_allocated",
-    "/monitoring/links",
-    "/monitoring/links?show=loss",
-    "/operations",
-    "/operations?tab=tokens",
-    "/operations?tab=queues",
-    "/operations?tab=policies",
-    "/operations?tab=settings",
-    "/commands",
-    "/jobs/none",
-)
-LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("desk", {"viewport": DESK}),
-    ("dark", {"viewport": DESK, "color_scheme": "dark"}),
-    ("phone", {"viewport": PHONE, "locale": "zh-CN", "has_touch": True}),
-)
 
 
 @pytest.fixture(scope="module")
@@ -66,57 +42,64 @@ def live(tmp_path: Path) -> Iterator[Live]:
         yield found
 
 
-@pytest.mark.parametrize(("look", "options"), LOOKS, ids=[n for n, _ in LOOKS])
-def test_every_page_is_whole_and_accessible(
-    browser: Any, live: Live, look: str, options: dict[str, Any]
-) -> None:
-    live.domain.submit(spec("runs"))
-    run = live.run("accepted", "started")
-    waits = live.domain.submit(spec("waits", count=999))
-    for cpu_ms in (1_000, 9_000):
-        use = RunUse(run=run, at=time.time(), cpu_ms=cpu_ms, memory_bytes=2**30)
-        live.center.exchange(rtt_us=2500, uses=(use,), want=False)
-    [job] = [found.id for found in list_jobs(live.domain.ctx, name="runs").jobs]
-    seen, wrong = Seen(), list[str]()
-    page = signed_in(browser, live, seen, live.token("root", "operator", "user"), **options)
-    gpu = next(iter(live.domain.pools().values()))
-    more = (
-        f"/resources/pools/{gpu.id}",
-        f"/resources/sites/{gpu.site}",
-        f"/jobs/{job}",
-        f"/jobs/{waits}",
-    )
-    for path in (*PAGES, *more, f"/resources/compare?pool={gpu.id}"):
-        before = len(seen.complaints)
-        page.goto(live.url + path)
-        page.wait_for_load_state("load")
-        if path == "/jobs/none":  # a page that is not there is a complaint of the browser's own
-            del seen.complaints[before:]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong.append(f"{path}: wider than the window")
-        if AXE.exists():
-            wrong += [f"{path}: {finding}" for finding in serious(page)]
-    if look == "phone":
-        assert page.locator("html").get_attribute("lang") == "zh-CN"
-    assert not wrong
-    assert not seen.complaints
-    page.context.close()
+@dataclass(frozen=True)
+class Hands:
+    """How somebody uses a page: by mouse, by touch, or by the keys alone."""
+
+    page: Any
+    by: str
+
+    def press(self, what: Any) -> None:
+        """Press a button, follow a link."""
+        if self.by == "keys":
+            self._reach(what)
+            self.page.keyboard.press("Enter")
+        else:
+            what.tap() if self.by == "touch" else what.click()
+
+    def write(self, at: str, text: str) -> None:
+        """Write this into a field instead of what stands there."""
+        if self.by == "keys":
+            self._reach(self.page.locator(at))
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.insert_text(text)
+        else:
+            self.page.fill(at, text)
+
+    def _reach(self, what: Any) -> None:
+        """Go on by Tab until it has the focus; out of a text by Escape first, as the page says."""
+        what.wait_for()
+        for _ in range(200):
+            if what.evaluate("at => at === document.activeElement"):
+                return
+            self.page.keyboard.press("Escape")
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{what} is not reached by Tab")
 
 
-def test_find_submit_watch_log_cancel(browser: Any, live: Live) -> None:
+WAYS: dict[str, dict[str, Any]] = {
+    "mouse": {"viewport": DESK},
+    "touch": {"viewport": PHONE, "locale": "zh-CN", "color_scheme": "dark", "has_touch": True},
+    "keys": {"viewport": DESK, "locale": "zh-CN"},
+}
+
+
+@pytest.mark.parametrize("by", WAYS)
+def test_find_submit_watch_log_cancel(browser: Any, live: Live, by: str) -> None:
     seen = Seen()
-    page = signed_in(browser, live, seen, live.token("li", "user"))
+    page = signed_in(browser, live, seen, live.token("li", "user"), **WAYS[by])
+    t, hands = words("en" if by == "mouse" else "zh"), Hands(page, by)
     page.goto(f"{live.url}/find")
-    page.fill("#f-name", "train")
-    page.fill("#f-devices", "8")
+    hands.write("#f-name", "train")
+    hands.write("#f-devices", "8")
     expect(page.locator("#yaml")).to_have_value(re.compile("count: 8"))
     text = page.input_value("#yaml")
-    page.fill("#yaml", text + "prioritee: 60\n")
+    hands.write("#yaml", text + "prioritee: 60\n")
     page.get_by_text("did you mean priority").wait_for()
-    page.fill("#yaml", text + "priority: 60\n")
+    hands.write("#yaml", text + "priority: 60\n")
     expect(page.locator("#f-priority")).to_have_value("60")
-    page.get_by_text("It can start at once").wait_for()
-    page.get_by_role("button", name="Submit the job").click()
+    page.get_by_text(t("It can start at once")).wait_for()
+    hands.press(page.get_by_role("button", name=t("Submit the job")))
     page.wait_for_url("**/jobs/j*")
     assert page.locator("h1").inner_text() == "train"
     # The agent takes it, starts it, and it writes: the page tells all that by itself.
@@ -127,14 +110,14 @@ def test_find_submit_watch_log_cancel(browser: Any, live: Live) -> None:
     page.locator("#log", has_text="epoch 1").wait_for()
     live.center.send(run, "stdout", 8, b"epoch 2\n")
     page.locator("#log", has_text="epoch 2").wait_for()
-    assert "the lowest cost" in page.locator("#why").inner_text() or (
-        "the only one" in page.locator("#why").inner_text()
-    )
-    page.get_by_role("button", name="Cancel the job").click()
-    page.locator("#history", has_text="asked to stop").wait_for()
+    assert "h100" in page.locator("#why").inner_text()
+    if by == "mouse":
+        assert re.search("the lowest cost|the only one", page.locator("#why").inner_text())
+    hands.press(page.get_by_role("button", name=t("Cancel the job")))
+    page.locator("#history", has_text=t("asked to stop")).wait_for()
     live.center.say(run, "canceled")
     page.locator("#actions .s-canceled").wait_for()
-    page.get_by_role("link", name="Submit again").click()
+    hands.press(page.get_by_role("link", name=t("Submit again")))
     page.wait_for_url("**/find?job=*")
     assert "priority: 60" in page.input_value("#yaml")
     assert not seen.complaints

@@ -214,8 +214,10 @@ def network_up(
     *options: str,
     together: bool = False,
     off_s: Mapping[str, float] | None = None,
+    own: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Network]:
-    """Bring up the network that `text` describes; `options` are those of every `weir serve`.
+    """Bring up the network that `text` describes; `options` are those of every `weir serve`, `own`
+    further ones of a single domain's. Who is to be approved is.
 
     The processes are called by the domains' names, `link-CHILD` and `site-NAME`. With `together`,
     the links are one process, `links`, and the sites another, `sites`: quicker, where none is to
@@ -225,7 +227,7 @@ def network_up(
     ports = choose_ports({d.name: None for d in file.domains}, {})
     network = Network(file, Folder(home.absolute()), options, ports, off_s or {})
     try:
-        _start_servers(network)
+        _start_servers(network, own or {})
         _start_agents(network, together)
         _wait_for_pools(network)
         yield network
@@ -233,11 +235,12 @@ def network_up(
         network.close()
 
 
-def _start_servers(network: Network) -> None:
+def _start_servers(network: Network, own: Mapping[str, Sequence[str]]) -> None:
     for domain in network.file.domains:
         command = ["serve", "--home", str(network.folder.domain(domain.name))]
         command += ["--name", domain.name, "--kind", domain.kind]
         command += ["--port", str(network.ports[domain.name]), *network.options]
+        command += own.get(domain.name, ())
         network.start(domain.name, *command)
     for domain in network.file.domains:
         name, url = domain.name, network.url(domain.name)
@@ -263,6 +266,9 @@ def _start_agents(network: Network, together: bool) -> None:
     if together:
         links = {"links": [agent for agents in links.values() for agent in agents]}
         sites = {"sites": [agent for agents in sites.values() for agent in agents]}
+    for server in servers.values():
+        for asked in server.client.joins().joins:
+            server.client.approve_join(asked.id)
     for name, agents in (links | sites).items():
         if agents:
             start_agents(network, name, agents)
