@@ -305,3 +305,12 @@ def test_an_address_that_nobody_has_is_a_page_for_people_and_a_problem_for_progr
     answer = browser.http.get("/no-such-page", headers={"Accept": "application/json"})
     assert answer.status_code == 404 and "problem" in answer.headers["content-type"]
     assert "problem" in browser.get("/v1/no-such-call").headers["content-type"]
+
+
+def test_at_the_root_a_program_is_told_of_the_server_and_a_person_gets_the_page(
+    house: House,
+) -> None:
+    visitor = house.visitor()
+    answer = visitor.http.get("/", headers={"Accept": "*/*"}, follow_redirects=False)
+    assert answer.status_code == 200 and "json" in answer.headers["content-type"]
+    assert visitor.get("/").headers["location"] == "/signin"
