@@ -112,9 +112,7 @@ PAGES: tuple[tuple[str, str, Page, Action | None], ...] = (
     ("POST", "/signout", signing.leave, None),
     ("GET", "/preferences", signing.prefer, None),
 )
-OWN = frozenset(path.split("/")[1] for _, path, _, _ in PAGES if path != "/") | {
-    *("live", "static", "favicon.ico")
-}
+OWN = frozenset(path.split("/")[1] for _, path, _, _ in PAGES) | {"live", "static", "favicon.ico"}
 THEIRS = frozenset({"v1", "docs", "openapi.json"})
 
 
