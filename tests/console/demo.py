@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from click.testing import CliRunner
 
@@ -117,6 +118,7 @@ def demo_up(home: Path) -> Iterator[Demo]:
         for name in ("xian-institute", "lanzhou-cloud"):
             _newcomer(demo, home, name)
         _queues(network)
+        _way_and_downtime(demo)
         _ask_replay(demo)
         yield demo
 
@@ -170,6 +172,14 @@ def _queues(network: Network) -> None:
     entries = ({"name": "science", "weight": 2, "quota": quota}, {"name": "industry"})
     queues = tuple(QueueEntry.model_validate(entry) for entry in entries)
     client.set_queues(QueuesRequest(queues=queues))
+
+
+def _way_and_downtime(demo: Demo) -> None:
+    client, site = demo.network[WEST], "chengdu-tianfu"
+    cluster = next(c.id for c in client.clusters() if c.site_name == site)
+    demo.words["WAY"] = quote(f"{cluster}>{demo.network.identifier(WEST)}", safe="")
+    demo.names["WAY"] = f"{site} → {WEST}"
+    demo.weir(WEST, "downtime", "declare", "guian-valley", "--for", "1s", "--why", "a breaker fell")
 
 
 def _ask_replay(demo: Demo) -> None:

@@ -93,7 +93,9 @@ PICTURES = (
         "/monitoring/devices_allocated?under=POOL",
         "Accelerators allocated",
     ),
+    Picture("freshness", "/monitoring/freshness?span=1h", "Freshness and coverage"),
     Picture("links", "/monitoring/links", "Links"),
+    Picture("link", "/monitoring/links/WAY", "WAY", at="region-west"),
     Picture("alerts", "/monitoring/alerts", "Alerts"),
     Picture("operations", "/operations", "Operations"),
     Picture("approval", "/operations", "Operations", at="region-west"),
@@ -101,6 +103,7 @@ PICTURES = (
     Picture("queues", "/operations?tab=queues", "Operations", at="region-west"),
     Picture("policies", "/operations?tab=policies", "Operations"),
     Picture("replay", "/operations/replays/REPLAY", "Simulate before you apply"),
+    Picture("downtimes", "/operations?tab=downtimes", "Operations", at="region-west"),
     Picture("settings", "/operations?tab=settings", "Operations"),
     Picture("commands", "/commands", "API and command line"),
 )
@@ -175,6 +178,11 @@ def keep(page: Any, path: Path, small: bool) -> None:
         path.write_bytes(shot)
         return
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
-    picture.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        path, optimize=True
+    # The colors that most of it has, so that pages have one ground in all pictures.
+    counted: list[Any] = sorted(
+        picture.getcolors(picture.width * picture.height) or [], reverse=True
     )
+    most = [channel for _, color in counted[:COLORS] for channel in color]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((most * (3 * 256 // len(most) + 1))[: 3 * 256])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -32,7 +32,7 @@ __all__ = ["folder"]
 WANTED = os.environ.get("WEIR_PICTURES", "")
 """Where the pictures are to stay."""
 
-HISTORY_S, WITHIN_S = (240.0, 600.0) if WANTED else (0.0, 150.0)
+HISTORY_S, WITHIN_S = (150.0, 600.0) if WANTED else (0.0, 150.0)
 """How many seconds of measurements the pictures show, and the longest wait for them."""
 
 MOST_BYTES = 4_500_000
