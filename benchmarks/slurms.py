@@ -12,10 +12,14 @@ from tests import slurm
 from tests.slurm import OFTEN, Server
 from weir.client.http import Client
 from weir.core.lifecycle import JobState
+from weir.executors.slurm_settings import SlurmSettings
 from weir.wire.jobs import Submission, SubmitRequest
 from weir.wire.jobspec import JobSpec
 
 LIMIT_S = 300
+
+PACK_S: float = SlurmSettings.model_fields["pack_s"].default
+"""What an operator who says nothing has."""
 
 EPILOG = "Epilog=/bin/true"
 CENTER = {"scheduling": OFTEN, "more": EPILOG}
@@ -40,6 +44,7 @@ _SITE = """
           folder: {folder}
           config: {config}{more}
           fold: {fold}
+          pack_s: {pack_s:g}
           shares: [{{partition: debug, pool: {site}-pool, emulated: true, queue_ahead: {ahead}}}]
 """
 
@@ -51,12 +56,17 @@ def running(name: str = "c1", **settings: object) -> Iterator[Server]:
 
 
 def network_text(
-    servers: Sequence[Server], *, fold: bool = True, commands: Path | None = None, ahead: int = 0
+    servers: Sequence[Server],
+    *,
+    fold: bool = True,
+    pack_s: float = PACK_S,
+    commands: Path | None = None,
+    ahead: int = 0,
 ) -> str:
     """A nation and a region with one site for each Slurm, as a network file.
 
     `commands` is a folder of Slurm's programs, instead of those on the PATH; `ahead` runs may wait
-    in each Slurm's own queue.
+    in each Slurm's own queue; `fold` and `pack_s` are Weir's defaults if not said.
     """
     more = "" if commands is None else f"\n          commands: {commands}"
     sites = [
@@ -67,6 +77,7 @@ def network_text(
             more=more,
             ahead=ahead,
             fold=str(fold).lower(),
+            pack_s=pack_s,
         )
         for server in servers
     ]
@@ -90,7 +101,12 @@ def until_pools(client: Client, count: int) -> None:
 
 def submit(client: Client, spec: JobSpec, count: int, key: str) -> list[str]:
     """Submit so many equal jobs in one call; their ids."""
-    jobs = tuple(Submission(spec=spec, key=f"{key}-{n}") for n in range(count))
+    return submit_all(client, [spec] * count, key)
+
+
+def submit_all(client: Client, specs: Sequence[JobSpec], key: str) -> list[str]:
+    """Submit these jobs in one call; their ids."""
+    jobs = tuple(Submission(spec=spec, key=f"{key}-{n}") for n, spec in enumerate(specs))
     return [ids[0] for ids in client.submit(SubmitRequest(jobs=jobs)).ids]
 
 

@@ -13,6 +13,7 @@ from tests.contract.bench import order, shell
 from weir.core.lifecycle import RunEvent
 from weir.executors.local_run import End, Stop
 from weir.executors.slurm_calls import Away, Rejected, Slurm, Submission
+from weir.executors.slurm_lengths import Lengths
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Notes, Run
@@ -41,9 +42,13 @@ class Taking:
 class Sending:
     """A sender to such a Slurm, of a pool of one node of 8 CPUs."""
 
-    def __init__(self, folder: Path, slurm: Taking, fold: bool = False) -> None:
+    def __init__(
+        self, folder: Path, slurm: Taking, fold: bool = False, pack_s: float = 60.0
+    ) -> None:
         share = SlurmShare(partition="p", pool="pool")
-        settings = SlurmSettings(folder=folder, shares=(share,), fold=fold)
+        settings = SlurmSettings(folder=folder, shares=(share,), fold=fold, pack_s=pack_s)
+        folder.mkdir(exist_ok=True)
+        self.now, self.lengths = NOW, Lengths()
         pools = Pools([share], {})
         node = Node("n1", 8, 16384, frozenset({"IDLE"}), partitions=("p",))
         pools.take([node], [Partition("p", ("n1",))], (), lambda kind: {})
@@ -51,7 +56,7 @@ class Sending:
         self.notes = Notes(folder / "notes.db", NOW)
         self.sender = Sender(
             *(settings, cast(Slurm, slurm), pools, self.notes, self.runs, self.lock),
-            *(lambda: NOW, self.end),
+            *(lambda: self.now, self.end, self.lengths),
         )
 
     def end(self, run: Run, end: End) -> None:

@@ -39,6 +39,7 @@ from weir.executors.slurm_bells import FOLDER as BELLS
 from weir.executors.slurm_calls import Slurm, Usage
 from weir.executors.slurm_hand import Hand
 from weir.executors.slurm_opening import connect, lock_file, make_folder
+from weir.executors.slurm_packed import usage_left
 from weir.executors.slurm_pools import GAVE_WAY, Pools
 from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_settings import SlurmSettings
@@ -237,14 +238,15 @@ class SlurmExecutor:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def usage(self, runs: Sequence[str]) -> dict[str, Usage]:
-        """What these runs have used, from Slurm's accounting or its completion file: of those of
-        which something is on record. Raises `Away`.
+        """What these runs have used, of those of which something is on record: from Slurm's
+        accounting or its completion file, and of runs in packs, which these know only together,
+        from what each has left. Raises `Away`.
         """
         known = [run for name in runs if (run := self._runs.get(name)) is not None]
-        jobs = {word: run.id for run in known if (word := run.record_word) is not None}
-        return {
-            jobs[job]: used for job, used in self._slurm.usage(list(jobs)).items() if job in jobs
-        }
+        packed = {run.id: usage for run in known if run.packed and (usage := usage_left(run))}
+        jobs = {w: r.id for r in known if not r.packed and (w := r.record_word) is not None}
+        told = self._slurm.usage(list(jobs)) if jobs else {}
+        return packed | {jobs[job]: used for job, used in told.items() if job in jobs}
 
     # -- what the above is made of; with the lock held -------------------------------------------
 
@@ -292,7 +294,8 @@ class SlurmExecutor:
                 for entry in os.scandir(folder):
                     if self._closing:
                         return
-                    if entry.path not in used and self._notes.forgotten(entry.name) is not None:
+                    run = entry.name.partition("~")[0]  # an array's folder may say which try
+                    if entry.path not in used and self._notes.forgotten(run) is not None:
                         shutil.rmtree(entry.path, ignore_errors=True)
 
     def _prepare(self, run: Run) -> None:

@@ -83,7 +83,8 @@ class Component:
 class Submission:
     """A batch job. `minutes` null means as long as the partition allows; `array` counts its tasks.
 
-    With several components it is a heterogeneous job. Its output goes to `output`.
+    With several components it is a heterogeneous job. Its output goes to `output`, of an array that
+    of each element to a file of its own: `output` with a point and the element's number.
     """
 
     name: str
@@ -102,6 +103,11 @@ class Submission:
     comment: str = ""
     nice: int = 0
     array: int = 0
+
+    @property
+    def output_pattern(self) -> str:
+        """Where its output goes, in Slurm's way of writing it."""
+        return self.output.replace("%", "%%") + ".%a" * bool(self.array)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ class Commands:
 def options_of(job: Submission) -> list[str]:
     """The options of sbatch that say this submission; components are parted by a colon."""
     said = ["--parsable", f"--job-name={job.name}", f"--chdir={job.folder}"]
-    said += [f"--output={job.output.replace('%', '%%')}", "--open-mode=append", "--export=ALL"]
+    said += [f"--output={job.output_pattern}", "--open-mode=append", "--export=ALL"]
     said += ["--no-requeue", "--input=/dev/null"]
     said += [f"--comment={job.comment}"] if job.comment else []
     said += [f"--array=0-{job.array - 1}"] if job.array else []

@@ -14,6 +14,7 @@ Laws:
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,12 +27,13 @@ from weir.executors.local_run import End
 from weir.executors.slurm_bells import LISTEN_S, Bells
 from weir.executors.slurm_calls import Slurm
 from weir.executors.slurm_inventory import Amount, Kind
+from weir.executors.slurm_lengths import Lengths
 from weir.executors.slurm_pools import Held, Pools, held_by
 from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_send import Sender
 from weir.executors.slurm_settings import SlurmSettings
-from weir.executors.slurm_verdict import claim, read_claim
+from weir.executors.slurm_verdict import claim, read_claim, read_tasks
 from weir.executors.slurm_watch import Watch
 
 log = logging.getLogger(__name__)
@@ -74,9 +76,12 @@ class Hand:
     ) -> None:
         self._settings, self._slurm, self._pools = settings, slurm, pools
         self._lock, self._now, self._flush = lock, now, flush
-        self._watch = Watch(settings, slurm, pools, notes, runs, lock, now, tell, leave)
+        self._runs, lengths = runs, Lengths()
+        self._watch = Watch(settings, slurm, pools, notes, runs, lock, now, tell, leave, lengths)
         self._bells = Bells(settings.folder)
-        self._sender = Sender(settings, slurm, pools, notes, runs, lock, now, self._watch.end)
+        self._sender = Sender(
+            settings, slurm, pools, notes, runs, lock, now, self._watch.end, lengths
+        )
         self._to_cancel: dict[str, Run] = {}
         self._look_taken: _Look | None = None  # that waits for the next poll
         self._leftovers: list[str] = []  # jobs of runs that are over here
@@ -170,6 +175,8 @@ class Hand:
                 if names := self._bells.rung():
                     self._watch.hear(names)
                     self._flush(False)
+                    if self._sender.due_at < math.inf:  # runs wait for what these have told
+                        self._poked.set()
             except Exception:  # Slurm is asked all the same
                 log.exception("what rang could not be looked at")
             self._stopped.wait(LISTEN_S)
@@ -192,7 +199,7 @@ class Hand:
         return None
 
     def _idle_s(self) -> float:
-        due = [self._look_at]
+        due = [self._look_at, self._sender.due_at]
         if self._watch.sent():
             due.append(self._poll_at)
         return min(due) - self._now()
@@ -212,10 +219,10 @@ class Hand:
             runs = [run for run in self._to_cancel.values() if run.end is None]
             words, self._leftovers = self._leftovers, []
         for run in runs:
-            if run.job is None:
+            if run.job is None or run.packed:
                 self._claim_for_nobody(run)
-            if run.job_word is not None and run.end is None:
-                words.append(run.job_word)
+            if self._to_be_canceled(run):
+                words.append(run.job_word or "")
         if words:
             self._cancel(words)
             self._answered()
@@ -225,6 +232,22 @@ class Hand:
                 if run.job_word is not None or run.end is not None:  # else once it is known
                     run.canceled_at = self._now()
                     self._to_cancel.pop(run.id, None)
+
+    def _to_be_canceled(self, run: Run) -> bool:
+        """Whether a run's job is to be canceled: a pack only once it has nobody but this run."""
+        if run.job_word is None or (run.end is not None and not run.packed):
+            return False
+        if not run.packed:
+            return True
+        with self._lock:
+            mates = [r for r in self._runs.values() if r.packed and r.element == run.element]
+            mates = [r for r in mates if r is not run and r.end is None]
+        if run.end is not None:
+            return not mates
+        self._watch.take_back(r for r in mates if r.started is None)
+        self._take_work()
+        left = read_tasks(run)
+        return not (left.over or left.late)
 
     def _cancel(self, jobs: list[str]) -> None:
         """Cancel these jobs; if that fails, again later."""
@@ -236,11 +259,13 @@ class Hand:
 
     def _claim_for_nobody(self, run: Run) -> None:
         """A run of which it is not known whether Slurm has it: see to it that nothing runs it."""
-        free = claim(run.folder)
+        free = claim(run.claim)
         with self._lock:
-            if not free:
-                run.own = run.own or read_claim(run.folder).job
+            if not free and run.job is None:
+                run.own = run.own or read_claim(run.claim).job
                 run.job = run.own if run.index is None else None
+            elif not free:
+                pass  # it runs, and its job is known
             elif run.stop is not None and run.end is None:
                 stop = run.stop
                 self._watch.end(run, End(stop.event, self._now(), stop.exit_code, stop.reason))
@@ -248,6 +273,7 @@ class Hand:
     # -- jobs ------------------------------------------------------------------------------------
 
     def _send_some(self) -> None:
+        self._sender.release()
         if self._sender.busy:
             self._stopped.wait(GATHER_S)
             self._out.set()

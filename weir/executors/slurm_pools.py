@@ -25,7 +25,7 @@ from weir.executors.slurm_records import Node, Partition
 from weir.executors.slurm_runs import Run
 from weir.executors.slurm_settings import SlurmShare
 from weir.scheduling.inside import level_of
-from weir.scheduling.packing import Claim, place_all, subtract
+from weir.scheduling.packing import Claim, capacity_for, place_all, subtract
 from weir.wire.exchange import RunOrder
 from weir.wire.jobspec import walltime_s
 from weir.wire.pools import PoolReport
@@ -162,6 +162,22 @@ class Pools:
             if reason:
                 refused[order.run] = reason
         return refused
+
+    def places(self, run: Run) -> int:
+        """How many runs like this one its pool would hold if no other of the network's was there;
+        0 if it is not known.
+        """
+        kind = self.get(run.pool)
+        if kind is None:
+            return 0
+        free = slurm_inventory.free_shapes(kind, self._others.get(kind.name, {}), {})
+        return min(
+            (
+                capacity_for(free, claim) // max(1, claim.count)
+                for claim in _claims(kind, run.order, run.layout)
+            ),
+            default=0,
+        )
 
     def layout(self, run: Run, live: Iterable[Run]) -> Layout | None:
         """How a run lies beside the other live ones; None if its pool is not there."""

@@ -220,7 +220,7 @@ def _fields(job: Submission, part: Component, version: int) -> dict[str, Any]:
         "name": job.name,
         "partition": job.partition,
         "current_working_directory": job.folder,
-        "standard_output": job.output.replace("%", "%%"),
+        "standard_output": job.output_pattern,
         "standard_input": "/dev/null",
         "tasks": part.tasks,
         "tasks_per_node": part.tasks_per_node,

@@ -18,7 +18,7 @@ from weir.executors.local_hosts import needs_of
 from weir.executors.local_run import End, Stop
 from weir.executors.run_notes import RunNotes, seen_of
 from weir.executors.slurm_layout import Layout, Part, Span
-from weir.executors.slurm_script import task_files
+from weir.executors.slurm_script import CLAIM, task_files
 from weir.wire.exchange import RunOrder
 
 
@@ -30,7 +30,8 @@ class Run:
     folder of the array it was folded into and `index` its number there, and `own` the id that the
     element has by itself, which Slurm gives it when it starts. `nodes` are those of each component
     of its job; `missed` counts looks at Slurm that did not show it. `leaving` is the end of
-    one of which something is still to be brought away before that is told.
+    one of which something is still to be brought away before that is told. `packed`: its job has
+    other runs, too, one after the other. `tries` counts how often it was taken back from a job.
     """
 
     order: RunOrder
@@ -50,6 +51,8 @@ class Run:
     missed: int = 0
     canceled_at: float | None = None
     leaving: End | None = None
+    packed: bool = False
+    tries: int = 0
 
     @property
     def id(self) -> str:
@@ -58,6 +61,21 @@ class Run:
     @property
     def work(self) -> str:
         return os.path.join(self.folder, "work")
+
+    @property
+    def claim_name(self) -> str:
+        """How its claim is called: a new name whenever it was taken back from a job."""
+        return f"{CLAIM}-{self.tries}" if self.tries else CLAIM
+
+    @property
+    def claim(self) -> str:
+        """The file that says who runs it."""
+        return os.path.join(self.folder, self.claim_name)
+
+    @property
+    def element(self) -> tuple[str, int] | None:
+        """The array's folder and the number in it; None if it is not of an array."""
+        return None if self.array is None or self.index is None else (self.array, self.index)
 
     @property
     def name(self) -> str:
@@ -121,10 +139,18 @@ class Notes(RunNotes[Run]):
 
     def made(self, record: Mapping[str, Any], **common: Any) -> Run:
         layout = _layout(record["layout"]) if record["layout"] else None
-        return Run(layout=layout, **common, **{name: record[name] for name in _PLAIN})
+        return Run(layout=layout, **common, **_plain(record))
 
 
-_PLAIN = ("pool", "folder", "at", "sent_at", "job", "array", "index", "own", "started")
+_PLAIN: tuple[str, ...] = (
+    *("pool", "folder", "at", "sent_at", "job", "array", "index", "own", "started"),
+    *("packed", "tries"),
+)
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What is noted as it is; an older process has noted less."""
+    return {name: record[name] for name in _PLAIN if name in record}
 
 
 @lru_cache(maxsize=256)

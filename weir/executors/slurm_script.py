@@ -8,7 +8,8 @@
                   /<task>.stdout, <task>.stderr
 
 What the task of a run that has only one leaves stands in its claim. `up SECONDS`, the time since
-the node's start, stands there twice: of when it was claimed and of its end.
+the node's start, stands there twice: of when it was claimed and of its end. A task leaves the
+number of its process group, too, and what the shell's `times` tells of its CPU time.
 
 Laws:
 - Whoever creates the claim runs the run; everybody else leaves silently. So however often a run was
@@ -54,10 +55,11 @@ if [ "${{1-}}" != task ]; then
     umask 077
     read -r weir_up weir_rest 2>/dev/null </proc/uptime
     set -C
-    printf 'job %s\\nup %s\\n' "$SLURM_JOB_ID" "${{weir_up:-}}" 2>/dev/null >"$run/claim" || exit 0
+    weir_claim=$run/{claim}
+    printf 'job %s\\nup %s\\n' "$SLURM_JOB_ID" "${{weir_up:-}}" 2>/dev/null >"$weir_claim" || exit 0
     set +C
-    if [ "$run/claim" -nt "$run/tmp" ]; then
-        echo late >>"$run/claim"
+    if [ "$weir_claim" -nt "$run/tmp" ]; then
+        echo late >>"$weir_claim"
         exit 0
     fi
     {ring}
@@ -72,7 +74,7 @@ _TASK = """weir_rank=${SLURM_PROCID:-0}
 weir_task=$run/$weir_group-$weir_index
 weir_trail=%(trail)s
 weir_node=${SLURMD_NODENAME:-$(hostname)}
-printf 'on %%s\\n' "$weir_node" >>"$weir_trail"
+printf 'on %%s\\ngroup %%s\\n' "$weir_node" "$$" >>"$weir_trail"
 
 # The devices that Slurm gave to the job on this node, cut into those of each task. The ones of the
 # node have numbers of their own; a program that sees only the job's counts those from 0 on, and
@@ -148,6 +150,7 @@ trap 'echo stopped >>"$weir_trail"' TERM
 trap : HUP INT QUIT USR1 USR2
 "$weir_program" "$@" >"$weir_task.stdout" 2>"$weir_task.stderr" </dev/null
 weir_code=$?
+times >>"$weir_trail"
 read -r weir_up weir_rest 2>/dev/null </proc/uptime
 printf 'up %%s\\nexit %%s\\n' "${weir_up:-}" "$weir_code" >>"$weir_trail"
 %(ring)s
@@ -202,8 +205,10 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o700)
 
 
-def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str:
-    """The script of a run, for these components."""
+def script_of(
+    order: RunOrder, folder: str, layout: Layout, place: Place, claim: str = CLAIM
+) -> str:
+    """The script of a run, for these components; `claim` is how its claim is called."""
     maker = "" if place.emulated else maker_of(place.model)
     access = access_of(maker)
     path = ":".join((*place.software.path, *place.path, STANDARD_PATH))
@@ -219,7 +224,7 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
     }
     ring = _RING.format(run=quote(os.path.basename(folder)), bell=bell_of(folder))
     task = _TASK % {
-        "trail": f"$run/{CLAIM}" if layout.tasks == 1 else "$weir_task.task",
+        "trail": f"$run/{claim}" if layout.tasks == 1 else "$weir_task.task",
         "ranks": _ranks(layout, {t.name: devices_of(t) for t in order.spec.tasks}),
         "path": quote(path),
         "common": _exports(order.spec.environment),
@@ -234,6 +239,7 @@ def script_of(order: RunOrder, folder: str, layout: Layout, place: Place) -> str
     head = _BATCH.format(
         title=f"Run {order.run} of job {order.job}",
         folder=quote(folder),
+        claim=claim,
         ring=ring,
         launch=_launch(layout, ring),
     )

@@ -25,16 +25,17 @@ from dataclasses import dataclass, replace
 from weir.core.lifecycle import RunEvent
 from weir.executors import slurm_script
 from weir.executors.local_run import End
-from weir.executors.slurm_calls import Away, Component, Rejected, Slurm, Submission, Unclear
+from weir.executors.slurm_asked import comment_of, submission_of
+from weir.executors.slurm_calls import Away, Rejected, Slurm, Submission, Unclear
 from weir.executors.slurm_inventory import Kind
-from weir.executors.slurm_layout import Part
-from weir.executors.slurm_pools import Pools, block_level
+from weir.executors.slurm_lengths import Lengths
+from weir.executors.slurm_packs import driver, may_pack, packed_minutes, packs
+from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_runs import Notes, Run, job_name
+from weir.executors.slurm_scouts import Scouts
 from weir.executors.slurm_script import LOG, SCRIPT, Place
 from weir.executors.slurm_settings import SlurmSettings
 from weir.executors.staging_software import software_of
-from weir.executors.topology import names_at
-from weir.wire.jobspec import walltime_s
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,10 @@ class Sender:
         lock: threading.RLock,
         now: Callable[[], float],
         end: Callable[[Run, End], None],
+        lengths: Lengths | None = None,
     ) -> None:
+        self._lengths = lengths or Lengths()
+        self._scouts = Scouts(self._lengths, pools)
         self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
         self._runs, self._lock, self._now, self._end = runs, lock, now, end
         self._threads = ThreadPoolExecutor(UNDER_WAY, "weir-slurm-submit")
@@ -91,6 +95,17 @@ class Sender:
         """This run is ready."""
         self._ready.append(run)
 
+    @property
+    def due_at(self) -> float:
+        """When runs that wait for the first of their kind are to be looked at again."""
+        return self._scouts.due_at
+
+    def release(self) -> None:
+        """What waits no longer for the first of its kind is ready."""
+        if self.due_at < math.inf:
+            with self._lock:
+                self._ready.extendleft(reversed(self._scouts.ready(self._now())))
+
     def close(self) -> None:
         """No more submissions; those under way are not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -100,7 +115,7 @@ class Sender:
         if not self.busy:
             return
         until = self._now() + BUSY_S
-        left = deque(self._pack())
+        left = deque(self._next())
         calls: dict[Future[str], _Parcel] = {}
         back, settled = list[_Parcel](), list[Run]()
         failed: Exception | None = None
@@ -119,7 +134,7 @@ class Sender:
                     failed = error
             more = not left and len(self._ready) >= AT_ONCE and self._now() < until
             if more and failed is None and not self.stopping:
-                left.extend(self._pack())
+                left.extend(self._next())
         # A job whose id is not noted yet when this process is killed is found by its name.
         with self._lock:
             self._notes.keep(run for run in settled if run.end is None)
@@ -127,13 +142,15 @@ class Sender:
         if failed is not None:
             raise failed
 
-    def _pack(self) -> list[_Parcel]:
+    def _next(self) -> list[_Parcel]:
         """Lay out what is next, write its scripts, and note that it is sent."""
         most = MOST_FOLDED if self._settings.fold else AT_ONCE
         alike: dict[Submission, list[Run]] = {}
         texts: dict[str, str] = {}
         with self._lock:
             live = [run for run in self._runs.values() if run.end is None]
+            if self._settings.fold and self._settings.pack_s > 0:
+                self._ready = deque(self._scouts.keep(self._ready, live, self._now()))
         while self._ready and most > 0 and len(alike) < AT_ONCE:
             run = self._ready.popleft()
             most -= 1
@@ -144,7 +161,7 @@ class Sender:
         parcels = list[_Parcel]()
         for job, runs in alike.items():
             try:
-                parcels.append(self._parcel(job, runs, texts))
+                parcels.append(self._parcel(job, runs, texts, live))
             except OSError as error:
                 self._fail(runs, error)
         with self._lock:
@@ -189,21 +206,32 @@ class Sender:
                 return None
             assert kind is not None, "else it has just ended"
             run.sent_at, run.nodes = now, ()
-            job = self._submission(run, kind)
+            job = submission_of(run, kind, self._settings.accounts)
             alone = not self._settings.fold or len(job.components) > 1 or run.id in self._alone
             if alone or run.job or run.array:
                 job = replace(job, name=run.name)  # no other has its name
             return job, text
 
-    def _parcel(self, job: Submission, runs: Sequence[Run], texts: Mapping[str, str]) -> _Parcel:
+    def _parcel(
+        self, job: Submission, runs: Sequence[Run], texts: Mapping[str, str], live: Sequence[Run]
+    ) -> _Parcel:
         """Runs as one submission, given the script of each by its run. Raises OSError."""
         if len(runs) == 1:
             return self._single(job, runs[0], texts[runs[0].id])
-        return self._folded(job, runs, texts)
+        pack_s = self._settings.pack_s
+        with self._lock:
+            kind = self._pools.get(runs[0].pool)
+            able = [run for run in runs if kind and may_pack(run, kind, pack_s, job.minutes)]
+            short = self._lengths.short(able, live, self._now())
+            elements = packs(runs, short, self._pools.places(runs[0]), pack_s)
+        if kind is not None and len(elements) < len(runs):
+            job = replace(job, minutes=packed_minutes(job.minutes, pack_s, kind.limit_s))
+        return self._folded(job, elements, texts)
 
     def _single(self, job: Submission, run: Run, text: str) -> _Parcel:
         with self._lock:
             run.array = run.index = run.own = None
+            run.packed = False
         script = text
         if not _given(run, text):
             path = os.path.join(run.folder, SCRIPT)
@@ -211,39 +239,55 @@ class Sender:
             script = slurm_script.batch(path)
         output = os.path.join(run.folder, LOG)
         job = replace(
-            job, name=run.name, folder=run.folder, output=output, script=script, comment=_about(run)
+            job,
+            name=run.name,
+            folder=run.folder,
+            output=output,
+            script=script,
+            comment=comment_of(run),
         )
         return _Parcel((run,), job)
 
-    def _folded(self, job: Submission, runs: Sequence[Run], texts: Mapping[str, str]) -> _Parcel:
+    def _folded(
+        self, job: Submission, elements: Sequence[Sequence[Run]], texts: Mapping[str, str]
+    ) -> _Parcel:
         """An array: element i runs the script of the i-th run, which has that name; one that the
-        tasks have to find by themselves is in the run's own folder, and there is a link to it.
+        tasks have to find by themselves is in the run's own folder, and there is a link to it. Of
+        a pack each run's script is in its folder, and the element's starts one after the other.
         """
-        folder = os.path.join(str(self._settings.folder), "arrays", runs[0].id)
+        first = elements[0][0]
+        folder = os.path.join(str(self._settings.folder), "arrays", first.id)
+        folder += f"~{first.tries}" if first.tries else ""
         shutil.rmtree(folder, ignore_errors=True)  # what a killed process may have left
         os.makedirs(folder, 0o700)
-        for index, run in enumerate(runs):
-            path, text = os.path.join(folder, str(index)), texts[run.id]
-            if not _given(run, text):
-                own = os.path.join(run.folder, SCRIPT)
-                slurm_script.write_script(own, text)
-                os.symlink(own, path)
-            else:
-                slurm_script.write_script(path, text)
+        for index, runs in enumerate(elements):
+            path = os.path.join(folder, str(index))
+            for run in runs:
+                own, text = os.path.join(run.folder, SCRIPT), texts[run.id]
+                if len(runs) > 1:
+                    slurm_script.write_script(own, text)
+                elif not _given(run, text):
+                    slurm_script.write_script(own, text)
+                    os.symlink(own, path)
+                else:
+                    slurm_script.write_script(path, text)
+            if len(runs) > 1:
+                slurm_script.write_script(path, driver(runs))
         with self._lock:
-            for index, run in enumerate(runs):
-                run.array, run.index, run.own = folder, index, None
-        script = slurm_script.batch_of_array(folder)
+            for index, runs in enumerate(elements):
+                for run in runs:
+                    run.array, run.index, run.own = folder, index, None
+                    run.packed = len(runs) > 1
         job = replace(
             job,
-            name=job_name(runs[0].id),
+            name=job_name(os.path.basename(folder)),
             folder=folder,
             output=os.path.join(folder, "log"),
-            script=script,
-            comment=_about(runs[0]),
-            array=len(runs),
+            script=slurm_script.batch_of_array(folder),
+            comment=comment_of(first),
+            array=len(elements),
         )
-        return _Parcel(tuple(runs), job)
+        return _Parcel(tuple(run for runs in elements for run in runs), job)
 
     def _settle(self, parcel: _Parcel, call: Future[str]) -> Sequence[Run]:
         """What a submission came to; gives the runs of which the job is known by now. Raises `Away`
@@ -279,6 +323,7 @@ class Sender:
                 shutil.rmtree(folder, ignore_errors=True)
             for run in reversed(runs):
                 run.sent_at = run.array = run.index = None
+                run.packed = False
                 if run.stop is not None:
                     stop = run.stop
                     self._end(run, End(stop.event, self._now(), stop.exit_code, stop.reason))
@@ -295,69 +340,9 @@ class Sender:
         slurm_script.note_start_by(run.folder, run.start_by)
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(run.folder, LOG))
-        return slurm_script.script_of(run.order, run.folder, run.layout, place)
-
-    def _submission(self, run: Run, kind: Kind) -> Submission:
-        """What Slurm is asked, but for what is the run's own."""
-        share = kind.share
-        account = next((a for a in self._settings.accounts if a.fits(*_owner(run))), None)
-        layout = run.layout
-        return Submission(
-            name="",
-            partition=share.partition,
-            folder="",
-            output="",
-            script="",
-            components=tuple(_component(part, kind) for part in layout.parts) if layout else (),
-            minutes=_minutes(run, kind),
-            account=(account.account if account else "") or share.account,
-            qos=(account.qos if account else "") or share.qos,
-            reservation=share.reservation,
-            constraint=_constraint(run, kind),
-            exclude=kind.exclude,
-            licenses=share.licenses,
-            nice=share.nice,
-        )
+        return slurm_script.script_of(run.order, run.folder, run.layout, place, run.claim_name)
 
 
 def _given(run: Run, text: str) -> bool:
     """Whether Slurm is given a run's script itself, and not where to find it."""
     return run.layout is not None and slurm_script.can_be_given(text, run.layout)
-
-
-def _constraint(run: Run, kind: Kind) -> str:
-    """The features that all nodes have, and those of which they have one and the same: unlike
-    `--switches`, Slurm keeps to that however long the job waits.
-    """
-    share = kind.share
-    said = [*share.features, *([share.constraint] if share.constraint else [])]
-    if within := block_level(kind, run.order):
-        said.append(f"[{'|'.join(names_at(kind.blocks, within))}]")
-    return "&".join(said)
-
-
-def _component(part: Part, kind: Kind) -> Component:
-    devices = part.devices * part.tasks
-    gres = f"{kind.gres}:{devices}" if devices else ""
-    return Component(
-        part.nodes, part.tasks, part.cpus, part.memory_mib, gres, part.missing, part.exclusive
-    )
-
-
-def _minutes(run: Run, kind: Kind) -> int | None:
-    """Slurm's own limit: a minute over the run's, which is kept here, within the partition's."""
-    limits = [limit for limit in (walltime_s(run.order.spec), kind.share.max_walltime_s) if limit]
-    wanted = math.ceil(min(limits) / 60) + 1 if limits else None
-    most = None if kind.limit_s is None else kind.limit_s // 60
-    return min((limit for limit in (wanted, most) if limit is not None), default=None)
-
-
-def _owner(run: Run) -> tuple[str, str]:
-    """Who submitted a run, and the domain where that was: the first on its path."""
-    return run.order.submitter, run.order.path[0] if run.order.path else ""
-
-
-def _about(run: Run) -> str:
-    """A comment for the center's people: what the job is in the network, and whose."""
-    text = f"weir {run.order.spec.name} job {run.order.root_job} of {run.order.submitter}"
-    return "".join(c if c.isalnum() or c in " .@_-" else "_" for c in text)[:200]

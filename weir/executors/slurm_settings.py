@@ -95,6 +95,9 @@ class SlurmSettings(Wire):
         15.0, description="how long a submission may still turn up after its answer was lost"
     )
     fold: bool = Field(True, description="equal jobs that start together become one array")
+    pack_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        60.0, description="most expected seconds of short runs in one job, one after the other"
+    )
     stop_runs_on_exit: bool = False
     data: DataSettings = DataSettings()
     software: SoftwareSettings = SoftwareSettings()

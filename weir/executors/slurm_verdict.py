@@ -20,7 +20,7 @@ from weir.executors import slurm_words
 from weir.executors.local_run import End, explain
 from weir.executors.slurm_records import Job
 from weir.executors.slurm_runs import Run
-from weir.executors.slurm_script import CLAIM, LOG
+from weir.executors.slurm_script import LOG
 from weir.wire.jobspec import walltime_s
 
 MAX_REASON = 500
@@ -30,6 +30,12 @@ _EXCEEDED = re.compile(r"exceeded (?:job )?memory limit \((\d+) > (\d+)\)")
 _OOM_KILL = re.compile(
     r"oom[-_ ]kill|Exceeded (?:job|step) memory limit|Out Of Memory", re.IGNORECASE
 )
+
+NOBODY = "nobody"
+"""What the agent writes into a claim of its own: no job is to run this run."""
+
+_TIMES = re.compile(r"(\d+)m(\d+(?:[.,]\d+)?)s (\d+)m(\d+(?:[.,]\d+)?)s")
+"""A line of what the shell's `times` prints: user and system time."""
 
 CENTER_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 """Exit codes by which a center's preemption, cancelation or memory limit shows in a task."""
@@ -45,7 +51,9 @@ LOST = {
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What one task left: its node, its exit code, or why it can't start. `at` is the last sign."""
+    """What one task left: its node, its exit code, or why it can't start. `at` is the last sign,
+    `cpu_s` the CPU time of its processes.
+    """
 
     group: str
     index: int
@@ -54,6 +62,7 @@ class Trail:
     stopped: bool = False
     node: str = ""
     at: float | None = None
+    cpu_s: float | None = None
 
     @property
     def over(self) -> bool:
@@ -62,9 +71,12 @@ class Trail:
 
 @dataclass(frozen=True, slots=True)
 class Trails:
-    """What a run left: the job that claimed it and when, whether too late, its tasks, the log."""
+    """What a run left: the job that claimed it and when, whether too late, its tasks, the log.
+    `nobody`: it was claimed here, so that no job runs it.
+    """
 
     job: str | None = None
+    nobody: bool = False
     claimed_at: float | None = None
     late: bool = False
     tasks: tuple[Trail, ...] = ()
@@ -86,21 +98,25 @@ class Trails:
         return any(task.code in CENTER_SIGNALS for task in self.tasks)
 
 
-def claim(folder: str) -> bool:
-    """Claim a run so that none of its jobs can run it any more; False if one has."""
+def claim(path: str) -> bool:
+    """Claim a run so that none of its jobs can run it any more, by its claim's path; False if one
+    of them has. Claimed again it stays so.
+    """
     try:
-        fd = os.open(os.path.join(folder, CLAIM), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return False
+        left = _left(path)
+        return left is not None and _claimed(*left).nobody
     except OSError:
         return True  # without its folder nothing of it can run
-    os.close(fd)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(f"{NOBODY}\n")
     return True
 
 
-def read_claim(folder: str) -> Trails:
+def read_claim(path: str) -> Trails:
     """Who has claimed a run, if anybody has; the rest is not read."""
-    left = _left(os.path.join(folder, CLAIM))
+    left = _left(path)
     return Trails() if left is None else _claimed(*left)
 
 
@@ -111,7 +127,7 @@ def read_trail(run: Run, log: str | None = None) -> Trails:
 
 def read_tasks(run: Run) -> Trails:
     """What a run has left but for the log, which matters only where something went wrong."""
-    left = _left(os.path.join(run.folder, CLAIM))
+    left = _left(run.claim)
     claimed = Trails() if left is None else _claimed(*left)
     names = run.tasks
     if left is not None and len(names) == 1 and any(line.startswith("on ") for line in left[0]):
@@ -123,9 +139,11 @@ def read_tasks(run: Run) -> Trails:
 
 def _claimed(lines: Sequence[str], at: float) -> Trails:
     """Who has claimed a run and when, from the claim and the time of its last change."""
+    if lines == [NOBODY]:
+        return Trails(nobody=True)
     job = lines[0].removeprefix("job ").strip() if lines else ""
     ups = [line.removeprefix("up ") for line in lines if line.startswith("up ")]
-    return Trails(job or None, at - _span_s(ups), "late" in lines)
+    return Trails(job or None, claimed_at=at - _span_s(ups), late="late" in lines)
 
 
 def _span_s(ups: Sequence[str]) -> float:
@@ -287,6 +305,18 @@ def _trail(group: str, index: int, lines: Sequence[str], at: float) -> Trail:
         "stopped" in said,
         said.get("on", ""),
         at,
+        _cpu_s(lines),
+    )
+
+
+def _cpu_s(lines: Sequence[str]) -> float | None:
+    """CPU seconds of a task's shell and of all that it has waited for; None if not told."""
+    found = [match for line in lines if (match := _TIMES.fullmatch(line)) is not None]
+    parts = [(m[i], m[i + 1]) for m in found for i in (1, 3)]
+    return (
+        sum(60 * int(minutes) + float(seconds.replace(",", ".")) for minutes, seconds in parts)
+        if found
+        else None
     )
 
 

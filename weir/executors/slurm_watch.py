@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 
 from weir.core import units
 from weir.core.lifecycle import RunEvent
-from weir.executors import local_files
+from weir.executors import local_files, slurm_packed
 from weir.executors.base import Seen
 from weir.executors.local_run import End, Stop
 from weir.executors.slurm_calls import Slurm
+from weir.executors.slurm_lengths import Lengths
+from weir.executors.slurm_packed import Next
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_records import COMPLETING, Job
 from weir.executors.slurm_rows import Rows
@@ -28,6 +30,7 @@ from weir.executors.slurm_runs import Notes, Run
 from weir.executors.slurm_settings import SlurmSettings
 from weir.executors.slurm_verdict import (
     Trails,
+    claim,
     end_of,
     read_claim,
     read_tasks,
@@ -84,8 +87,9 @@ class Watch:
         now: Callable[[], float],
         tell: Callable[[Seen], None],
         leave: Callable[[Run, End], bool] = lambda run, end: False,
+        lengths: Lengths | None = None,
     ) -> None:
-        self._leave = leave
+        self._leave, self._lengths = leave, lengths or Lengths()
         self._settings, self._slurm, self._pools, self._notes = settings, slurm, pools, notes
         self._runs, self._lock, self._now, self._tell = runs, lock, now, tell
         self._past: dict[str, Run] = {}  # forgotten; their jobs may hold something for a moment
@@ -117,6 +121,8 @@ class Watch:
                     self._step(run, found, changes)
                 elif self._absent(run, asked):
                     gone.append(run)
+            for run in slurm_packed.held_up(self.sent(), self._now(), self._settings.pack_s):
+                self._take_back(run, changes)
             self.held = self._holders(rows, since)
             self._find_ghosts(rows)
             if gone:
@@ -143,6 +149,9 @@ class Watch:
                 if run.own is None and started:
                     run.own = jobs[0].leader or jobs[0].id
                 changes.note(run, tell=False)
+        if run.packed:
+            self._step_packed(run, jobs, changes)
+            return
         done = all(job.over for job in jobs)
         completing = all(job.over or job.state == COMPLETING for job in jobs)
         again = any(job.restarts for job in jobs)
@@ -155,7 +164,7 @@ class Watch:
             if any(job.nodes for job in jobs):
                 run.nodes = tuple(job.nodes for job in jobs)
             if begun and run.started is None:
-                at = started_at(jobs, trails or read_claim(run.folder), now)
+                at = started_at(jobs, trails or read_claim(run.claim), now)
                 run.started = at
                 changes.note(run, tell=True)
             # While it completes, Slurm does not say yet that it preempted a job, or canceled it.
@@ -167,6 +176,56 @@ class Watch:
                 return
             self._keep_limits(run, now, changes)
 
+    def _step_packed(self, run: Run, jobs: Sequence[Job], changes: _Changes) -> None:
+        """The same of one whose job is a pack; without jobs Slurm has it no more."""
+        if jobs and not any(job.holds or job.over or job.restarts for job in jobs):
+            return
+        now, trails = self._now(), read_tasks(run)
+        what = slurm_packed.judge(run, jobs, trails)
+        if what is Next.BACK:
+            self._take_back(run, changes)
+        elif what is Next.CUT_OFF:
+            trails = read_trail(run, self._log_of(run))
+        with self._lock:
+            if run.end is not None or not run.packed:
+                return
+            if run.started is None and trails.job is not None and not trails.late:
+                run.started = started_at((), trails, now)
+                changes.note(run, tell=True)
+            if what is Next.OVER:
+                self._end(run, end_of(run, (), trails, now), changes)
+            elif what is Next.CUT_OFF:
+                self._end(run, end_of(run, jobs, trails, now), changes)
+            else:
+                self._keep_limits(run, now, changes)
+            if any(job.restarts and not job.over for job in jobs) and run.job_word:
+                self.work.leftovers.append(run.job_word)
+
+    def take_back(self, runs: Iterable[Run]) -> None:
+        """Those of these runs that their packs have not begun go to Slurm again, by themselves or
+        in others; from now on nothing of their old jobs can begin them.
+        """
+        changes = _Changes()
+        for run in runs:
+            self._take_back(run, changes)
+        self._write_down(changes)
+
+    def _take_back(self, run: Run, changes: _Changes) -> None:
+        if not claim(run.claim):
+            return
+        with self._lock:
+            if run.end is not None:
+                return
+            if run.stop is not None:
+                stop = run.stop
+                self._end(run, End(stop.event, self._now(), stop.exit_code, stop.reason), changes)
+                return
+            run.tries += 1
+            run.job = run.array = run.index = run.own = run.sent_at = run.canceled_at = None
+            run.packed, run.nodes, run.missed = False, (), 0
+            changes.note(run, tell=False)
+            self.work.again.append(run)
+
     def hear(self, names: Iterable[str]) -> None:
         """Runs whose jobs have rung: what they left says whether they have started, or ended.
 
@@ -174,12 +233,14 @@ class Watch:
         """
         now = self._now()
         rung = [run for name in names if (run := self._runs.get(name)) is not None]
-        rung = [run for run in rung if run.end is None and run.stop is None]
+        rung = [run for run in rung if run.end is None and (run.stop is None or run.packed)]
         left = [(run, self._left(run)) for run in rung]
         changes = _Changes()
         with self._lock:
             for run, trails in left:
-                if trails.job is None or trails.late or run.end is not None or run.stop is not None:
+                if trails.job is None or trails.late or run.end is not None:
+                    continue
+                if run.stop is not None and not run.packed:  # its job is being canceled
                     continue
                 if run.started is None:
                     run.started = started_at((), trails, now)
@@ -218,7 +279,7 @@ class Watch:
             return run.missed > 1
         if asked - run.sent_at < self._settings.settle_s:
             return False
-        claimed = read_claim(run.folder).job
+        claimed = read_claim(run.claim).job
         with self._lock:
             if claimed is not None:
                 run.own = claimed
@@ -226,6 +287,8 @@ class Watch:
                     run.job = run.job or claimed
             elif run.stop is not None:
                 self.work.to_cancel[run.id] = run
+            elif run.packed:
+                self.take_back([run])
             else:
                 log.warning("run %s did not reach Slurm; it is submitted again", run.id)
                 run.sent_at = self._now()
@@ -237,6 +300,9 @@ class Watch:
         recorded = Rows(self._slurm.ended([run.record_word for run in runs if run.record_word]))
         for run in runs:
             jobs = recorded.of(run)
+            if run.packed:
+                self._step_packed(run, jobs, changes)
+                continue
             trails = read_trail(run, self._log_of(run))
             now = self._now()
             with self._lock:
@@ -254,6 +320,7 @@ class Watch:
         self._write_down(changes)
 
     def _end(self, run: Run, end: End, changes: _Changes) -> None:
+        self._lengths.learn(run, end)
         if end.event is RunEvent.SUCCEEDED:
             wrong = local_files.wrong_outputs(run.work, run.order.spec.outputs)
             if wrong:
@@ -272,8 +339,11 @@ class Watch:
         """Runs, forgotten ones too, whose jobs hold something now, or did at the last look."""
         with self._lock:
             known = [*self._runs.values(), *self._past.values()]
+            slurm_packed.one_each(known, rows)
             for run in known:
-                if run.end is not None and not run.nodes:  # it rang before it was ever seen
+                if (
+                    run.end is not None and not run.nodes and not run.packed
+                ):  # it rang before it was ever seen
                     run.nodes = tuple(job.nodes for job in rows.of(run) if job.nodes)
             held = {run.id: run for run in known if run.nodes and rows.holds(run, since)}
             self._past = {name: run for name, run in self._past.items() if name in held}
