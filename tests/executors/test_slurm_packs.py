@@ -22,6 +22,7 @@ from weir.executors.slurm_packed import Next, held_up, judge
 from weir.executors.slurm_packs import GRAIN_S, TRIES, driver, packs
 from weir.executors.slurm_records import Job
 from weir.executors.slurm_runs import Notes, Run
+from weir.executors.slurm_scouts import LOOK_S
 from weir.executors.slurm_script import CLAIM, SCRIPT
 from weir.executors.slurm_verdict import Trail, Trails, claim, read_claim, read_trail
 
@@ -147,7 +148,7 @@ def test_of_a_kind_that_nobody_knows_some_go_first(tmp_path: Path) -> None:
     runs = sending.ready(*(f"r{n}" for n in range(20)))
     sending.sender.send_some()
     assert [run.sent_at for run in runs] == [NOW] * 8 + [None] * 12, "the node has 8 CPUs"
-    assert sending.sender.due_at == NOW + SCOUTS_S
+    assert sending.sender.due_at == NOW + LOOK_S
     sending.sender.release()
     assert not sending.sender.busy
 
@@ -164,6 +165,18 @@ def test_nobody_waits_for_long_for_the_first_of_its_kind(tmp_path: Path) -> None
     runs = sending.ready(*(f"r{n}" for n in range(20)))
     sending.sender.send_some()
     sending.now += SCOUTS_S
+    sending.sender.release()
+    sending.sender.send_some()
+
+    assert all(run.sent_at is not None and not run.packed for run in runs)
+
+
+def test_one_that_runs_for_a_while_tells_that_its_kind_is_not_so_short(tmp_path: Path) -> None:
+    sending = Sending(tmp_path, Taking(), fold=True)
+    runs = sending.ready(*(f"r{n}" for n in range(20)))
+    sending.sender.send_some()
+    runs[0].started = NOW
+    sending.now += GRAIN_S + 0.1
     sending.sender.release()
     sending.sender.send_some()
 

@@ -13,6 +13,7 @@ A kind is what one user calls by one name in one pool and starts with the same p
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 
@@ -63,18 +64,22 @@ class Lengths:
         if len(self._ended) > KINDS:
             self._ended.popitem(last=False)
 
-    def first_sent(self, run: Run, now: float) -> float | None:
-        """When the first of a run's kind was sent, which may be now; None if it is known how long
-        they take, or nobody waits for that any more.
+    def unknown(self, run: Run, now: float) -> bool:
+        """Whether it is not known how long a run takes, and worth while to wait for the first of
+        its kind; that is the first one asked about.
         """
         kind = kind_of(run)
         wall = walltime_s(run.order.spec)
         if len(self._ended.get(kind, ())) >= LEAST or (wall is not None and wall <= SHORT_S):
-            return None
+            return False
         first = self._first.setdefault(kind, now)
         if len(self._first) > KINDS:
             self._first.popitem(last=False)
-        return first if now < first + SCOUTS_S else None
+        return now < first + SCOUTS_S
+
+    def wait_no_more(self, run: Run) -> None:
+        """Enough is known of a run's kind: it is not so short."""
+        self._first[kind_of(run)] = -math.inf
 
     def short(self, runs: Iterable[Run], live: Iterable[Run], now: float) -> Mapping[str, float]:
         """Those of these runs that are expected to be short, with the seconds expected."""

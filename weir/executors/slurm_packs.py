@@ -7,8 +7,8 @@ its exit code.
 
 Laws:
 - A pack never holds a run back for whom there is another place: runs are spread over all places
-  that the network could have, as evenly as they go. Only what is a second of work together is one
-  pack anyway.
+  that the network could have, and those in Slurm's queue that it may, as evenly as they go. Only
+  what is a second of work together is one pack anyway.
 - A pack is of `pack_s` seconds of expected work at most.
 - Each run has a process group of its own, where the node has `setsid`; what is left in it when the
   run ends is killed before the next begins.

@@ -9,9 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from weir.executors.slurm_lengths import SCOUTS_S, KindOfRun, Lengths, kind_of
+from weir.executors.slurm_lengths import KindOfRun, Lengths, kind_of
+from weir.executors.slurm_packs import GRAIN_S
 from weir.executors.slurm_pools import Pools
 from weir.executors.slurm_runs import Run
+
+LOOK_S = 0.25
+"""How often those that wait are looked at, if no run rings."""
 
 
 class Scouts:
@@ -20,20 +24,24 @@ class Scouts:
     def __init__(self, lengths: Lengths, pools: Pools) -> None:
         self._lengths, self._pools = lengths, pools
         self._waiting: list[Run] = []
-        self._until = math.inf
+        self._look_at = math.inf
 
     @property
     def due_at(self) -> float:
-        """When somebody waits no longer; without end if nobody does."""
-        return self._until
+        """When to look at those that wait; never if nobody does."""
+        return self._look_at
 
-    def ready(self, now: float) -> list[Run]:
-        """Those that wait no longer, in order."""
-        ready = [run for run in self._waiting if self._lengths.first_sent(run, now) is None]
+    def ready(self, live: Iterable[Run], now: float) -> list[Run]:
+        """Those that wait no longer, in order: one that has run for as long as a pack is at least
+        tells enough of its kind.
+        """
+        for run in live:
+            if run.started is not None and run.end is None and now - run.started > GRAIN_S:
+                self._lengths.wait_no_more(run)
+        ready = [run for run in self._waiting if not self._lengths.unknown(run, now)]
         gone = {run.id for run in ready}
         self._waiting = [run for run in self._waiting if run.id not in gone]
-        if not self._waiting:
-            self._until = math.inf
+        self._look_at = now + LOOK_S if self._waiting else math.inf
         return ready
 
     def keep(self, runs: Iterable[Run], live: Iterable[Run], now: float) -> list[Run]:
@@ -42,8 +50,7 @@ class Scouts:
         places: dict[KindOfRun, int] = {}
         free = []
         for run in runs:
-            first = self._lengths.first_sent(run, now) if len(run.tasks) == 1 else None
-            if first is None:
+            if len(run.tasks) > 1 or not self._lengths.unknown(run, now):
                 free.append(run)
                 continue
             if out is None:
@@ -56,5 +63,5 @@ class Scouts:
                 free.append(run)
             else:
                 self._waiting.append(run)
-                self._until = min(self._until, first + SCOUTS_S)
+                self._look_at = min(self._look_at, now + LOOK_S)
         return free

@@ -104,7 +104,8 @@ class Sender:
         """What waits no longer for the first of its kind is ready."""
         if self.due_at < math.inf:
             with self._lock:
-                self._ready.extendleft(reversed(self._scouts.ready(self._now())))
+                live = [run for run in self._runs.values() if run.end is None]
+                self._ready.extendleft(reversed(self._scouts.ready(live, self._now())))
 
     def close(self) -> None:
         """No more submissions; those under way are not waited for."""
@@ -223,7 +224,8 @@ class Sender:
             kind = self._pools.get(runs[0].pool)
             able = [run for run in runs if kind and may_pack(run, kind, pack_s, job.minutes)]
             short = self._lengths.short(able, live, self._now())
-            elements = packs(runs, short, self._pools.places(runs[0]), pack_s)
+            places = self._pools.places(runs[0]) + (kind.share.queue_ahead if kind else 0)
+            elements = packs(runs, short, places, pack_s)
         if kind is not None and len(elements) < len(runs):
             job = replace(job, minutes=packed_minutes(job.minutes, pack_s, kind.limit_s))
         return self._folded(job, elements, texts)
