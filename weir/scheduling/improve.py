@@ -50,10 +50,16 @@ def improved(round_: Round) -> Round:
     parts = _parts(round_)
     if not parts or not round_.occupied:
         return round_
-    problem = _problem(round_, parts)
-    greedy = _counts(round_, parts)
     fixed = _fixed(round_)
-    answer = improve(problem, greedy, TIME_LIMIT_S, lambda p, n: _packs(round_, parts, fixed, p, n))
+    frees = [_free(round_, fixed, p) for p in range(len(round_.occupied))]
+    hosts = _tasks(round_, parts), _free_hosts(frees)
+    problem = _problem(round_, parts, *hosts)
+    greedy = _counts(round_, parts)
+
+    def fits(pool: int, counts: Any) -> bool:
+        return _packs(round_, parts, fixed, pool, counts)
+
+    answer = improve(problem, greedy, TIME_LIMIT_S, fits, hosts=hosts)
     again = round_ if answer.how == "greedy" else _booked(round_, parts, answer)
     reached = _worth(problem, _counts(again, parts))
     if reached < _worth(problem, greedy):
@@ -92,10 +98,8 @@ def _size(round_: Round, klass: int) -> float:
     return max(1.0, milli / DEVICE_MILLI, sum(c.cpu_milli * c.count for c in claims) / 8000)
 
 
-def _problem(round_: Round, parts: list[_Part]) -> Problem:
+def _problem(round_: Round, parts: list[_Part], tasks: Tasks, hosts: FreeHosts) -> Problem:
     pools = len(round_.occupied)
-    fixed = _fixed(round_)
-    frees = [_free(round_, fixed, p) for p in range(pools)]
     cost = np.full((len(parts), pools), np.inf)
     factor = np.ones((len(parts), pools), dtype=np.int64)
     for i, part in enumerate(parts):
@@ -105,7 +109,7 @@ def _problem(round_: Round, parts: list[_Part]) -> Problem:
         if len(klass.variants) > 1:
             fewest = np.array([min(c.count for c in v) for v in klass.variants])
             factor[i, takes] = fewest[klass.variant[takes]]
-    need, free, room = amounts(len(parts), pools, _tasks(round_, parts), _free_hosts(frees))
+    need, free, room = amounts(len(parts), pools, tasks, hosts)
     count = np.array([len(p.rows) for p in parts], dtype=np.int64)
     return Problem(
         count=count,

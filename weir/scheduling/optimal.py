@@ -11,6 +11,11 @@ the sum. The algorithm, for each part of the network that shares no job and no p
    among the columns that could still make a better plan, from that plan on.
 4. The greedy plan stays if it is worth as much.
 
+Where there is much, a dive takes too long: from some thousand columns on, what the relaxation
+places whole is made better by a search instead (`optimal_search`), which takes the duals for what
+jobs and room are worth. Where the relaxation itself would take too long, its duals are descended to
+(`optimal_prices`), and the search begins with the greedy plan.
+
 Laws:
 - Never worse than the greedy plan; never over what waits, over `room`, or over what `fits` takes.
 - `Answer.bound` is at least the worth of every plan within the amounts, whatever happened.
@@ -20,12 +25,13 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from weir.core.errors import BadInput, Mistake
+from weir.scheduling.optimal_amounts import FreeHosts, Tasks
+from weir.scheduling.optimal_large import Large, priced, searched
 from weir.scheduling.optimal_model import (
     WHOLE,
     Bools,
@@ -35,9 +41,7 @@ from weir.scheduling.optimal_model import (
     Relaxation,
     solve_whole,
 )
-
-Fits = Callable[[int, Ints], bool]
-"""Whether so many jobs of each class [C] fit together on this pool."""
+from weir.scheduling.optimal_packing import Fits, Packing
 
 AIM = 0.005
 """A plan within this share of the bound is good enough, where proving more costs much."""
@@ -52,6 +56,9 @@ _LARGE = 15_000
 """From so many columns on a solve is dear: fewer rounds of cutting planes."""
 
 _LARGE_CUT_ROUNDS = 2
+
+_TOO_LARGE = 40_000
+"""More columns than this are not given to the solver: their prices are descended to."""
 
 _FOR_SOLVES = 0.75
 """This part of the time limit is the solver's; the rest is for packing, whose looks are counted."""
@@ -106,11 +113,13 @@ def improve(
     time_limit_s: float,
     fits: Fits | None = None,
     aim: float = AIM,
+    hosts: tuple[Tasks, FreeHosts] | None = None,
 ) -> Answer:
     """The best plan found, at least as good as `greedy` [C, P], and how good one could be.
 
-    `fits` is the real packing; without it, the sums of the amounts decide. Raises `BadInput` that
-    lists what is wrong with the arrays.
+    `fits` is the real packing; without it, the sums of the amounts decide. `hosts` are tasks and
+    free hosts as columns: large programs are packed by them before `fits` is asked. Raises
+    `BadInput` that lists what is wrong with the arrays.
     """
     _check(problem, greedy)
     packs = _both(_sums(problem), fits)
@@ -123,7 +132,7 @@ def improve(
         inside = np.zeros(most.shape, dtype=bool)
         inside[np.ix_(classes, pools)] = True
         share = time_limit_s * int((most[inside] > 0).sum()) / columns
-        part = _Part(problem, profit, np.where(inside, most, 0), packs)
+        part = _Part(problem, profit, np.where(inside, most, 0), packs, hosts)
         found, top = part.solve(np.where(inside, greedy, 0), share, aim)
         counts[inside] = found[inside]
         bound += top
@@ -150,7 +159,14 @@ def _answer(profit: Floats, greedy: Ints, counts: Ints, bound: float) -> Answer:
 class _Part:
     """A part of the network: classes and pools that share nothing with the rest."""
 
-    def __init__(self, problem: Problem, profit: Floats, most: Ints, fits: Fits) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        profit: Floats,
+        most: Ints,
+        fits: Fits,
+        hosts: tuple[Tasks, FreeHosts] | None,
+    ) -> None:
         pool, job = np.nonzero(most.T)
         taken = problem.need[job]
         if problem.factor is not None:
@@ -168,24 +184,38 @@ class _Part:
         )
         self._fits, self._shape = fits, most.shape
         self._profit = profit
-        self._large = len(self.columns) > _LARGE
+        self._dear = len(self.columns) > _LARGE
+        self._large = Large(
+            profit, most, problem.count, problem.need, problem.free, problem.factor, hosts
+        )
         # What a job is worth for the share of the pool that it takes: the order of packing.
         self._dense = self.columns.profit / np.maximum(1e-9, share.max(axis=1, initial=0.0))
 
     def solve(self, greedy: Ints, time_limit_s: float, aim: float) -> tuple[Ints, float]:
         """The best plan of this part, and the bound."""
+        if len(self.columns) > _TOO_LARGE:
+            return self._solve_by_prices(greedy, time_limit_s)
         relaxation = Relaxation(self.columns, _FOR_SOLVES * time_limit_s)
         bound = relaxation.bound()
         if not relaxation.solve_all():
-            return greedy, min(bound, relaxation.bound())
+            bound = min(bound, relaxation.bound())
+            if not self._dear:
+                return greedy, bound
+            found, top = self._solve_by_prices(greedy, time_limit_s)
+            return found, min(bound, top)
         bound = min(bound, relaxation.bound())
-        for _ in range(_LARGE_CUT_ROUNDS if self._large else _CUT_ROUNDS):
+        for _ in range(_LARGE_CUT_ROUNDS if self._dear else _CUT_ROUNDS):
             if not relaxation.cut() or not relaxation.solve_all():
                 break
             last, bound = bound, min(bound, relaxation.bound())
             if last - bound < _CUT_GAIN * bound:
                 break
         reduced = relaxation.reduced.copy()
+        if self._dear:
+            pull: Floats = np.zeros(self._shape)
+            pull[self.columns.job, self.columns.pool] = self.columns.profit - reduced
+            whole = self._placed(np.floor(relaxation.x + WHOLE))
+            return self._best(greedy, self._searched(whole, pull, time_limit_s)), bound
         found = self._best(greedy, self._dive(relaxation))
         gap = bound - worth(self._profit, found)
         # A column whose reduced cost is more than the gap is in no better plan.
@@ -202,12 +232,28 @@ class _Part:
                 found = self._best(found, self._packed(x))
         return found, bound
 
+    def _solve_by_prices(self, greedy: Ints, time_limit_s: float) -> tuple[Ints, float]:
+        """The same without the solver."""
+        bound, pull = priced(self._large, time_limit_s)
+        return self._best(greedy, self._searched(np.zeros_like(greedy), pull, time_limit_s)), bound
+
+    def _searched(self, plan: Ints, pull: Floats, time_limit_s: float) -> Ints:
+        """The plan after a search, what the real packing refuses left out."""
+        found = searched(self._large, plan, pull, time_limit_s)
+        return self._placed(found[self.columns.job, self.columns.pool].astype(float))
+
+    def _placed(self, x: Floats) -> Ints:
+        """The plan, where it doesn't fit without what is worth least."""
+        packing = Packing(self.columns, self._shape, self._dense, self._fits)
+        packing.place(x)
+        return packing.counts
+
     def _best(self, *plans: Ints) -> Ints:
         return max(plans, key=lambda plan: worth(self._profit, plan))
 
     def _dive(self, relaxation: Relaxation) -> Ints:
         """A whole-numbered plan from the relaxation, solved again around what is placed."""
-        packing = _Packing(self.columns, self._shape, self._dense, self._fits)
+        packing = Packing(self.columns, self._shape, self._dense, self._fits)
         profit = self.columns.profit
         level = float(profit.max(initial=0.0))
         lowest = float(profit.min(initial=level))
@@ -230,86 +276,10 @@ class _Part:
 
     def _packed(self, x: Floats) -> Ints:
         """The plan, where it doesn't fit without what is worth least, and filled up."""
-        packing = _Packing(self.columns, self._shape, self._dense, self._fits)
+        packing = Packing(self.columns, self._shape, self._dense, self._fits)
         packing.place(x)
         packing.top_up()
         return packing.counts
-
-
-class _Packing:
-    """What is placed so far, always within the real packing.
-
-    `placed` [N] jobs of each column, `counts` [C, P] the same as a plan, `left` [C] jobs that still
-    wait. `shut` [N]: the column was tried and takes no more. That stays so, as pools only fill.
-    """
-
-    def __init__(self, columns: Columns, shape: tuple[int, ...], dense: Floats, fits: Fits) -> None:
-        self.placed: Floats = np.zeros(len(columns))
-        self.shut: Bools = np.zeros(len(columns), dtype=bool)
-        self.counts: Ints = np.zeros(shape, dtype=np.int64)
-        self.left: Ints = columns.jobs.astype(np.int64)
-        self._columns, self._fits, self._dense = columns, fits, dense
-
-    def place(self, target: Floats) -> None:
-        """Bring each column up to `target`; where a pool can't, what is worth most goes first."""
-        more = np.maximum(0.0, target - self.placed).astype(np.int64)
-        wanted = np.nonzero(more)[0]
-        for pool in np.unique(self._columns.pool[wanted]):
-            here = wanted[self._columns.pool[wanted] == pool]
-            if self._add(pool, here, more[here]):
-                continue
-            for column in here[np.argsort(-self._columns.profit[here], kind="stable")]:
-                self._most_of(int(column), int(more[column]))
-
-    def round_up(self, x: Floats) -> None:
-        """One more job on each pool where a job is broken: that which is the least broken."""
-        part = np.where(self.shut, 0.0, x - self.placed)
-        part[(part < WHOLE) | (self.placed + 1 > self._columns.most)] = 0.0
-        columns = np.nonzero(part)[0]
-        columns = columns[np.argsort(-part[columns], kind="stable")]
-        _, first = np.unique(self._columns.pool[columns], return_index=True)
-        up = part[columns] >= 0.5
-        up[first] = True
-        for column in columns[up]:
-            if self.left[self._columns.job[column]] > 0:
-                self._most_of(int(column), 1)
-
-    def top_up(self) -> None:
-        """What still waits goes wherever the pools take it, the densest worth first."""
-        columns = np.nonzero(~self.shut)[0]
-        for column in columns[np.argsort(-self._dense[columns], kind="stable")]:
-            job = self._columns.job[column]
-            more = min(self.left[job], int(self._columns.most[column] - self.placed[column]))
-            if more > 0:
-                self._most_of(int(column), int(more))
-
-    def _most_of(self, column: int, more: int) -> None:
-        """As many of `more` jobs as fit, by halving; shut if fewer."""
-        pool, one = self._columns.pool[column], np.array([column])
-        more = min(more, int(self.left[self._columns.job[column]]))
-        if more <= 0 or self._add(pool, one, np.array([more])):
-            return
-        self.shut[column] = True
-        low, high = 0, more
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._add(pool, one, np.array([middle - low])):
-                low = middle
-            else:
-                high = middle
-
-    def _add(self, pool: int, columns: Ints, more: Ints) -> bool:
-        """Place so many more of these columns of the pool if they all fit."""
-        jobs = self._columns.job[columns]
-        if np.any(more > self.left[jobs]):
-            return False
-        self.counts[jobs, pool] += more
-        if not self._fits(int(pool), self.counts[:, pool]):
-            self.counts[jobs, pool] -= more
-            return False
-        self.placed[columns] += more
-        self.left[jobs] -= more
-        return True
 
 
 def _both(sums: Fits, fits: Fits | None) -> Fits:

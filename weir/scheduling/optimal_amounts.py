@@ -72,7 +72,7 @@ def amounts(classes: int, pools: int, tasks: Tasks, hosts: FreeHosts) -> tuple[I
 
 def _pairs(tasks: Tasks, hosts: FreeHosts) -> list[tuple[Ints, Ints]]:
     """For each amount, what a task of each group takes and what a host of each entry has."""
-    whole, part = _split(tasks)
+    whole, part = split(tasks)
     share = np.maximum(hosts.share, 0)
     found = [
         (tasks.cpu_milli, hosts.cpu_milli),
@@ -97,7 +97,7 @@ def _pairs(tasks: Tasks, hosts: FreeHosts) -> list[tuple[Ints, Ints]]:
     return found
 
 
-def _split(tasks: Tasks) -> tuple[Ints, Ints]:
+def split(tasks: Tasks) -> tuple[Ints, Ints]:
     """Whole devices of a task, and its share of one."""
     part = np.where(tasks.device_milli < DEVICE_MILLI, tasks.device_milli, 0)
     whole = np.where(part > 0, 0, -(-tasks.device_milli // DEVICE_MILLI))
@@ -118,7 +118,7 @@ def _large(task: Ints, count: Ints, host: int) -> list[int]:
 
 def _room(classes: int, pools: int, tasks: Tasks, hosts: FreeHosts) -> Ints:
     """Jobs of each class that fit on each pool alone, each group of tasks counted by itself."""
-    whole, part = _split(tasks)
+    whole, part = split(tasks)
     most = np.full((classes, pools), np.iinfo(np.int64).max // 4)
     for t in range(len(tasks.job)):
         if tasks.count[t] <= 0:
