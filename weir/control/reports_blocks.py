@@ -242,8 +242,10 @@ def _coverage(report: MonthReport, say: Words) -> Iterator[Block]:
     if rows:
         heads = ("Indicator", "Longest gap", "Gaps", "Hours in all")
         yield Table(tuple(map(say, heads)), tuple(rows), left=2)
-    else:
+    elif any(figure.value is not None for figure in report.figures):
         yield Paragraph(say("There is a figure of every hour of all indicators above."))
+    else:
+        yield Paragraph(say("No indicator has a figure yet."))
     if report.gaps:
         lost = tuple(
             (

@@ -112,6 +112,7 @@ ZH: Mapping[str, str] = {
     "There is a figure of every hour of all indicators above.": (
         "以上所有指标的每个小时都有数据。"
     ),
+    "No indicator has a figure yet.": "尚无任何指标数据。",
     "Samples that were thrown away before they came here:": "在送达之前已丢弃的样本：",
     "Cluster": "集群",
     "Nothing is known of": "尚无数据的指标",
