@@ -25,9 +25,13 @@ Laws:
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from weir.core.errors import BadInput, Mistake
 from weir.scheduling.optimal_amounts import FreeHosts, Tasks
@@ -128,15 +132,29 @@ def improve(
     counts, bound = greedy.astype(np.int64), 0.0
     parts = _parts(most > 0)
     columns = max(1, int((most > 0).sum()))
-    for classes, pools in parts:
-        inside = np.zeros(most.shape, dtype=bool)
-        inside[np.ix_(classes, pools)] = True
-        share = time_limit_s * int((most[inside] > 0).sum()) / columns
-        part = _Part(problem, profit, np.where(inside, most, 0), packs, hosts)
-        found, top = part.solve(np.where(inside, greedy, 0), share, aim)
-        counts[inside] = found[inside]
-        bound += top
+    with _one_thread():
+        for classes, pools in parts:
+            inside = np.zeros(most.shape, dtype=bool)
+            inside[np.ix_(classes, pools)] = True
+            share = time_limit_s * int((most[inside] > 0).sum()) / columns
+            part = _Part(problem, profit, np.where(inside, most, 0), packs, hosts)
+            found, top = part.solve(np.where(inside, greedy, 0), share, aim)
+            counts[inside] = found[inside]
+            bound += top
     return _answer(profit, greedy, counts, bound)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Products of matrices on one core, as a round has one: threads that wait for each other took
+    five times as long on a busy machine.
+    """
+    limited: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limited
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def worth(profit: Floats, counts: Ints) -> float:
