@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir.core.errors import BadInput, Mistake
-from weir.core.inventory import Block, HostShape, Location, Pool, all_free_in
+from weir.core.inventory import Pool, all_free_in
 from weir.wire.mistakes import validated
-from weir.wire.pools import PoolAnswer
+from weir.wire.pools import PoolAnswer, PoolReport, pool_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +74,7 @@ def _notes(shown: Sequence[PoolAnswer]) -> Iterator[str]:
 
 
 def _pool(shown: PoolAnswer) -> Pool:
-    shape = shown.shape
-    host = HostShape(shape.cpu_milli, shape.memory_bytes, shape.devices, shape.storage_bytes)
-    blocks = tuple(Block(b.names, b.hosts) for b in shown.blocks)
-    return Pool(
-        id=shown.id,
-        name=shown.name,
-        cluster=shown.cluster,
-        site=shown.site,
-        site_name=shown.site_name,
-        hosts=shown.hosts,
-        shape=host,
-        free=all_free_in(shown.hosts, host, blocks),
-        device_model=shown.device_model,
-        emulated=False,
-        open=shown.open,
-        closed=shown.closed,
-        fabric=shown.fabric,
-        fabric_gbps=shown.fabric_gbps,
-        traits=shown.traits,
-        location=Location(**shown.location.model_dump()),
-        industries=shown.industries,
-        domains=shown.domains,
-        hops=shown.hops,
-        latency_us=shown.latency_us,
-        price_micro_per_device_hour=shown.price_micro_per_device_hour,
-        price_micro_per_core_hour=shown.price_micro_per_core_hour,
-        currency=shown.currency,
-        max_walltime_s=shown.max_walltime_s,
-        measured_gflops=shown.measured_gflops,
-        levels=shown.levels,
-        blocks=blocks,
-        energy_price_micro_per_kwh=shown.energy_price_micro_per_kwh,
-    )
+    told = shown.model_dump(include=set(PoolReport.model_fields))
+    pool = pool_from(PoolReport.model_validate(told))
+    empty = all_free_in(pool.hosts, pool.shape, pool.blocks)
+    return replace(pool, free=empty, emulated=False)
