@@ -72,6 +72,7 @@ class Cluster:
             **kept,
             "PATH": f"{self.programs}:/usr/local/bin:/usr/bin:/bin",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "disabled",  # whatever token another Ray has left in this home
             "RAY_memory_monitor_refresh_ms": "0",  # what others use of this machine is no matter
             "RAY_raylet_start_wait_time_s": "120",
             "AUTOSCALER_UPDATE_INTERVAL_S": "1",  # so soon it tells what is used

@@ -38,6 +38,7 @@ def ray_python(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(found)),
         "RAY_TMPDIR": str(short),
+        "HOME": str(short),  # Ray leaves a token there, which every later Ray of that home asks for
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     environment.pop("RAY_ADDRESS", None)
