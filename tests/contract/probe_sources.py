@@ -51,10 +51,12 @@ def source(kind: str, fault: Fault, folder: Path) -> Iterator[Probe]:
     elif fault == "away":
         with socket.socket() as nobody:  # bound, so that nobody else listens there
             nobody.bind(("127.0.0.1", 0))
-            yield _over_http(kind, f"http://127.0.0.1:{nobody.getsockname()[1]}", folder)
+            yield _over_http(
+                kind, f"http://127.0.0.1:{nobody.getsockname()[1]}", folder, _patience_s(fault)
+            )
     else:
         with _serving(kind, fault) as url:
-            yield _over_http(kind, url, folder)
+            yield _over_http(kind, url, folder, _patience_s(fault))
 
 
 def _command(fault: Fault) -> CommandProbe:
@@ -66,7 +68,9 @@ def _command(fault: Fault) -> CommandProbe:
     }.get(fault, f"print('weir_it_power{{pool=\"gpu\"}} {VALUES.get(fault)}')")
     command = [sys.executable, "-c", script]
     return CommandProbe(
-        CommandProbeSettings.model_validate({"command": command, "timeout_s": 2 * TIMEOUT_S})
+        CommandProbeSettings.model_validate(
+            {"command": command, "timeout_s": 2 * _patience_s(fault)}
+        )
     )
 
 
@@ -79,19 +83,24 @@ def _pools(fault: Fault) -> Callable[[], list[PoolReport]]:
     return pools
 
 
-def _over_http(kind: str, url: str, folder: Path) -> Probe:
+def _patience_s(fault: Fault) -> int:
+    """Many values take their time on a busy machine, and none of them is late."""
+    return 20 * TIMEOUT_S if fault == "many" else TIMEOUT_S
+
+
+def _over_http(kind: str, url: str, folder: Path, timeout_s: int) -> Probe:
     if kind == "prometheus":
         own = {"metric": "it_power", "promql": "sum(watts{$S})", "part": ""}
         many = {"metric": "probe_up", "promql": "many{$S}", "part": "part"}
         pools = [{"pool": "gpu", "queries": [own, many]}]
-        of = {"url": url, "pools": pools, "timeout_s": TIMEOUT_S}
+        of = {"url": url, "pools": pools, "timeout_s": timeout_s}
         return PrometheusProbe(PrometheusProbeSettings.model_validate(of))
     if kind == "redfish":
-        return RedfishProbe(RedfishProbeSettings(urls=(url,), pool="gpu", timeout_s=TIMEOUT_S))
+        return RedfishProbe(RedfishProbeSettings(urls=(url,), pool="gpu", timeout_s=timeout_s))
     if kind == "link":
-        settings = LinkProbeSettings(tries=2, timeout_s=TIMEOUT_S, bandwidth_bytes=0)
+        settings = LinkProbeSettings(tries=2, timeout_s=timeout_s, bandwidth_bytes=0)
         return LinkProbe(settings, [url], lambda _: "CN-F")
-    return FederatedProbe(Client(url, "token", TIMEOUT_S), folder / "after")
+    return FederatedProbe(Client(url, "token", timeout_s), folder / "after")
 
 
 @contextmanager
