@@ -31,6 +31,9 @@ from weir.executors.settings import RaySettings
 RAY_VARIABLE = "WEIR_RAY"
 """Where `scripts/install-ray` has put Ray; its default is asked for without it."""
 
+LATE_S = 1.5
+"""How late Ray tells what is used: it looks once a second."""
+
 START_S = 90.0
 CPUS, MEMORY_BYTES, GPUS = 8, 16 * 2**30, 2
 NODES = 4
@@ -119,6 +122,13 @@ class Cluster:
             nodes = nodes_of(httpx.get(f"{self.url}/nodes?view=summary", timeout=10).json())
             return not any(any((node.used or {}).values()) for node in nodes)
         return False
+
+    def quiet(self) -> bool:
+        """Whether it is idle and stays so: of a run that has just ended Ray tells the use late."""
+        if not self.idle():
+            return False
+        time.sleep(LATE_S)
+        return self.idle()
 
     def until(self, found: Callable[[], Any], what: str, limit_s: float = START_S) -> Any:
         """What `found` gives once it gives something."""
@@ -215,7 +225,7 @@ def publish(cluster: Cluster) -> None:
     """Tell this process, and those that it starts, where the cluster is. What an earlier test has
     left there would be somebody else's use: the end of that is waited for.
     """
-    cluster.until(cluster.idle, "the end of earlier jobs")
+    cluster.until(cluster.quiet, "the end of earlier jobs")
     os.environ[URL_VARIABLE] = cluster.url
 
 
