@@ -30,6 +30,8 @@ def ray_python(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """Ray's own Python, which finds Weir and what it needs, and a folder of its own for Ray."""
     programs = installed()
     if programs is None:
+        # For `pytest -m real` elsewhere; `make test-real` installs it and takes a skip for a
+        # failure.
         pytest.skip("Ray is not installed: scripts/install-ray puts it there")
     mine = [str(Path(__file__).parents[2]), sysconfig.get_paths()["purelib"]]
     found = [*mine, *(p for p in sys.path if p.endswith("site-packages"))]

@@ -70,6 +70,13 @@ def test_canceled_at_the_center_before_it_ran_it_is_refused() -> None:
     assert ended([job("CANCELLED")], Trail("main", 0), job=None).event is REFUSED
 
 
+@pytest.mark.parametrize("code", [137, 143])
+def test_canceled_at_the_center_before_its_shell_could_note_it_it_is_lost(code: int) -> None:
+    end = ended([job("CANCELLED")], done(code))
+    assert (end.event, end.reason) == (VANISHED, "canceled at the center")
+    assert ended([job("CANCELLED")], done(9)).reason == "exit code 9"
+
+
 def test_too_late_it_is_refused() -> None:
     assert ended([job("COMPLETED")], Trail("main", 0), late=True).event is REFUSED
 

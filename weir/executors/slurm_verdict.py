@@ -228,7 +228,11 @@ def _failed(trails: Trails) -> Trail | None:
 
 
 def _failed_by_itself(trails: Trails) -> bool:
-    return any(not t.stopped and (t.cannot or (t.code or 0) != 0) for t in trails.tasks)
+    """Whether a task came to a bad end that is not the center's. Its shell may be killed before it
+    notes that it was stopped: a signal that the center sends speaks for the center.
+    """
+    center = (None, 0, *CENTER_SIGNALS)
+    return any(not t.stopped and (t.cannot or t.code not in center) for t in trails.tasks)
 
 
 def _memory(run: Run, state: str, trails: Trails) -> str:
