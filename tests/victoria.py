@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.answering import until_answers
+from tests.answering import server_up
 
 
 @contextmanager
-def victoria_up(home: Path, *options: str) -> Iterator[str]:
-    """The URL of a VictoriaMetrics that keeps its data under `home`; `options` are more of its."""
-    program = shutil.which("victoria-metrics")
-    if program is None:
-        # For `pytest -m real` elsewhere; `make test-real` installs it and takes a skip for a
-        # failure.
-        pytest.skip("there is no victoria-metrics on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with open(home / "victoria.log", "wb") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"-storageDataPath={home / 'victoria'}",
-                f"-httpListenAddr=127.0.0.1:{port}",
-                "-retentionPeriod=10y",
-                "-search.latencyOffset=0s",
-                "-dedup.minScrapeInterval=10s",
-                "-memory.allowedBytes=64MB",
-                *options,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        until_answers(f"{url}/health", process, "VictoriaMetrics")
+def victoria_up(home: Path, *more: str) -> Iterator[str]:
+    """The URL of a VictoriaMetrics that keeps its data under `home`; `more` are options of its."""
+
+    def options(where: str) -> list[str]:
+        return [
+            f"-storageDataPath={home / 'victoria'}",
+            f"-httpListenAddr={where}",
+            "-retentionPeriod=10y",
+            "-search.latencyOffset=0s",
+            "-dedup.minScrapeInterval=10s",
+            "-memory.allowedBytes=64MB",
+            *more,
+        ]
+
+    with server_up(["victoria-metrics"], "/health", home / "victoria.log", options) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def put_text(url: str, text: str) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import Domain, MakeDomain, pool, spec
+from tests.builders import Domain, MakeDomain, spec
 from tests.cli.builders import weir
 from tests.client.builders import FakeServer
+from tests.control.test_replaying import two_ran
 from weir.control.replay import past_jobs
 from weir.control.show import list_pools
 from weir.core.errors import BadInput
@@ -20,16 +21,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def week(make_domain: MakeDomain) -> Domain:
-    """A pool of one host for two jobs of an hour that want all of it: one, then the other."""
-    domain = make_domain()
-    site = domain.site("east", pool("gpu", hosts=1, price_micro_per_device_hour=2_000_000))
-    for name in ("first", "second"):
-        domain.submit(spec(name, queue=None, walltime="2h"))
-    for _ in range(2):
-        domain.round()
-        run = site.run("accepted", "started")
-        domain.clock.turn(3600)
-        site.say(run, "succeeded")
+    """Two jobs have run for an hour each, one after the other; one waits."""
+    domain = two_ran(make_domain)
     domain.submit(spec("waits", count=999))
     return domain
 

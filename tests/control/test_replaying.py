@@ -31,9 +31,8 @@ RESULT = ReplayResult(
 ASKED = ReplayRequest(policies=("fifo", "balanced"), days=7)
 
 
-@pytest.fixture
-def week(make_domain: MakeDomain) -> Domain:
-    """Two jobs have run for an hour each, one after the other; one waits, one was canceled."""
+def two_ran(make_domain: MakeDomain) -> Domain:
+    """A pool of one host, on which two jobs have run for an hour each, one after the other."""
     domain = make_domain()
     site = domain.site("east", pool("gpu", hosts=1, price_micro_per_device_hour=2_000_000))
     for name in ("first", "second"):
@@ -43,6 +42,13 @@ def week(make_domain: MakeDomain) -> Domain:
         run = site.run("accepted", "started")
         domain.clock.turn(3600)
         site.say(run, "succeeded")
+    return domain
+
+
+@pytest.fixture
+def week(make_domain: MakeDomain) -> Domain:
+    """Two jobs have run for an hour each, one after the other; one waits, one was canceled."""
+    domain = two_ran(make_domain)
     domain.cancel(domain.submit(spec("canceled", count=999)))
     domain.submit(spec("waits", count=999))
     return domain

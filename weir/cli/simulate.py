@@ -225,6 +225,12 @@ def gavel(
     answer(asked, f"{file.name} on {cluster}", [load], cases, engine)
 
 
+NO_POWER = (
+    "Carbon, prices of power and PUE say nothing until it is known what a device draws: add "
+    "--power-w, such as --power-w 400."
+)
+
+
 @simulate.command(cls=Form, epilog=CHANGES)
 @click.argument("file", type=FILE)
 @click.option("--workload", metavar="FILE", type=FILE, required=True, help="The jobs.")
@@ -298,10 +304,7 @@ def network(
             "`weir simulate gavel`."
         )
     if power_w is None and (carbon or power_price or pue):
-        raise BadInput(
-            "Carbon, prices of power and PUE say nothing until it is known what a device draws: "
-            "add --power-w, such as --power-w 400."
-        )
+        raise BadInput(NO_POWER)
     networks, said = read_networks(file, what_ifs)
     sites = tuple(dict.fromkeys(pool.site for _, pools in networks for pool in pools))
     engine = OnTheClock(

@@ -9,7 +9,7 @@ again within a minute: no oftener does anything change that comes from below.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -50,6 +50,9 @@ DEMAND, SUPPLY = "demand_devices", "device_milli_total"
 Places = Mapping[str, Mapping[int, Key]]
 """The series that lie in each subject, by number."""
 
+Past = Mapping[str, Sequence[tuple[float, float]]]
+"""Each subject's points: when, and what."""
+
 Found = dict[str, Reading]
 
 
@@ -58,7 +61,7 @@ class Kept:
     """What one server has worked out and need not at the next look. Losing it costs time only."""
 
     found: dict[str, tuple[float, float, Found]] = field(default_factory=dict)
-    pasts: dict[str, tuple[int, dict[str, list[tuple[float, float]]]]] = field(default_factory=dict)
+    pasts: dict[str, tuple[int, Past]] = field(default_factory=dict)
     claims: tuple[float, float, Compared] | None = None
 
 
@@ -235,44 +238,35 @@ class _Look:
 
     # The past.
 
-    def _past(
-        self,
-        rule: Rule,
-        indicator: Indicator,
-        places: Places,
-    ) -> dict[str, list[tuple[float, float]]]:
+    def _past(self, rule: Rule, indicator: Indicator, places: Places) -> Past:
         """Each subject's points within the rule's time, oldest first, worked out once a bucket."""
-        width = width_of(rule.over_s)
-        key = start_of(self._now, width)
-        known = self._kept.pasts.get(rule.name)
-        if known is None or known[0] != key:
-            if rule.each is Each.DOMAIN:
-                points = {self._domain: list(self._past_of_domain(rule))}
-            else:
-                points = self._points(rule, indicator, places, width)
-            known = self._kept.pasts[rule.name] = key, points
-        return known[1]
+        return self._kept_past(rule, lambda width, _: self._points(rule, indicator, places, width))
 
-    def _past_of_inventory(
-        self, rule: Rule, indicator: Indicator
-    ) -> Mapping[str, Sequence[tuple[float, float]]]:
+    def _past_of_inventory(self, rule: Rule, indicator: Indicator) -> Past:
         """The same of inventory: of the domain what it wrote down, of places what was noted."""
+
+        def noted(width: int, now: int) -> Past:
+            found = points_of(
+                self._tx,
+                indicator,
+                lambda measured: _part(indicator, measured, rule.part),
+                subjects_of(self._net().pools_below(), rule.each),
+                range(start_of(self._now - rule.over_s, width), now - width, width),
+            )
+            return {s: list(self._enough(p, rule.over_s)) for s, p in found.items()}
+
+        return self._kept_past(rule, noted)
+
+    def _kept_past(self, rule: Rule, of_places: Callable[[int, int], Past]) -> Past:
+        """The past of the domain, or of places by a bucket's width and the one that now lies in."""
         width = width_of(rule.over_s)
         key = start_of(self._now, width)
         known = self._kept.pasts.get(rule.name)
         if known is None or known[0] != key:
             if rule.each is Each.DOMAIN:
-                points = {self._domain: list(self._past_of_domain(rule))}
+                points: Past = {self._domain: list(self._past_of_domain(rule))}
             else:
-                begin = start_of(self._now - rule.over_s, width)
-                found = points_of(
-                    self._tx,
-                    indicator,
-                    lambda measured: _part(indicator, measured, rule.part),
-                    subjects_of(self._net().pools_below(), rule.each),
-                    range(begin, key - width, width),
-                )
-                points = {s: list(self._enough(p, rule.over_s)) for s, p in found.items()}
+                points = of_places(width, key)
             known = self._kept.pasts[rule.name] = key, points
         return known[1]
 
